@@ -1,0 +1,5 @@
+//! The segmented log and the state journal.
+#![forbid(unsafe_code)]
+
+pub mod ranges;
+pub mod vfs;

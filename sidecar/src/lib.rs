@@ -1,0 +1,2 @@
+//! The data plane of Lifeboat.
+#![forbid(unsafe_code)]

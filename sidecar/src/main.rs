@@ -1,0 +1,3 @@
+//! The `lifeboat` command.
+#![forbid(unsafe_code)]
+fn main() {}

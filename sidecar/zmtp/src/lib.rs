@@ -1,0 +1,2 @@
+//! ZMTP 3.1.
+#![deny(unsafe_code)]
