@@ -1,5 +1,9 @@
 //! The segmented log and the state journal.
 #![forbid(unsafe_code)]
 
+pub mod disk;
+pub mod error;
+pub mod ids;
 pub mod ranges;
+mod sync_pool;
 pub mod vfs;
