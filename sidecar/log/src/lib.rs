@@ -5,5 +5,7 @@ pub mod disk;
 pub mod error;
 pub mod ids;
 pub mod ranges;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 mod sync_pool;
 pub mod vfs;
