@@ -172,11 +172,16 @@ impl Batch {
         index.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |&end| end as usize)
     }
 
-    /// The payload of record `seq`, without a copy; `None` when the batch does not hold it.
-    pub fn payload(&self, seq: u64) -> Option<Bytes> {
+    /// The payload of record `seq`; `None` when the batch does not hold it.
+    pub fn payload_bytes(&self, seq: u64) -> Option<&[u8]> {
         let index = usize::try_from(seq.checked_sub(self.first_seq)?).ok()?;
         let end = *self.ends.get(index)? as usize;
-        Some(self.payloads.slice(self.start_of(index)..end))
+        self.payloads.get(self.start_of(index)..end)
+    }
+
+    /// The same, to be kept longer than the batch.
+    pub fn payload(&self, seq: u64) -> Option<Bytes> {
+        Some(self.payloads.slice_ref(self.payload_bytes(seq)?))
     }
 
     /// Verifies a batch body (table, payloads, padding) against its header and takes it apart.
