@@ -4,8 +4,10 @@
 pub mod disk;
 pub mod error;
 pub mod ids;
+pub mod journal;
 pub mod ranges;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
+pub mod state;
 mod sync_pool;
 pub mod vfs;
