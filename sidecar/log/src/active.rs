@@ -89,7 +89,8 @@ impl Active {
         let file = vfs.create(path).map_err(LogError::io("create", path))?;
         file.allocate(len).map_err(LogError::io("allocate", path))?;
         let (block, sum) = header.encode();
-        write_all_at(&*file, &mut [IoSlice::new(&block)], 0).map_err(LogError::io("write", path))?;
+        write_all_at(&*file, &mut [IoSlice::new(&block)], 0)
+            .map_err(LogError::io("write", path))?;
         file.sync_data().map_err(LogError::sync(path))?;
         Ok((file, sum))
     }
@@ -121,11 +122,6 @@ impl Active {
         fit
     }
 
-    /// Whether no record was written to it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.first_time.is_none()
-    }
-
     /// Writes records as one batch behind `end`, and returns the new end. Not synced.
     ///
     /// # Errors
@@ -150,9 +146,7 @@ impl Active {
         let entry = Entry { seq: end.seq, position: self.position, time: end.time };
         let chain = self.write(&header, &[&table, records.payloads])?;
         self.first_time.get_or_insert(end.time);
-        if let Some(index) =
-            &mut *self.view.index.lock().unwrap_or_else(PoisonError::into_inner)
-        {
+        if let Some(index) = &mut *self.view.index.lock().unwrap_or_else(PoisonError::into_inner) {
             index.note(entry);
         }
         Ok(End { seq: header.end_seq(), chain, time: end.time })
@@ -243,9 +237,9 @@ pub(crate) fn write_seal(
 /// Best effort: an index that is missing or not whole is made anew from the segment.
 fn store_index(vfs: &dyn Vfs, view: &SegmentView, index: &SparseIndex) {
     let path = view.path.with_extension("idx");
-    let stored = vfs.create(&path).and_then(|file| {
-        write_all_at(&*file, &mut [IoSlice::new(&index.encode(view.salt))], 0)
-    });
+    let stored = vfs
+        .create(&path)
+        .and_then(|file| write_all_at(&*file, &mut [IoSlice::new(&index.encode(view.salt))], 0));
     if let Err(error) = stored {
         tracing::debug!(path = %path.display(), %error, "index not stored");
     }

@@ -11,19 +11,19 @@ use bytes::Bytes;
 use crate::error::Corruption;
 
 /// Bytes of a batch header.
-pub const HEADER_LEN: usize = 64;
+pub(crate) const HEADER_LEN: usize = 64;
 /// Bytes of one row of the record table.
-pub const ROW_LEN: usize = 8;
+pub(crate) const ROW_LEN: usize = 8;
 /// Batches start at multiples of this.
-pub const ALIGNMENT: usize = 8;
+pub(crate) const ALIGNMENT: usize = 8;
 /// No batch body is larger: one record at the hard cap, its row, and slack for padding.
-pub const MAX_BODY_LEN: u32 = (64 << 20) + (64 << 10);
+pub(crate) const MAX_BODY_LEN: u32 = (64 << 20) + (64 << 10);
 
 const MAGIC: [u8; 4] = *b"LBB1";
 
 /// What a batch is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Carries records.
     Records,
     /// Carries none: written when the log turns quiet, so that the last records have a synced
@@ -49,48 +49,48 @@ impl Kind {
 
 /// The fields of a batch header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     /// What the batch is for.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Records in it.
-    pub count: u32,
+    pub(crate) count: u32,
     /// Seq of its first record; for a batch without records, of the next one to come.
-    pub first_seq: u64,
+    pub(crate) first_seq: u64,
     /// Unix time of the commit in nanoseconds, never lower than the batch before.
-    pub time: u64,
+    pub(crate) time: u64,
     /// Checksum of the header before this one; the segment header's for the first batch.
-    pub chain: u32,
+    pub(crate) chain: u32,
     /// Checksum of the record table; of the payload in a batch without records.
-    pub table_sum: u32,
+    pub(crate) table_sum: u32,
     /// Bytes of all payloads.
-    pub payload_len: u32,
+    pub(crate) payload_len: u32,
     /// First seq not known to be synced when this batch was written.
-    pub durable_end: u64,
+    pub(crate) durable_end: u64,
 }
 
 impl Header {
     /// The seq after this batch's last record.
-    pub fn end_seq(&self) -> u64 {
+    pub(crate) fn end_seq(&self) -> u64 {
         self.first_seq + u64::from(self.count)
     }
 
     /// Bytes of the record table.
-    pub fn table_len(&self) -> usize {
+    pub(crate) fn table_len(&self) -> usize {
         self.count as usize * ROW_LEN
     }
 
     /// Bytes of table, payloads and padding: what follows the header.
-    pub fn body_len(&self) -> usize {
+    pub(crate) fn body_len(&self) -> usize {
         (self.table_len() + self.payload_len as usize).next_multiple_of(ALIGNMENT)
     }
 
     /// Bytes of the whole batch on disk.
-    pub fn disk_len(&self) -> u64 {
+    pub(crate) fn disk_len(&self) -> u64 {
         (HEADER_LEN + self.body_len()) as u64
     }
 
     /// The header's 64 bytes and its checksum, which is the next batch's `chain`.
-    pub fn encode(&self, salt: u64) -> ([u8; HEADER_LEN], u32) {
+    pub(crate) fn encode(&self, salt: u64) -> ([u8; HEADER_LEN], u32) {
         let mut out = [0; HEADER_LEN];
         out[..4].copy_from_slice(&MAGIC);
         out[8..10].copy_from_slice(&self.kind.to_bits().to_le_bytes());
@@ -109,7 +109,7 @@ impl Header {
 
     /// The fields of `bytes` and their checksum, or what is wrong with them. Lengths are checked
     /// against the format's limits, so that nobody allocates by a number from a damaged disk.
-    pub fn decode(bytes: &[u8; HEADER_LEN], salt: u64) -> Result<(Self, u32), Corruption> {
+    pub(crate) fn decode(bytes: &[u8; HEADER_LEN], salt: u64) -> Result<(Self, u32), Corruption> {
         if bytes[..4] != MAGIC {
             return Err(Corruption::Header);
         }
@@ -137,7 +137,7 @@ impl Header {
 }
 
 /// The record table of payloads that end at `ends` (cumulative, bytes) with checksums `sums`.
-pub fn encode_table(ends: &[u32], sums: &[u32]) -> Vec<u8> {
+pub(crate) fn encode_table(ends: &[u32], sums: &[u32]) -> Vec<u8> {
     let mut table = Vec::with_capacity(ends.len() * ROW_LEN);
     let mut start = 0;
     for (&end, sum) in ends.iter().zip(sums) {
@@ -188,7 +188,7 @@ impl Batch {
     ///
     /// # Errors
     /// What is wrong, for the first record or table that is.
-    pub fn decode(header: &Header, body: &Bytes) -> Result<Self, Corruption> {
+    pub(crate) fn decode(header: &Header, body: &Bytes) -> Result<Self, Corruption> {
         let table = body.get(..header.table_len()).ok_or(Corruption::Content)?;
         if crc32c::crc32c(table) != header.table_sum {
             return Err(Corruption::Checksum);
@@ -217,28 +217,28 @@ impl Batch {
 }
 
 /// CRC32C of `bytes`, seeded so that it holds for one file only.
-pub fn salted_sum(salt: u64, bytes: &[u8]) -> u32 {
+pub(crate) fn salted_sum(salt: u64, bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&salt.to_le_bytes()), bytes)
 }
 
 /// Little-endian fields. Callers pass buffers whose length they have just checked; a short one
 /// reads as zero, which no checksum in this format accepts.
-pub fn u16_at(bytes: &[u8], at: usize) -> u16 {
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes(array_at(bytes, at))
 }
 
 /// See [`u16_at`].
-pub fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(array_at(bytes, at))
 }
 
 /// See [`u16_at`].
-pub fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(array_at(bytes, at))
 }
 
 /// `N` bytes at `at`; see [`u16_at`].
-pub fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+pub(crate) fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes.get(at..at + N).and_then(|field| field.try_into().ok()).unwrap_or([0; N])
 }
 
@@ -248,7 +248,8 @@ mod tests {
 
     fn sample() -> (Header, Bytes) {
         let payloads = b"onefour";
-        let (ends, sums) = ([3, 3, 7], [crc32c::crc32c(b"one"), crc32c::crc32c(b""), crc32c::crc32c(b"four")]);
+        let (ends, sums) =
+            ([3, 3, 7], [crc32c::crc32c(b"one"), crc32c::crc32c(b""), crc32c::crc32c(b"four")]);
         let table = encode_table(&ends, &sums);
         let header = Header {
             kind: Kind::Records,

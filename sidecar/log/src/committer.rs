@@ -3,12 +3,14 @@
 //! One step at a time and without a thread or a clock of its own, so that tests can stop it
 //! anywhere. [`crate::writer`] runs it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
 use rand::{RngCore, SeedableRng};
 
+use crate::commit_stats::CommitStats;
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
 use crate::journal::Journal;
@@ -40,6 +42,8 @@ pub struct Now {
 #[derive(Debug)]
 pub struct Committer {
     vfs: Arc<dyn Vfs>,
+    /// The volume's directory, for errors.
+    dir: PathBuf,
     logs: Vec<Log>,
     journal: Journal,
     journal_queue: Arc<JournalQueue>,
@@ -50,6 +54,7 @@ pub struct Committer {
     /// Operations in the journal that no sync has covered.
     unsynced: Unsynced,
     last_records: Option<Instant>,
+    stats: Arc<CommitStats>,
 }
 
 #[derive(Debug, Default)]
@@ -71,6 +76,7 @@ impl Unsynced {
 impl Committer {
     pub(crate) fn new(
         vfs: Arc<dyn Vfs>,
+        dir: PathBuf,
         logs: Vec<Log>,
         journal: Journal,
         journal_queue: Arc<JournalQueue>,
@@ -79,6 +85,7 @@ impl Committer {
     ) -> Self {
         Self {
             vfs,
+            dir,
             logs,
             journal,
             journal_queue,
@@ -87,6 +94,7 @@ impl Committer {
             unjournaled: None,
             unsynced: Unsynced::default(),
             last_records: None,
+            stats: Arc::default(),
         }
     }
 
@@ -106,9 +114,8 @@ impl Committer {
         self.mark_if_quiet(now.instant)?;
         let journal_due = self.journal.dirty() && self.unsynced.due(now.instant);
         self.sync(journal_due)?;
-        for log in &mut self.logs {
-            log.publish();
-        }
+        let records = self.logs.iter_mut().map(Log::publish).sum();
+        self.stats.committed(records);
         if journal_due {
             self.journal_synced();
             self.delete_settled()?;
@@ -131,12 +138,18 @@ impl Committer {
         Ok(())
     }
 
+    /// How well the group commit groups.
+    pub fn stats(&self) -> Arc<CommitStats> {
+        Arc::clone(&self.stats)
+    }
+
     /// When [`Self::commit`] has something to do even if nobody hands anything over.
     pub fn deadline(&self) -> Option<Instant> {
         let now = Instant::now();
         let journal = self.unsynced.since.map(|since| since + JOURNAL_INTERVAL);
         let quiet = self.last_records.map(|last| last + QUIET);
-        let stalled = self.unjournaled.is_some() || self.logs.iter().any(|log| log.stalled.is_some());
+        let stalled =
+            self.unjournaled.is_some() || self.logs.iter().any(|log| log.stalled.is_some());
         [journal, quiet, stalled.then(|| now + RETRY_FULL)].into_iter().flatten().min()
     }
 
@@ -201,7 +214,7 @@ impl Committer {
             files.push(self.journal.file());
         }
         for result in self.vfs.sync_data_all(&files) {
-            result.map_err(LogError::sync(self.journal.path()))?;
+            result.map_err(|source| LogError::sync(&self.dir)(source))?;
         }
         Ok(())
     }
@@ -221,7 +234,9 @@ impl Committer {
             .iter()
             .enumerate()
             .flat_map(|(at, log)| {
-                let settled = log.settled_segments(|seqs| state.all_settled(log.handle.id(), seqs));
+                let stream = state.stream(log.handle.id());
+                let settled = log
+                    .settled_segments(|seqs| stream.is_some_and(|stream| stream.all_settled(seqs)));
                 settled.into_iter().map(move |number| (at, number))
             })
             .collect();
@@ -232,7 +247,7 @@ impl Committer {
             .iter()
             .filter_map(|&(at, number)| {
                 let log = self.logs.get(at)?.handle.id();
-                Some(Op::SegmentDeleted { log, number })
+                Some(Op::SegmentsDeleted { log, numbers: number..number + 1 })
             })
             .collect();
         match self.append_ops(&ops) {

@@ -68,6 +68,12 @@ random_id! {
     StreamId
 }
 
+/// A number that no other file has, to seed the checksums in a file: bytes of another file, or of
+/// an earlier one in the same place, then never pass for its own.
+pub fn random_salt() -> io::Result<u64> {
+    OsRng.try_next_u64().map_err(io::Error::other)
+}
+
 /// One delivery of a stream, counted from 1 within the stream and never given out twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(pub u32);

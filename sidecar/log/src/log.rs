@@ -188,11 +188,13 @@ impl Log {
         Some(Arc::clone(&active.view.file))
     }
 
-    /// Everything written is synced: readers see it, producers learn of it.
-    pub(crate) fn publish(&mut self) {
+    /// Everything written is synced: readers see it, producers learn of it. Returns how many
+    /// records that are.
+    pub(crate) fn publish(&mut self) -> u64 {
         if let Some(active) = &mut self.active {
             active.synced();
         }
+        let records = self.unpublished.iter().map(|batch| batch.ends.len() as u64).sum();
         if !self.unpublished.is_empty() {
             self.handle.publish(std::mem::take(&mut self.unpublished));
         }
@@ -203,6 +205,7 @@ impl Log {
         if self.handle.view().marks.full != full {
             self.handle.update(|shared| shared.marks.full = full);
         }
+        records
     }
 
     /// Puts a marker behind the last records, once, now that the log is quiet. Not synced.
@@ -218,7 +221,7 @@ impl Log {
     /// Numbers of the sealed segments whose records are all settled. The newest segment always
     /// stays: it is what tells the next start which seq comes next.
     pub(crate) fn settled_segments(&self, settled: impl Fn(&Range<u64>) -> bool) -> Vec<u64> {
-        let keep = self.active.is_none().then_some(self.next_number - 1);
+        let keep = self.next_number.checked_sub(1).filter(|_| self.active.is_none());
         self.sealed
             .iter()
             .filter(|segment| Some(segment.number) != keep && settled(&segment.seqs))

@@ -73,7 +73,8 @@ struct Inner {
 
 impl CommitQueue {
     pub(crate) fn new(limit: usize, writer: Arc<Waker>) -> Self {
-        let inner = Inner { pending: Pending::with(BytesMut::new()), closed: None, spare: Vec::new() };
+        let inner =
+            Inner { pending: Pending::with(BytesMut::new()), closed: None, spare: Vec::new() };
         Self { inner: Mutex::new(inner), room: Event::new(), limit, writer }
     }
 

@@ -151,12 +151,7 @@ fn candidates(
 }
 
 /// Opens a segment and checks that its header is whole and belongs where it is.
-fn open(
-    vfs: &dyn Vfs,
-    path: PathBuf,
-    id: StreamId,
-    base_seq: u64,
-) -> Result<Candidate, LogError> {
+fn open(vfs: &dyn Vfs, path: PathBuf, id: StreamId, base_seq: u64) -> Result<Candidate, LogError> {
     let file = vfs.open(&path).map_err(LogError::io("open", &path))?;
     let len = file.len().map_err(LogError::io("read", &path))?;
     if len < (segment::HEADER_LEN) as u64 {
@@ -246,18 +241,16 @@ fn scan_tail(candidate: &Candidate) -> Result<Ending, LogError> {
                     index.note(Entry { seq, position: found.position, time });
                 }
                 walk.pass(&found);
-                end = End {
-                    seq: found.header.end_seq(),
-                    chain: found.sum,
-                    time: found.header.time,
-                };
+                end =
+                    End { seq: found.header.end_seq(), chain: found.sum, time: found.header.time };
             }
             Err(Halt::Invalid(kind)) => break (kind, false),
             Err(Halt::Io(source)) => return Err(LogError::io("read", path)(source)),
         }
     };
     let position = walk.position();
-    if let Some(durable_end) = proven_durable(&mut walk, position).map_err(LogError::io("read", path))?
+    if let Some(durable_end) =
+        proven_durable(&mut walk, position).map_err(LogError::io("read", path))?
         && durable_end > end.seq
     {
         return Err(corrupt(path, position, kind));

@@ -86,7 +86,8 @@ impl Walk {
 
     /// The header of the batch here; it must continue the batch before.
     pub(crate) fn header(&mut self) -> Result<Found, Halt> {
-        let found = self.header_at(self.position)?.ok_or(Halt::Invalid(Corruption::Truncated))??;
+        let found =
+            self.header_at(self.position)?.ok_or(Halt::Invalid(Corruption::Truncated))??;
         let Header { first_seq, chain, time, .. } = found.header;
         if let Some(expected) = self.expected
             && (chain != expected.chain || first_seq != expected.seq || time < expected.time)

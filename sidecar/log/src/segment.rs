@@ -4,11 +4,11 @@ use crate::batch::{array_at, salted_sum, u16_at, u32_at, u64_at};
 use crate::ids::StreamId;
 
 /// The header takes one block, so that the first batch starts aligned to it.
-pub const HEADER_LEN: usize = 4096;
+pub(crate) const HEADER_LEN: usize = 4096;
 /// Format written by this version.
-pub const MAJOR: u16 = 1;
+pub(crate) const MAJOR: u16 = 1;
 /// Minor versions add fields that an older reader may ignore.
-pub const MINOR: u16 = 0;
+pub(crate) const MINOR: u16 = 0;
 
 const MAGIC: [u8; 8] = *b"LBSEGMNT";
 /// Where the header's checksum stands; the rest of the block is zero.
@@ -16,7 +16,7 @@ const SUM_AT: usize = 92;
 
 /// Why a header block is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejected {
+pub(crate) enum Rejected {
     /// It is not what was written.
     Damaged,
     /// It is whole, but of a format that this version cannot read.
@@ -30,26 +30,26 @@ pub enum Rejected {
 
 /// The identity of one segment and its link to the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     /// The log that the segment belongs to.
-    pub log: StreamId,
+    pub(crate) log: StreamId,
     /// Counts a log's segments from 0 without gaps, so that a lost one is noticed.
-    pub number: u64,
+    pub(crate) number: u64,
     /// Seq of the first record it will hold.
-    pub base_seq: u64,
+    pub(crate) base_seq: u64,
     /// Checksum of the last batch header of the segment before; 0 in the first one.
-    pub chain: u32,
+    pub(crate) chain: u32,
     /// Unix time of creation in nanoseconds.
-    pub created: u64,
+    pub(crate) created: u64,
     /// Epoch of the writer that made it.
-    pub epoch: u64,
+    pub(crate) epoch: u64,
     /// Random; seeds the checksum of every batch header in the file.
-    pub salt: u64,
+    pub(crate) salt: u64,
 }
 
 impl Header {
     /// The header block and its checksum, which is the first batch's `chain`.
-    pub fn encode(&self) -> (Vec<u8>, u32) {
+    pub(crate) fn encode(&self) -> (Vec<u8>, u32) {
         let mut out = vec![0; HEADER_LEN];
         out[..8].copy_from_slice(&MAGIC);
         out[8..10].copy_from_slice(&MAJOR.to_le_bytes());
@@ -69,7 +69,7 @@ impl Header {
     }
 
     /// The fields of a header block and its checksum, or what is wrong with it.
-    pub fn decode(block: &[u8]) -> Result<(Self, u32), Rejected> {
+    pub(crate) fn decode(block: &[u8]) -> Result<(Self, u32), Rejected> {
         if block.len() < HEADER_LEN || block[..8] != MAGIC {
             return Err(Rejected::Damaged);
         }
@@ -102,17 +102,17 @@ fn header_sum(block: &[u8]) -> u32 {
 }
 
 /// Name of the segment whose first record is `base_seq`.
-pub fn file_name(base_seq: u64) -> String {
+pub(crate) fn file_name(base_seq: u64) -> String {
     format!("{base_seq:020}.log")
 }
 
 /// Name of its index.
-pub fn index_name(base_seq: u64) -> String {
+pub(crate) fn index_name(base_seq: u64) -> String {
     format!("{base_seq:020}.idx")
 }
 
 /// The base seq that a segment's name tells; `None` for any other name.
-pub fn parse_file_name(name: &str) -> Option<u64> {
+pub(crate) fn parse_file_name(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".log")?;
     (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| digits.parse().ok())

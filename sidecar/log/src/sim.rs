@@ -36,6 +36,7 @@ const UNLIMITED: u64 = 1 << 40;
 
 /// A simulated disk. Clones are the same disk.
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct SimDisk {
     shared: Arc<Shared>,
 }

@@ -13,7 +13,7 @@ use crate::committer::Committer;
 use crate::error::{Corruption, LogError};
 use crate::fate::Refusal;
 use crate::handle::{LogHandle, Marks, View};
-use crate::ids::{StreamId, VolumeId};
+use crate::ids::{DeliveryId, StreamId, VolumeId};
 use crate::journal::{Journal, JournalOptions};
 use crate::journal_queue::JournalQueue;
 use crate::log::Log;
@@ -39,8 +39,6 @@ const DEAD_LETTER_SEGMENT: u64 = 1 << 20;
 /// Sizes, in bytes, that hold for the whole volume.
 #[derive(Debug, Clone)]
 pub struct VolumeOptions {
-    /// Segments are this long, unless one record needs more.
-    pub segment_bytes: u64,
     /// What may wait for a commit, a stream.
     pub queue_bytes: usize,
     /// What is kept in memory of the newest records, a stream.
@@ -60,6 +58,8 @@ pub struct StreamOptions {
     pub name: String,
     /// Bytes on disk that it may take, its dead letters included.
     pub max_bytes: u64,
+    /// Segments are this long, unless one record needs more.
+    pub segment_bytes: u64,
     /// Names of the deliveries that hold its data. New ones start at the lowest cursor of the
     /// others; those that are not named any more keep holding.
     pub deliveries: Vec<String>,
@@ -98,7 +98,7 @@ pub struct Stream {
     /// Its dead letters.
     pub dead_letters: Arc<LogHandle>,
     /// What the journal says of its deliveries, the removed ones included.
-    pub deliveries: Vec<DeliveryState>,
+    pub deliveries: Vec<(DeliveryId, DeliveryState)>,
 }
 
 /// Something that recovery noticed.
@@ -165,8 +165,15 @@ impl Volume {
             names.into_iter().filter(|name| streams.iter().all(|stream| stream.name != *name));
         let queue = Arc::new(JournalQueue::new(Arc::clone(&waker)));
         let seed = random.next_u64();
-        let committer =
-            Committer::new(Arc::clone(&vfs), logs, journal, Arc::clone(&queue), reserve, seed);
+        let committer = Committer::new(
+            Arc::clone(&vfs),
+            dir.to_owned(),
+            logs,
+            journal,
+            Arc::clone(&queue),
+            reserve,
+            seed,
+        );
         Ok(Self {
             id: meta.id,
             epoch: meta.epoch,
@@ -192,7 +199,8 @@ fn open_meta(vfs: &dyn Vfs, dir: &Path, random: &mut SmallRng) -> Result<VolumeM
     let path = dir.join(VOLUME_META);
     let names = vfs.list(dir).map_err(LogError::io("list", dir))?;
     let old = if names.iter().any(|name| name == VOLUME_META) {
-        let bytes = read_all(vfs, &path, crate::meta::LEN as u64).map_err(LogError::io("read", &path))?;
+        let bytes =
+            read_all(vfs, &path, crate::meta::LEN as u64).map_err(LogError::io("read", &path))?;
         VolumeMeta::decode(&bytes).map_err(|rejected| rejected_meta(&path, rejected))?
     } else if names.iter().any(|name| name == STREAMS || name == JOURNAL) {
         return Err(LogError::Corrupt { path, position: 0, kind: Corruption::Missing });
@@ -226,12 +234,13 @@ fn open_journal(
     findings: &mut Vec<Finding>,
 ) -> Result<Journal, LogError> {
     let path = make_dir(&**vfs, dir, JOURNAL)?;
-    let journal_options = JournalOptions { snapshot_bytes: options.snapshot_bytes };
+    let journal_options =
+        JournalOptions { snapshot_bytes: options.snapshot_bytes, ..JournalOptions::default() };
     let (journal, recovery) = Journal::open(Arc::clone(vfs), &path, id, journal_options)?;
     if recovery.discarded_tail_bytes > 0 {
         findings.push(Finding::TornTail { path, bytes: recovery.discarded_tail_bytes });
     }
-    findings.extend(recovery.damaged.into_iter().map(Finding::Damage));
+    findings.extend(recovery.damaged.into_iter().map(|damage| Finding::Damage(damage.into())));
     Ok(journal)
 }
 
@@ -261,12 +270,13 @@ impl Opening<'_> {
         let meta = self.stream_meta(&dir)?;
         let dead_dir = make_dir(&**self.vfs, &dir, DEAD_LETTERS)?;
         let budget = Arc::new(Budget::new(stream.max_bytes));
-        let segment_bytes = self.options.segment_bytes;
+        let segment_bytes = stream.segment_bytes;
         let log = self.log(dir, meta.id, &budget, segment_bytes, self.options.tail_bytes)?;
         let dead_segment = segment_bytes.min(DEAD_LETTER_SEGMENT);
         let dead_letters = self.log(dead_dir, meta.dead_letters, &budget, dead_segment, 0)?;
         self.create_deliveries(meta.id, &log, &stream.deliveries)?;
-        let deliveries = self.journal.state().deliveries(meta.id).cloned().collect();
+        let state = self.journal.state().stream(meta.id);
+        let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone()).collect();
         Ok(Stream { name: stream.name.clone(), id: meta.id, log, dead_letters, deliveries })
     }
 
@@ -298,9 +308,9 @@ impl Opening<'_> {
         segment_bytes: u64,
         tail_bytes: usize,
     ) -> Result<Arc<LogHandle>, LogError> {
-        let state = self.journal.state();
-        let mut recovered = recover(&**self.vfs, &dir, id, &state.deleted_segments(id))?;
-        if recovered.damage.is_none() && state.settled_end(id) > recovered.end.seq {
+        let state = self.journal.state().stream(id).cloned().unwrap_or_default();
+        let mut recovered = recover(&**self.vfs, &dir, id, &state.deleted_segments)?;
+        if recovered.damage.is_none() && state.settled_end() > recovered.end.seq {
             // Settled records were on the disk once, synced: the end of the log is gone.
             let path = dir.join("the newest segment");
             let damage = LogError::Corrupt { path, position: 0, kind: Corruption::Missing };
@@ -348,14 +358,14 @@ impl Opening<'_> {
         names: &[String],
     ) -> Result<(), LogError> {
         for name in names {
-            let state = self.journal.state();
-            if state.deliveries(stream).any(|delivery| delivery.name == *name) {
+            let state = self.journal.state().stream(stream).cloned().unwrap_or_default();
+            if state.deliveries.values().any(|delivery| delivery.name == *name) {
                 continue;
             }
-            let cursor = state.deliveries(stream).map(|delivery| delivery.cursor).min();
+            let cursor = state.deliveries.values().map(|delivery| delivery.cursor).min();
             let op = Op::DeliveryCreated {
                 stream,
-                delivery: state.next_delivery(stream),
+                delivery: state.next_delivery(),
                 name: name.clone(),
                 cursor: cursor.unwrap_or(log.marks().log_start),
             };

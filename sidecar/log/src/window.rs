@@ -47,8 +47,7 @@ impl Window {
     }
 
     fn holds(&self, position: u64, len: usize) -> bool {
-        position >= self.start
-            && position + len as u64 <= self.start + self.bytes.len() as u64
+        position >= self.start && position + len as u64 <= self.start + self.bytes.len() as u64
     }
 
     fn fill(&mut self, position: u64, len: usize) -> io::Result<()> {
