@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use lifeboat_api::{
-    Dataplane, DeliveryKind, Endpoint, Problems, Replica, parse, supported_features,
-    validate_dataplane,
+    Credit, Dataplane, DeliveryKind, Endpoint, Limits, OnDamage, OnFull, Problems, Replica,
+    Retention, Sync, Trail, parse, supported_features, validate_dataplane,
 };
 
 fn validate(yaml: &str) -> Result<Dataplane, Problems> {
@@ -101,6 +101,33 @@ fn the_form_that_pods_get_is_accepted() {
     assert_eq!(queue.replicas[&10], Replica::default());
     assert_eq!(queue.replicas.len(), 3);
     assert!(queue.ignored.is_empty());
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let queue = accept(&queue(
+        "{name: in, socket: ROUTER, protocol: Receipt}",
+        "{name: a, socket: ROUTER, protocol: Credit}, {name: b, socket: PUSH, trail: {}}",
+    ));
+    assert_eq!(queue.memory, 96 << 20);
+    assert_eq!(queue.sync, Sync::Always);
+    let work = &queue.streams[0];
+    let limits = Limits { max_message_size: 4 << 20, max_connections: 1024 };
+    assert_eq!(work.ingress[0].limits, limits);
+    assert_eq!(work.ingress[0].endpoint, None);
+    let credit = Credit {
+        ack_timeout: Duration::from_secs(30),
+        max_in_flight: 64,
+        max_attempts: 20,
+        backoff: [1, 10, 60].map(Duration::from_secs).to_vec(),
+    };
+    assert_eq!(work.deliveries[0].kind, DeliveryKind::Credit(credit));
+    assert_eq!(work.deliveries[0].max_connections, 1024);
+    let trail = Trail { messages: 1000, time: Duration::from_secs(60) };
+    assert_eq!(work.deliveries[1].kind, DeliveryKind::Push(trail));
+    let retention =
+        Retention { max_bytes: None, on_full: OnFull::Block, on_damage: OnDamage::Stop };
+    assert_eq!(work.retention, retention);
 }
 
 #[test]

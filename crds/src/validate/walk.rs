@@ -111,7 +111,8 @@ impl Walk {
         node
     }
 
-    /// A list of so many items. One of the wrong length is a problem, its items are still given.
+    /// A list of so many items. One of the wrong length is a problem; of one that is too long only
+    /// the first items are given, so that the work stays small whatever a file holds.
     pub(crate) fn items<'a>(
         &mut self,
         node: &Node<'a>,
@@ -128,7 +129,7 @@ impl Walk {
             self.problem(&node.path, message);
         }
         let child = |(index, value)| Node { path: format!("{}[{index}]", node.path), value };
-        items.iter().enumerate().map(child).collect()
+        items.iter().take(*most).enumerate().map(child).collect()
     }
 
     pub(crate) fn text<'a>(&mut self, node: &Node<'a>, form: &str) -> Option<&'a str> {
