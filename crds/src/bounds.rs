@@ -38,7 +38,7 @@ pub(crate) const CONNECTIONS: RangeInclusive<u64> = 1..=65_535;
 pub(crate) const IN_FLIGHT: RangeInclusive<u64> = 1..=65_536;
 /// `maxAttempts`.
 pub(crate) const ATTEMPTS: RangeInclusive<u64> = 1..=1_000_000;
-/// `trail.messages`: below libzmq's default receive limit the promise of section 6 is void.
+/// `trail.messages`: a shorter trail loses what a PULL with libzmq's default receive limit holds.
 pub(crate) const TRAIL_MESSAGES: RangeInclusive<u64> = 1_000..=1_000_000;
 /// Ordinals of replicas.
 pub(crate) const ORDINALS: RangeInclusive<u32> = 0..=127;

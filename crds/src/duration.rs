@@ -7,6 +7,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::malformed::Malformed;
+
 /// How a duration is written, for messages.
 pub(crate) const FORM: &str = "a duration string such as \"30s\"";
 
@@ -29,17 +31,17 @@ impl DurationText {
 }
 
 impl FromStr for DurationText {
-    type Err = String;
+    type Err = Malformed;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Malformed> {
         Ok(Self { text: text.to_owned(), value: Duration::from_millis(millis_of(text)?) })
     }
 }
 
 impl TryFrom<String> for DurationText {
-    type Error = String;
+    type Error = Malformed;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> Result<Self, Malformed> {
         text.parse()
     }
 }
@@ -69,9 +71,9 @@ pub(crate) fn format_duration(value: Duration) -> String {
     if parts.is_empty() { "0s".to_owned() } else { parts.concat() }
 }
 
-fn millis_of(text: &str) -> Result<u64, String> {
+fn millis_of(text: &str) -> Result<u64, Malformed> {
     if text.is_empty() {
-        return Err("is empty".to_owned());
+        return Err(Malformed::new("is empty"));
     }
     let mut rest = text;
     let mut units = UNITS.as_slice();
@@ -82,37 +84,48 @@ fn millis_of(text: &str) -> Result<u64, String> {
         let (unit, next) = after.split_at(end);
         let (millis, smaller) = find_unit(unit, units)?;
         let part = count.checked_mul(millis);
-        total = part.and_then(|part| total.checked_add(part)).ok_or("is out of range")?;
+        total = part.and_then(|part| total.checked_add(part)).ok_or_else(out_of_range)?;
         (rest, units) = (next, smaller);
     }
     Ok(total)
 }
 
-fn number(text: &str) -> Result<(u64, &str), String> {
+fn number(text: &str) -> Result<(u64, &str), Malformed> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
     if digits.is_empty() {
-        return Err("does not start with a number".to_owned());
+        return Err(Malformed::new("does not start with a number"));
     }
-    let count = digits.parse().map_err(|_| "is out of range".to_owned())?;
+    let count = digits.parse().map_err(|_| out_of_range())?;
     Ok((count, rest))
 }
 
 /// The milliseconds of `unit` and the units that may still follow.
-fn find_unit(unit: &str, allowed: &'static [(&str, u64)]) -> Result<(u64, Units), String> {
+fn find_unit(unit: &str, allowed: &'static [(&str, u64)]) -> Result<(u64, Units), Malformed> {
     if let Some(at) = allowed.iter().position(|(name, _)| *name == unit) {
         let smaller = allowed.get(at + 1..).unwrap_or_default();
         return Ok((allowed.get(at).map_or(1, |(_, millis)| *millis), smaller));
     }
+    let again = || UNITS.iter().any(|(name, _)| *name == unit);
     Err(match unit {
-        "" => "has no unit; expected h, m, s or ms after each number".to_owned(),
-        "d" => "has the unit d; write days as hours: 72h for three days".to_owned(),
-        _ if unit.starts_with('.') => "has a decimal point; write 1.5h as 1h30m".to_owned(),
-        _ if UNITS.iter().any(|(name, _)| *name == unit) => {
-            format!("has the unit {unit} twice or after a smaller one; write the largest first")
+        "" => Malformed::with_fix("has no unit", "write h, m, s or ms after each number"),
+        "d" => Malformed::with_fix("has the unit d", "write days as hours: 72h for three days"),
+        _ if unit.starts_with('.') => {
+            Malformed::with_fix("has a decimal point", "write 1.5h as 1h30m")
         }
-        _ => format!("has the unknown unit {unit:?}; expected h, m, s or ms"),
+        _ if again() => Malformed::with_fix(
+            format!("has the unit {unit} twice or after a smaller one"),
+            "write each once, the largest first",
+        ),
+        _ => Malformed::with_fix(
+            format!("has the unknown unit {unit:?}"),
+            "expected h, m, s or ms after each number",
+        ),
     })
+}
+
+fn out_of_range() -> Malformed {
+    Malformed::new("is out of range")
 }
 
 /// A tail of [`UNITS`].
@@ -158,7 +171,7 @@ mod tests {
             ("9999999999999999h", "out of range"),
         ];
         for (text, reason) in cases {
-            let message = text.parse::<DurationText>().expect_err(text);
+            let message = text.parse::<DurationText>().expect_err(text).to_string();
             assert!(message.contains(reason), "{text}: {message}");
         }
     }

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bounds::FIRST_PORT;
+use crate::malformed::Malformed;
 
 /// How an endpoint is written, for messages.
 pub(crate) const FORM: &str = "an endpoint such as \"tcp://*:5555\", \
@@ -66,43 +67,49 @@ impl Host {
 }
 
 impl FromStr for Endpoint {
-    type Err = String;
+    type Err = Malformed;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Malformed> {
         match text.split_once("://") {
             Some(("tcp", rest)) => tcp(rest).map(Self::Tcp),
             Some(("ipc", path)) => ipc(path).map(Self::Ipc),
-            Some((transport, _)) => {
-                Err(format!("has the transport {transport:?}, which is none of tcp and ipc"))
-            }
-            None => Err("has no transport".to_owned()),
+            Some((transport, _)) => Err(Malformed::with_fix(
+                format!("has the transport {transport:?}"),
+                "expected tcp:// or ipc://",
+            )),
+            None => Err(Malformed::new("has no transport")),
         }
     }
 }
 
-fn tcp(text: &str) -> Result<TcpEndpoint, String> {
-    let (host, port) = text.rsplit_once(':').ok_or("has no port")?;
+fn tcp(text: &str) -> Result<TcpEndpoint, Malformed> {
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| Malformed::new("has no port"))?;
     Ok(TcpEndpoint { host: parse_host(host)?, port: parse_port(port)? })
 }
 
-fn parse_host(text: &str) -> Result<Host, String> {
+fn parse_host(text: &str) -> Result<Host, Malformed> {
     if text == "*" {
         return Ok(Host::Any);
     }
     if let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         let address = inner.parse::<Ipv6Addr>();
-        let address =
-            address.map_err(|_| format!("has no IPv6 address in its brackets: {inner:?}"))?;
+        let address = address.map_err(|_| {
+            Malformed::new(format!("has no IPv6 address in its brackets: {inner:?}"))
+        })?;
         return Ok(Host::Ip(address.to_canonical()));
     }
     if text.contains(':') {
-        return Err("has an IPv6 address without brackets; write tcp://[::1]:5555".to_owned());
+        return Err(Malformed::with_fix(
+            "has an IPv6 address without brackets",
+            "write it as in tcp://[::1]:5555",
+        ));
     }
     if let Ok(address) = text.parse::<std::net::Ipv4Addr>() {
         return Ok(Host::Ip(address.into()));
     }
     if !is_host_name(text) {
-        return Err(format!("has a host that is no address and no host name: {text:?}"));
+        let reason = format!("has a host that is no address and no host name: {text:?}");
+        return Err(Malformed::new(reason));
     }
     Ok(Host::Name(text.to_ascii_lowercase()))
 }
@@ -120,45 +127,50 @@ fn is_host_name(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(label) && !text.rsplit('.').next().is_some_and(numeric)
 }
 
-fn parse_port(text: &str) -> Result<u16, String> {
+fn parse_port(text: &str) -> Result<u16, Malformed> {
     if text == "*" {
         return Ok(0);
     }
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let port = text.parse::<u16>().ok().filter(|_| digits);
-    let port = port.ok_or_else(|| {
-        format!("has the port {text:?}, which is no number from 1024 to 65535, 0 or '*'")
-    })?;
+    let Some(port) = port else {
+        return Err(Malformed::with_fix(
+            format!("has the port {text:?}"),
+            "expected a number from 1024 to 65535, or 0 or '*' for one that the system picks",
+        ));
+    };
     if (1..FIRST_PORT).contains(&port) {
-        return Err(format!(
-            "has the port {port}: ports below {FIRST_PORT} need a privilege that the sidecar does \
-             not have; choose one from 1024 to 65535"
+        return Err(Malformed::with_fix(
+            format!("has the port {port}, which needs a privilege that the sidecar does not have"),
+            "choose one from 1024 to 65535",
         ));
     }
     Ok(port)
 }
 
-fn ipc(path: &str) -> Result<PathBuf, String> {
+fn ipc(path: &str) -> Result<PathBuf, Malformed> {
     let Some(inside) = path.strip_prefix('/') else {
-        return Err(
-            "has a path that is not absolute; write ipc:///run/lifeboat/NAME, or leave the \
-                    endpoint out"
-                .to_owned(),
-        );
+        return Err(Malformed::with_fix(
+            "has a path that is not absolute",
+            "write ipc:///run/lifeboat/NAME, or leave the endpoint out",
+        ));
     };
     if path.chars().any(char::is_control) {
-        return Err("has a control character in its path".to_owned());
+        return Err(Malformed::new("has a control character in its path"));
     }
     if inside.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err("has an empty part, '.' or '..' in its path; write it without".to_owned());
+        return Err(Malformed::with_fix(
+            "has an empty part, '.' or '..' in its path",
+            "write the path without",
+        ));
     }
     Ok(PathBuf::from(path))
 }
 
 impl TryFrom<String> for Endpoint {
-    type Error = String;
+    type Error = Malformed;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> Result<Self, Malformed> {
         text.parse()
     }
 }
@@ -218,13 +230,13 @@ mod tests {
         let cases = [
             ("", "no transport"),
             ("*:5555", "no transport"),
-            ("udp://*:5555", "none of tcp and ipc"),
-            ("TCP://*:5555", "none of tcp and ipc"),
+            ("udp://*:5555", "expected tcp:// or ipc://"),
+            ("TCP://*:5555", "expected tcp:// or ipc://"),
             ("tcp://*", "no port"),
-            ("tcp://*:", "no number from 1024"),
-            ("tcp://*:+5555", "no number from 1024"),
-            ("tcp://*:70000", "no number from 1024"),
-            ("tcp://*:80", "below 1024 need a privilege"),
+            ("tcp://*:", "expected a number from 1024"),
+            ("tcp://*:+5555", "expected a number from 1024"),
+            ("tcp://*:70000", "expected a number from 1024"),
+            ("tcp://*:80", "needs a privilege"),
             ("tcp://:5555", "no address and no host name"),
             ("tcp://a b:5555", "no address and no host name"),
             ("tcp://1.2.3:5555", "no address and no host name"),
@@ -240,7 +252,7 @@ mod tests {
             ("ipc:///a\u{0}b", "control character"),
         ];
         for (text, reason) in cases {
-            let message = text.parse::<Endpoint>().expect_err(text);
+            let message = text.parse::<Endpoint>().expect_err(text).to_string();
             assert!(message.contains(reason), "{text}: {message}");
         }
     }

@@ -19,7 +19,7 @@ const SUPPORTED: &[&str] = &[
     "retention.policy.WorkQueue",
 ];
 
-/// What the design has and this version does not.
+/// What is planned and this version does not do.
 const PLANNED: &[&str] = &[
     "delivery.connect",
     "delivery.curve",
@@ -71,25 +71,58 @@ pub(crate) fn is_supported(feature: &str) -> bool {
 
 /// Every value of the choice `field` (such as `ingress.socket`), those of this version first.
 pub(crate) fn values(field: &str) -> Vec<&'static str> {
-    let value = |name: &&'static str| name.strip_prefix(field)?.strip_prefix('.');
-    SUPPORTED.iter().chain(PLANNED).filter_map(value).collect()
+    SUPPORTED.iter().chain(PLANNED).filter_map(|name| value_of(field, name)).collect()
 }
 
 /// The values of the choice `field` that this version takes.
 pub(crate) fn supported_values(field: &str) -> Vec<&'static str> {
-    let value = |name: &&'static str| name.strip_prefix(field)?.strip_prefix('.');
-    SUPPORTED.iter().filter_map(value).collect()
+    SUPPORTED.iter().filter_map(|name| value_of(field, name)).collect()
+}
+
+fn value_of(field: &str, name: &'static str) -> Option<&'static str> {
+    name.strip_prefix(field)?.strip_prefix('.')
 }
 
 #[cfg(test)]
 mod tests {
+    use schemars::{JsonSchema, schema_for};
+    use serde_json::Value;
+
     use super::*;
+    use crate::resource;
 
     #[test]
     fn the_lists_are_sorted_and_apart() {
         assert!(SUPPORTED.is_sorted());
         assert!(PLANNED.is_sorted());
         assert!(PLANNED.iter().all(|name| !is_supported(name)));
+    }
+
+    /// The values of an enumeration of `resource/`.
+    fn of<T: JsonSchema>() -> Vec<String> {
+        let schema = schema_for!(T);
+        let variants = schema.as_value()["oneOf"].as_array().unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let mut found: Vec<_> = variants.iter().map(|variant| text(&variant["const"])).collect();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn the_choices_are_those_of_the_types() {
+        let sorted = |field| {
+            let mut found = values(field);
+            found.sort_unstable();
+            found
+        };
+        assert_eq!(sorted("ingress.socket"), of::<resource::IngressSocket>());
+        assert_eq!(sorted("ingress.protocol"), of::<resource::IngressProtocol>());
+        assert_eq!(sorted("delivery.socket"), of::<resource::DeliverySocket>());
+        assert_eq!(sorted("delivery.protocol"), of::<resource::DeliveryProtocol>());
+        assert_eq!(sorted("durability.sync"), of::<resource::Sync>());
+        assert_eq!(sorted("retention.policy"), of::<resource::Policy>());
+        assert_eq!(sorted("retention.onFull"), of::<resource::OnFull>());
+        assert_eq!(sorted("retention.onDamage"), of::<resource::OnDamage>());
     }
 
     #[test]

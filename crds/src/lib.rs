@@ -14,6 +14,7 @@ mod defaults;
 mod duration;
 mod endpoint;
 mod features;
+mod malformed;
 mod names;
 mod problem;
 mod quantity;
@@ -31,6 +32,7 @@ pub use dataplane::{
 pub use duration::DurationText;
 pub use endpoint::{Endpoint, Host, TcpEndpoint};
 pub use features::supported_features;
+pub use malformed::Malformed;
 pub use names::{SOCKET_PATH_LIMIT, socket_path, variable_name};
 pub use problem::{Problem, Problems};
 pub use quantity::{Quantity, format_bytes};

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::malformed::Malformed;
+
 /// How a quantity is written, for messages.
 pub(crate) const FORM: &str = "a quantity string such as \"10Gi\"";
 
@@ -49,17 +51,17 @@ impl Quantity {
 }
 
 impl FromStr for Quantity {
-    type Err = String;
+    type Err = Malformed;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Malformed> {
         Ok(Self { text: text.to_owned(), bytes: bytes_of(text)? })
     }
 }
 
 impl TryFrom<String> for Quantity {
-    type Error = String;
+    type Error = Malformed;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> Result<Self, Malformed> {
         text.parse()
     }
 }
@@ -82,9 +84,9 @@ pub fn format_bytes(bytes: u64) -> String {
     unit.map_or_else(|| bytes.to_string(), |(name, size)| format!("{}{name}", bytes / size))
 }
 
-fn bytes_of(text: &str) -> Result<u64, String> {
+fn bytes_of(text: &str) -> Result<u64, Malformed> {
     if text.len() > MAX_LENGTH {
-        return Err("is too long for a quantity".to_owned());
+        return Err(Malformed::new("is too long for a quantity"));
     }
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
@@ -93,7 +95,7 @@ fn bytes_of(text: &str) -> Result<u64, String> {
     let divisor = divisor.checked_mul(10_u128.pow(decimals)).ok_or_else(out_of_range)?;
     let total = digits.checked_mul(multiplier).ok_or_else(out_of_range)?;
     if total % divisor != 0 {
-        return Err("is not a whole number of bytes".to_owned());
+        return Err(Malformed::new("is not a whole number of bytes"));
     }
     let bytes = u64::try_from(total / divisor).map_err(|_| out_of_range())?;
     if i64::try_from(bytes).is_err() {
@@ -102,24 +104,24 @@ fn bytes_of(text: &str) -> Result<u64, String> {
     Ok(bytes)
 }
 
-fn out_of_range() -> String {
-    "is more than 2^63 - 1 bytes".to_owned()
+fn out_of_range() -> Malformed {
+    Malformed::new("is more than 2^63 - 1 bytes")
 }
 
 /// `1.25` as (125, 2 decimals).
-fn mantissa(number: &str, rest: &str) -> Result<(u128, u32), String> {
+fn mantissa(number: &str, rest: &str) -> Result<(u128, u32), Malformed> {
     if number.is_empty() && rest.starts_with('-') {
-        return Err("is negative".to_owned());
+        return Err(Malformed::new("is negative"));
     }
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = format!("{whole}{fraction}");
-    let value = digits.parse().map_err(|_| "does not start with a number".to_owned())?;
+    let value = digits.parse().map_err(|_| Malformed::new("does not start with a number"))?;
     let decimals = u32::try_from(fraction.len()).map_err(|_| out_of_range())?;
     Ok((value, decimals))
 }
 
 /// What a suffix multiplies and divides by.
-fn scale(suffix: &str) -> Result<(u128, u128), String> {
+fn scale(suffix: &str) -> Result<(u128, u128), Malformed> {
     if suffix.is_empty() {
         return Ok((1, 1));
     }
@@ -130,18 +132,16 @@ fn scale(suffix: &str) -> Result<(u128, u128), String> {
         return power_of_ten(exponent);
     }
     Err(match suffix {
-        "m" | "u" | "n" => {
-            format!("has the suffix {suffix}, a fraction of a byte; did you mean the suffix Mi?")
-        }
-        _ => format!(
-            "has the unknown suffix {suffix:?}; expected one of Ki, Mi, Gi, Ti, Pi, Ei, k, M, G, T, P, E{}",
-            suffix_hint(suffix)
+        "m" | "u" | "n" => Malformed::with_fix(
+            format!("has the suffix {suffix}, a fraction of a byte"),
+            "did you mean the suffix Mi?",
         ),
+        _ => Malformed::with_fix(format!("has the unknown suffix {suffix:?}"), suffix_hint(suffix)),
     })
 }
 
-fn power_of_ten(exponent: &str) -> Result<(u128, u128), String> {
-    let malformed = || "has a malformed exponent; expected a form such as 1e3".to_owned();
+fn power_of_ten(exponent: &str) -> Result<(u128, u128), Malformed> {
+    let malformed = || Malformed::with_fix("has a malformed exponent", "write it as in 1e3");
     let (digits, negative) = match exponent.strip_prefix('-') {
         Some(digits) => (digits, true),
         None => (exponent.strip_prefix('+').unwrap_or(exponent), false),
@@ -151,7 +151,7 @@ fn power_of_ten(exponent: &str) -> Result<(u128, u128), String> {
     }
     let power: u32 = digits.parse().map_err(|_| malformed())?;
     if power > MAX_EXPONENT {
-        return Err(format!("has an exponent over {MAX_EXPONENT}"));
+        return Err(Malformed::new(format!("has an exponent over {MAX_EXPONENT}")));
     }
     let factor = 10_u128.pow(power);
     Ok(if negative { (1, factor) } else { (factor, 1) })
@@ -162,7 +162,8 @@ fn suffix_hint(suffix: &str) -> String {
     let letter = suffix.chars().next().map(|c| c.to_ascii_uppercase());
     let unit = letter.filter(|_| suffix.len() <= 3);
     let near = BINARY.iter().find(|(name, _)| unit.is_some_and(|unit| name.starts_with(unit)));
-    near.map_or_else(String::new, |(name, _)| format!("; did you mean {name}?"))
+    let hint = near.map_or_else(String::new, |(name, _)| format!("; did you mean {name}?"));
+    format!("expected one of Ki, Mi, Gi, Ti, Pi, Ei, k, M, G, T, P, E{hint}")
 }
 
 #[cfg(test)]
@@ -219,7 +220,7 @@ mod tests {
             ("111111111111111111111111111111111", "too long"),
         ];
         for (text, reason) in cases {
-            let message = text.parse::<Quantity>().expect_err(text);
+            let message = text.parse::<Quantity>().expect_err(text).to_string();
             assert!(message.contains(reason), "{text}: {message}");
         }
     }

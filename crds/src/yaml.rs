@@ -120,6 +120,14 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_repetition_is_bounded_too() {
+        let list = format!("a: &a [{}]\n", ["x"; 1_000].join(", "));
+        let repeated = |times: usize| format!("{list}b: [{}]\n", vec!["*a"; times].join(", "));
+        assert!(parse(&repeated(5)).is_ok());
+        assert!(refusal(&repeated(11)).starts_with("line 2, "));
+    }
+
+    #[test]
     fn depth_is_bounded() {
         let deep = format!("a: {}{}\n", "[".repeat(200), "]".repeat(200));
         assert!(refusal(&deep).starts_with("line 1, "));

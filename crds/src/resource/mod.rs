@@ -5,8 +5,9 @@
 //! stays unwritten, so that a sidecar applies the defaults of its own version. They are therefore
 //! told in words here and applied in `resolve.rs`.
 //!
-//! The types hold every field of the design. Which of them this version does is told by
-//! `features.rs` alone. They must not check more than the form of a value.
+//! The types hold planned fields too, so that a cluster keeps them and the validator can refuse them
+//! by name; which of them this version does is told by `features.rs` alone. They must not check
+//! more than the form of a value.
 
 mod delivery;
 mod ingress;

@@ -43,6 +43,6 @@ fn metadata(walk: &mut Walk, node: &Node<'_>) {
     let Some(name) = walk.required(&metadata, "name", QUEUE_FORM) else { return };
     let Some(text) = walk.text(&name, QUEUE_FORM) else { return };
     if !is_queue_name(text) {
-        walk.problem(&name.path, format!("{} is no such name; expected {QUEUE_FORM}", show(text)));
+        walk.problem(&name.path, format!("{} is no valid name; expected {QUEUE_FORM}", show(text)));
     }
 }

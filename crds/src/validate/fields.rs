@@ -1,6 +1,8 @@
 //! The fields of each part of the file and whose they are. A test holds the lists of the data
 //! plane's parts and the types in `resource/` together.
 
+use crate::features;
+
 /// A field that a part of the file may have.
 pub(crate) struct Field {
     pub(crate) name: &'static str,
@@ -16,6 +18,16 @@ pub(crate) enum Role {
     Operator,
     /// It belongs to the feature of that name.
     Feature(&'static str),
+}
+
+impl Role {
+    /// Whether this version takes the field.
+    pub(crate) fn is_supported(self) -> bool {
+        match self {
+            Self::Known | Self::Operator => true,
+            Self::Feature(feature) => features::is_supported(feature),
+        }
+    }
 }
 
 const fn known(name: &'static str) -> Field {

@@ -13,7 +13,7 @@ pub(crate) fn name<'a>(walk: &mut Walk, object: &Object<'a>) -> Option<&'a str> 
     if is_label(text) {
         return Some(text);
     }
-    walk.problem(&node.path, format!("{} is no such name; expected {}", show(text), names::FORM));
+    walk.problem(&node.path, format!("{} is no valid name; expected {}", show(text), names::FORM));
     None
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn common<'a>(walk: &mut Walk, object: &Object<'a>) -> SocketFacts<'a
 }
 
 /// The socket where it is one of this version, with its protocol checked. `side` is `ingress` or
-/// `delivery`, `otherwise` the hint for a socket of the other side.
+/// `delivery`, `elsewhere` what the other side is called in a message.
 pub(crate) fn kind<'a>(
     walk: &mut Walk,
     object: &Object<'a>,
@@ -36,7 +36,7 @@ pub(crate) fn kind<'a>(
     elsewhere: &str,
 ) -> Option<&'a str> {
     let choice = format!("{side}.socket");
-    let form = one_of(&features::values(&choice));
+    let form = one_of(&features::supported_values(&choice));
     let node = walk.required(object, "socket", &form)?;
     if let Some(text) = node.value.as_str().filter(|text| elsewhere_only(side, text)) {
         walk.problem(&node.path, format!("{text} is a socket of {elsewhere}; expected {form}"));

@@ -1,7 +1,6 @@
 //! The generic steps of a walk over a tree: kinds of values, known fields, ranges, choices.
 //! It must not know any field.
 
-use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use super::fields::{Field, Role};
 use super::suggest::{did_you_mean, one_of};
 use crate::duration::{self, DurationText, format_duration};
 use crate::features;
+use crate::malformed::Malformed;
 use crate::problem::Problems;
 use crate::quantity::{self, Quantity, format_bytes};
 
@@ -52,8 +52,7 @@ impl<'a> Object<'a> {
 
     /// Every field, for mappings whose keys are data.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&'a str, Node<'a>)> + '_ {
-        let node = |(key, value)| Node { path: self.at(key), value };
-        self.map.iter().map(move |(key, value)| (key.as_str(), node((key, value))))
+        self.map.iter().map(|(key, value)| (key.as_str(), Node { path: self.at(key), value }))
     }
 }
 
@@ -74,11 +73,7 @@ impl Walk {
         for key in object.map.keys() {
             let path = object.at(key);
             match fields.iter().find(|field| field.name == key) {
-                None => {
-                    let names: Vec<_> = fields.iter().map(|field| field.name).collect();
-                    let hint = did_you_mean(key, &names);
-                    self.problem(&path, format!("unknown field{hint}"));
-                }
+                None => self.problem(&path, unknown_field(key, fields)),
                 Some(field) => self.role(field.role, path),
             }
         }
@@ -86,12 +81,10 @@ impl Walk {
     }
 
     fn role(&mut self, role: Role, path: String) {
-        match role {
-            Role::Operator => self.ignored.push(path),
-            Role::Feature(feature) if !features::is_supported(feature) => {
-                self.problem(&path, "not supported by this version; remove it");
-            }
-            Role::Known | Role::Feature(_) => {}
+        if !role.is_supported() {
+            self.problem(&path, "not supported by this version; remove it");
+        } else if matches!(role, Role::Operator) {
+            self.ignored.push(path);
         }
     }
 
@@ -118,7 +111,8 @@ impl Walk {
         node
     }
 
-    /// A list of so many items. One of the wrong length is a problem, its items are still given.
+    /// A list of so many items. One of the wrong length is a problem; of one that is too long only
+    /// the first items are given, so that the work stays small whatever a file holds.
     pub(crate) fn items<'a>(
         &mut self,
         node: &Node<'a>,
@@ -135,7 +129,7 @@ impl Walk {
             self.problem(&node.path, message);
         }
         let child = |(index, value)| Node { path: format!("{}[{index}]", node.path), value };
-        items.iter().enumerate().map(child).collect()
+        items.iter().take(*most).enumerate().map(child).collect()
     }
 
     pub(crate) fn text<'a>(&mut self, node: &Node<'a>, form: &str) -> Option<&'a str> {
@@ -149,14 +143,13 @@ impl Walk {
     /// A text that `T` reads; `form` says how it is written.
     pub(crate) fn parsed<T>(&mut self, node: &Node<'_>, form: &str) -> Option<T>
     where
-        T: FromStr,
-        T::Err: Display,
+        T: FromStr<Err = Malformed>,
     {
         let text = self.text(node, form)?;
         match text.parse() {
             Ok(value) => Some(value),
             Err(reason) => {
-                self.problem(&node.path, format!("{} {reason}; expected {form}", show(text)));
+                self.problem(&node.path, format!("{} {}", show(text), reason.or_expected(form)));
                 None
             }
         }
@@ -194,11 +187,11 @@ impl Walk {
         value
     }
 
-    /// One of the values of `choice` (such as `ingress.socket`) that this version has. What the
-    /// design has and this version lacks is told apart from what is no value at all.
+    /// One of the values of `choice` (such as `ingress.socket`) that this version has. What is
+    /// planned and this version lacks is told apart from what is no value at all.
     pub(crate) fn choice<'a>(&mut self, node: &Node<'a>, choice: &str) -> Option<&'a str> {
         let (all, supported) = (features::values(choice), features::supported_values(choice));
-        let text = self.text(node, &one_of(&all))?;
+        let text = self.text(node, &one_of(&supported))?;
         if supported.contains(&text) {
             return Some(text);
         }
@@ -207,8 +200,11 @@ impl Walk {
                 format!("{text}: not supported by this version; expected {}", one_of(&supported));
             self.problem(&node.path, message);
         } else {
-            let hint = did_you_mean(text, &all);
-            let message = format!("{} is unknown; expected {}{hint}", show(text), one_of(&all));
+            // A single value needs no hint.
+            let hint =
+                if supported.len() > 1 { did_you_mean(text, &supported) } else { String::new() };
+            let message =
+                format!("{} is unknown; expected {}{hint}", show(text), one_of(&supported));
             self.problem(&node.path, message);
         }
         None
@@ -236,6 +232,18 @@ impl Walk {
     pub(crate) fn wrong_kind(&mut self, node: &Node<'_>, form: &str) {
         self.problem(&node.path, format!("{}; expected {form}", kind(node.value)));
     }
+}
+
+/// Suggests a near field of any kind, else lists those that this version takes.
+fn unknown_field(key: &str, fields: &[Field]) -> String {
+    let names: Vec<_> = fields.iter().map(|field| field.name).collect();
+    let hint = did_you_mean(key, &names);
+    if !hint.is_empty() {
+        return format!("unknown field{hint}");
+    }
+    let taken = fields.iter().filter(|field| field.role.is_supported());
+    let names: Vec<_> = taken.map(|field| field.name).collect();
+    format!("unknown field; remove it, or use {}", one_of(&names))
 }
 
 /// `text` in quotes, cut and escaped so that it cannot disturb a terminal or a line.

@@ -34,6 +34,12 @@ pub(crate) fn check(walk: &mut Walk, facts: &Facts<'_>) {
 
 fn messages(walk: &mut Walk, stream: &StreamFacts<'_>, share: u64) {
     let most = share / MESSAGES_PER_SHARE;
+    if most == 0 {
+        let message = "the maxBytes of the other streams leave nothing of storage.size to this one; \
+                       lower them, or raise it";
+        walk.problem(&stream.path, message);
+        return;
+    }
     for socket in &stream.sockets {
         let (size, word) = match socket.max_message_size {
             Some(Written::Good(size)) => (size, ""),
