@@ -164,6 +164,11 @@ impl Metrics {
         }
     }
 
+    /// Counts a socket's open connections.
+    pub fn connections(&self, stream: &str, socket: &str) -> IntGauge {
+        self.connections.with_label_values(&[stream, socket])
+    }
+
     /// What a socket's listener reports to.
     pub fn observer(&self, stream: &str, socket: &str) -> Arc<dyn Observer> {
         let labels = [stream, socket];
@@ -266,6 +271,11 @@ impl IngressMetrics {
     pub fn received(&self, messages: usize, bytes: usize) {
         self.messages.inc_by(messages as u64);
         self.bytes.inc_by(bytes as u64);
+    }
+
+    /// Messages that came in so far.
+    pub fn messages(&self) -> u64 {
+        self.messages.get()
     }
 
     /// A producer was answered.

@@ -6,6 +6,8 @@
 //! byte, each payload byte is summed once, and a payload that looks like a batch never passes
 //! for one.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use crate::error::Corruption;
@@ -182,6 +184,13 @@ impl Batch {
     /// The same, to be kept longer than the batch.
     pub fn payload(&self, seq: u64) -> Option<Bytes> {
         Some(self.payloads.slice_ref(self.payload_bytes(seq)?))
+    }
+
+    /// The payloads of `seqs`, which the batch must hold, back to back and without a copy.
+    pub fn payloads_of(&self, seqs: Range<u64>) -> Bytes {
+        let index = |seq: u64| (seq - self.first_seq) as usize;
+        let (from, to) = (self.start_of(index(seqs.start)), self.start_of(index(seqs.end)));
+        self.payloads.slice(from..to)
     }
 
     /// Verifies a batch body (table, payloads, padding) against its header and takes it apart.

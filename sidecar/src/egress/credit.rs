@@ -10,9 +10,10 @@ use tokio::select;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep_until;
 
+use super::Standing;
 use super::payloads::Payloads;
 use crate::dead_letter::{self, Label};
-use crate::delivery::lease::{Counters, Figures, Leases, Recovered};
+use crate::delivery::lease::{Counters, Leases, Recovered};
 use crate::delivery::{Effects, JournalOp, Park, ParkReason};
 use crate::delivery::backoff::Policy;
 use crate::metrics::DeliveryMetrics;
@@ -147,6 +148,7 @@ impl CreditDelivery {
                 seq,
                 attempt: tries.attempt,
                 failures: tries.failures,
+                suspect: false,
             },
         }
     }
@@ -171,9 +173,16 @@ impl CreditDelivery {
     }
 
     /// Where the delivery stands.
-    pub fn figures(&self) -> Figures {
+    pub(super) fn standing(&self) -> Standing {
         let published_end = self.log.published_end();
-        self.lock().leases.figures(published_end)
+        let inner = self.lock();
+        let figures = inner.leases.figures(published_end);
+        Standing {
+            cursor: inner.leases.cursor().clone(),
+            delivered_end: figures.delivered_end,
+            in_flight: figures.in_flight,
+            delivered: self.metrics.delivered.get(),
+        }
     }
 
     /// Keeps time and writes dead letters, until the order to stop.

@@ -23,7 +23,7 @@ pub struct IngressContext {
     /// Where its records go.
     pub log: Arc<LogHandle>,
     /// What it counts.
-    pub metrics: IngressMetrics,
+    pub metrics: Arc<IngressMetrics>,
     /// When to end.
     pub stop: Stop,
 }
