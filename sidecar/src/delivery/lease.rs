@@ -253,9 +253,12 @@ impl Leases {
         effects: &mut Effects,
         mut seen: impl FnMut(u64, Track),
     ) -> u64 {
+        let wanted = seqs.end.saturating_sub(seqs.start);
+        let mut found = 0;
         let Self { tracked, due, parking, windows, .. } = self;
         tracked.take(seqs.clone(), |part, track| {
             let records = part.end - part.start;
+            found += records;
             if let Some(connection) = track.connection() {
                 windows.release(connection, records);
             }
@@ -268,7 +271,14 @@ impl Leases {
             }
             seen(records, track);
         });
-        let settled = self.cursor.settle(seqs, |run| effects.settled(run));
+        // What is tracked is not settled, so there is nothing to look up: the usual case.
+        let settled = if found == wanted && found > 0 {
+            self.cursor.settle_all(seqs.clone());
+            effects.settled(seqs);
+            found
+        } else {
+            self.cursor.settle(seqs, |run| effects.settled(run))
+        };
         // Acknowledgements from an earlier boot overtake what this one has handed out.
         self.delivered_end = self.delivered_end.max(self.cursor.position());
         self.next_fresh = self.next_fresh.max(self.cursor.position());
@@ -289,6 +299,6 @@ impl Leases {
 
     /// Whether a timer still says something: some record of its run is set for this very time.
     fn is_live(tracked: &RangeMap<Track>, timer: &Timer) -> bool {
-        tracked.overlapping(timer.seqs()).any(|(_, track)| track.armed() == Some(timer.at))
+        tracked.any_within(timer.seqs(), |track| track.armed() == Some(timer.at))
     }
 }

@@ -12,8 +12,10 @@ use std::ops::Range;
 pub mod backoff;
 pub mod cursor;
 pub mod lease;
+pub mod push;
 mod range_map;
 mod timers;
+pub mod trail;
 
 /// Names one hand-out of one record: what a token carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -40,18 +40,29 @@ impl<V: Copy> RangeMap<V> {
 
     /// Takes the values of `seqs` out, lowest first.
     pub(super) fn take(&mut self, seqs: Range<u64>, mut each: impl FnMut(Range<u64>, V)) {
-        if seqs.is_empty() {
+        let Some((&start, run)) = self.runs.range_mut(..seqs.end).next_back() else { return };
+        if seqs.is_empty() || run.end <= seqs.start {
             return;
+        }
+        if start <= seqs.start && seqs.end <= run.end {
+            // Within one run, the usual case: one or two look-ups.
+            let Run { end, value } = *run;
+            if start == seqs.start {
+                self.runs.remove(&start);
+            } else {
+                run.end = seqs.start;
+            }
+            if end > seqs.end {
+                self.runs.insert(seqs.end, Run { end, value });
+            }
+            return each(seqs, value);
         }
         if let Some((_, run)) = self.runs.range_mut(..seqs.start).next_back()
             && run.end > seqs.start
         {
             let Run { end, value } = *run;
             run.end = seqs.start;
-            if end > seqs.end {
-                self.runs.insert(seqs.end, Run { end, value });
-            }
-            each(seqs.start..end.min(seqs.end), value);
+            each(seqs.start..end, value);
         }
         while let Some((&start, &Run { end, value })) = self.runs.range(seqs.clone()).next() {
             self.runs.remove(&start);
@@ -83,6 +94,18 @@ impl<V: Copy> RangeMap<V> {
             .filter(|(part, _)| !part.is_empty())
     }
 
+    /// Whether some seq of `seqs` has a value that `is` true for: one look-up, mostly.
+    pub(super) fn any_within(&self, seqs: Range<u64>, is: impl Fn(&V) -> bool) -> bool {
+        let downwards = self.runs.range(..seqs.end).rev().map(|(_, run)| run);
+        !seqs.is_empty()
+            && downwards.take_while(|run| run.end > seqs.start).any(|run| is(&run.value))
+    }
+
+    /// Above every seq that has a value.
+    pub(super) fn end(&self) -> u64 {
+        self.runs.last_key_value().map_or(0, |(_, run)| run.end)
+    }
+
     /// All runs, lowest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Range<u64>, V)> + '_ {
         self.runs.iter().map(|(&start, run)| (start..run.end, run.value))
@@ -112,6 +135,10 @@ mod tests {
                 let seqs = start..start + len;
                 let within: Vec<_> = twin.range(seqs.clone()).map(|(&seq, &value)| (seq, value)).collect();
                 prop_assert_eq!(flat(map.overlapping(seqs.clone())), within.clone());
+                prop_assert_eq!(
+                    map.any_within(seqs.clone(), |value| *value > 99),
+                    within.iter().any(|(_, value)| *value > 99)
+                );
                 if let Some(value) = value {
                     map.replace(seqs.clone(), value);
                     twin.extend(seqs.map(|seq| (seq, value)));
@@ -123,6 +150,7 @@ mod tests {
                 }
                 prop_assert_eq!(flat(map.iter()), twin.iter().map(|(&seq, &value)| (seq, value)).collect::<Vec<_>>());
                 prop_assert!(map.run_count() <= twin.len());
+                prop_assert_eq!(map.end(), twin.last_key_value().map_or(0, |(&seq, _)| seq + 1));
                 for seq in 0..55 {
                     prop_assert_eq!(map.get(seq), twin.get(&seq).copied());
                 }

@@ -88,7 +88,10 @@ impl Timers {
     fn earliest(&self) -> Option<Timer> {
         let in_order = self.in_order.front().copied();
         let out_of_order = self.out_of_order.peek().map(|timer| timer.0);
-        [in_order, out_of_order].into_iter().flatten().min()
+        match (in_order, out_of_order) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
     }
 
     fn pop(&mut self) {

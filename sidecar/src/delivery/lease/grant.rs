@@ -115,7 +115,10 @@ impl Leases {
         loop {
             let run = self.cursor.next_unsettled(self.next_fresh..published_end)?;
             let end = run.end.min(run.start.saturating_add(max));
-            // Only records that were tracked from the start, by the journal, lie ahead.
+            if run.start >= self.tracked.end() {
+                return Some(run.start..end);
+            }
+            // Records that the journal knew lie ahead.
             match self.tracked.overlapping(run.start..end).next() {
                 None => return Some(run.start..end),
                 Some((tracked, _)) if tracked.start > run.start => {
