@@ -145,7 +145,7 @@ mod tests {
     fn write(output: &mut Output, limit: usize) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let count = output.fill(&mut slices);
-        let mut bytes = slices[..count].concat();
+        let mut bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
         bytes.truncate(limit);
         output.advance(bytes.len());
         bytes
