@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn more_runs_than_slices_go_out_in_turn() {
         let mut output = Output::default();
-        for _ in 0..SLICES * 2 + 1 {
+        for _ in 0..=SLICES * 2 {
             output.push(Bytes::from_static(b"xy"));
         }
         assert_eq!(write(&mut output, usize::MAX).len(), SLICES * 2);
