@@ -1,6 +1,8 @@
 //! A listener under test: served in the background, every connection counted.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
+pub mod raw;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
