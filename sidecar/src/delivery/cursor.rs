@@ -13,12 +13,15 @@ pub struct Cursor {
     position: u64,
     /// Settled seqs above `position`, which is never one of them.
     above: RangeSet,
+    /// Nothing is settled from here on.
+    settled_end: u64,
 }
 
 impl Cursor {
     /// The mark as the journal has it. Members of `settled` below `position` do no harm.
     pub fn new(position: u64, settled: RangeSet) -> Self {
-        let mut cursor = Self { position, above: settled };
+        let settled_end = settled.iter().last().map_or(position, |range| range.end.max(position));
+        let mut cursor = Self { position, above: settled, settled_end };
         cursor.raise();
         cursor
     }
@@ -44,6 +47,9 @@ impl Cursor {
 
     /// The lowest run of unsettled seqs within `range`, as long as it goes.
     pub fn next_unsettled(&self, range: Range<u64>) -> Option<Range<u64>> {
+        if range.start >= self.settled_end {
+            return (!range.is_empty()).then_some(range);
+        }
         let start = self.above.next_absent(range.start.max(self.position));
         if start >= range.end {
             return None;
@@ -68,16 +74,26 @@ impl Cursor {
             count += run.end - run.start;
             newly(run);
         });
-        if count == 0 {
-            return 0;
+        if count > 0 {
+            self.add(range);
         }
+        count
+    }
+
+    /// Settles `range`, of which nothing is settled yet.
+    pub fn settle_all(&mut self, range: Range<u64>) {
+        debug_assert_eq!(self.next_unsettled(range.clone()), Some(range.clone()));
+        self.add(range);
+    }
+
+    fn add(&mut self, range: Range<u64>) {
+        self.settled_end = self.settled_end.max(range.end);
         if range.start <= self.position {
             self.position = range.end;
             self.raise();
         } else {
             self.above.insert(range);
         }
-        count
     }
 
     /// Moves the position over what is settled from there on.

@@ -37,7 +37,6 @@ impl<'a> Command<'a> {
         let (name, data) =
             rest.split_at_checked(usize::from(len)).ok_or(CloseReason::BadCommand)?;
         match name {
-            b"" => Err(CloseReason::BadCommand),
             b"READY" => Ok(Self::Ready(data)),
             b"ERROR" => match data.split_first() {
                 Some((&len, reason)) if reason.len() == usize::from(len) => Ok(Self::Error(reason)),
@@ -51,7 +50,7 @@ impl<'a> Command<'a> {
                 _ => Err(CloseReason::BadCommand),
             },
             b"PONG" if data.len() <= MAX_PING_CONTEXT => Ok(Self::Pong),
-            b"PONG" => Err(CloseReason::BadCommand),
+            b"" | b"PONG" => Err(CloseReason::BadCommand),
             _ => Ok(Self::Other),
         }
     }

@@ -25,14 +25,12 @@ impl Header {
     /// Decodes the header at the start of `bytes`, or says how many bytes that takes.
     #[inline]
     pub fn decode(bytes: &[u8]) -> Result<Self, usize> {
-        match *bytes {
-            [flags, a, b, c, d, e, f, g, h, ..] if flags & LONG != 0 => {
-                Ok(Self { flags, size: u64::from_be_bytes([a, b, c, d, e, f, g, h]), len: 9 })
-            }
-            [flags, ..] if flags & LONG != 0 => Err(MAX_HEADER),
-            [flags, size, ..] => Ok(Self { flags, size: u64::from(size), len: 2 }),
-            _ => Err(2),
+        let &[flags, size, ..] = bytes else { return Err(2) };
+        if flags & LONG == 0 {
+            return Ok(Self { flags, size: u64::from(size), len: 2 });
         }
+        let Some(size) = bytes[1..].first_chunk() else { return Err(MAX_HEADER) };
+        Ok(Self { flags, size: u64::from_be_bytes(*size), len: MAX_HEADER })
     }
 }
 
@@ -68,12 +66,11 @@ pub fn push_frame(out: &mut Vec<u8>, more: bool, body: &[u8]) {
 
 /// Appends a frame with these flags; LONG is set here as the body needs it.
 pub(crate) fn push(out: &mut Vec<u8>, flags: u8, body: &[u8]) {
-    match u8::try_from(body.len()) {
-        Ok(size) => out.extend_from_slice(&[flags, size]),
-        Err(_) => {
-            out.push(flags | LONG);
-            out.extend_from_slice(&(body.len() as u64).to_be_bytes());
-        }
+    if let Ok(size) = u8::try_from(body.len()) {
+        out.extend_from_slice(&[flags, size]);
+    } else {
+        out.push(flags | LONG);
+        out.extend_from_slice(&(body.len() as u64).to_be_bytes());
     }
     out.extend_from_slice(body);
 }

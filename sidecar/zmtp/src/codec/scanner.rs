@@ -23,6 +23,8 @@ pub enum Scan {
     },
     /// As many messages as asked for; call again after taking them.
     Full,
+    /// A message that was being skipped has ended; call again after dropping it.
+    Skipped,
     /// A whole command frame. Take the messages before it, handle it, then call
     /// [`Scanner::pass_command`]; until then the scanner finds it again.
     Command {
@@ -71,7 +73,8 @@ impl Scanner {
 
     /// Looks for messages in `bytes`, the unconsumed bytes of the connection: those of the call
     /// before, less what [`Scanner::consumed`] was told, plus what has come since. Appends the end
-    /// of each message found to `ends`, until that has `room` entries.
+    /// of each message found to `ends`, until that has `room` entries. The first message starts at
+    /// 0: whatever lies before [`Scanner::message_start`] has to be dropped between two calls.
     ///
     /// # Errors
     /// A limit or the framing is broken after the messages in `ends`, which are good. The same
@@ -82,10 +85,8 @@ impl Scanner {
         ends: &mut Vec<u32>,
         room: usize,
     ) -> Result<Scan, CloseReason> {
-        if self.skipping.is_some()
-            && let Some(stop) = self.skip(bytes)?
-        {
-            return Ok(stop);
+        if self.skipping.is_some() {
+            return self.skip(bytes);
         }
         let (largest, most_parts) = (self.limits.max_message_size(), self.limits.max_parts());
         let (mut message, mut next, mut parts, mut body) =
@@ -220,8 +221,8 @@ impl Scanner {
         self.skipping = Some(Skipping { remaining: header.size, last: header.flags & MORE == 0 });
     }
 
-    /// Reads past the message under way; `None` once it has ended.
-    fn skip(&mut self, bytes: &[u8]) -> Result<Option<Scan>, CloseReason> {
+    /// Reads past the message under way.
+    fn skip(&mut self, bytes: &[u8]) -> Result<Scan, CloseReason> {
         while let Some(skipping) = &mut self.skipping {
             let here = bytes.len().saturating_sub(self.next);
             let count = usize::try_from(skipping.remaining).map_or(here, |left| left.min(here));
@@ -229,7 +230,7 @@ impl Scanner {
             self.next += count;
             self.message = self.next;
             if skipping.remaining > 0 {
-                return Ok(Some(Scan::Starved { wanted: self.next + 1 }));
+                return Ok(Scan::Starved { wanted: self.next + 1 });
             }
             if skipping.last {
                 self.skipping = None;
@@ -238,20 +239,21 @@ impl Scanner {
             }
             let header = match Header::decode(bytes.get(self.next..).unwrap_or_default()) {
                 Ok(header) => header,
-                Err(len) => return Ok(Some(Scan::Starved { wanted: self.next + len })),
+                Err(len) => return Ok(Scan::Starved { wanted: self.next + len }),
             };
             if header.flags & !(MORE | LONG) != 0 {
-                return self.irregular(header, bytes).map(Some);
+                return self.irregular(header, bytes);
             }
             let sum = self.body.saturating_add(header.size);
             self.check_hard_cap(header, sum)?;
             self.skip_frame(header, sum);
         }
-        Ok(None)
+        Ok(Scan::Skipped)
     }
 }
 
 /// Why the tight loop ended, at the frame header at `next`.
+#[derive(Clone, Copy)]
 enum Stop {
     Starved(usize),
     Full,

@@ -65,6 +65,7 @@ impl ReadBuffer {
     /// when the budget does not allow it.
     pub(super) fn make_room(&mut self, wanted: usize) -> bool {
         let (capacity, partial) = (self.data.capacity(), self.data.len() - self.start);
+        let wanted = wanted.max(partial + 1);
         if self.start > 0 && (partial <= capacity / CHEAP_MOVE || self.start + wanted > capacity) {
             self.data.copy_within(self.start.., 0);
             self.data.truncate(partial);

@@ -146,25 +146,28 @@ impl Connection {
         loop {
             let input = &mut self.input;
             let room = input.buffer.message_room();
-            match input.scanner.scan(input.buffer.bytes(), &mut input.ends, room) {
-                Ok(Scan::Starved { wanted }) => input.wanted = wanted,
-                Ok(Scan::TooLarge { head }) => input.too_large = Some(head),
-                Ok(Scan::Command { wire, body }) if input.ends.is_empty() => {
-                    self.obey(wire, body)?;
-                    continue;
-                }
-                Err(reason) if input.ends.is_empty() => return Err(reason),
-                // What stopped the scan is found again once the messages before are consumed.
-                Ok(Scan::Full | Scan::Command { .. }) | Err(_) => {}
+            let found = input.scanner.scan(input.buffer.bytes(), &mut input.ends, room);
+            if let Ok(Scan::TooLarge { head }) = &found {
+                input.too_large = Some(head.clone());
             }
-            if !self.input.is_waiting() {
-                self.drop_read_bytes(self.input.scanner.message_start());
+            if input.is_waiting() {
+                // What else stopped the scan is found again once this is consumed.
+                let may_send = self.config.socket.receives();
+                return may_send.then_some(true).ok_or(CloseReason::UnexpectedMessage);
+            }
+            let mut starved = false;
+            match found? {
+                Scan::Command { wire, body } => self.obey(wire, body)?,
+                Scan::Starved { wanted } => {
+                    input.wanted = wanted;
+                    starved = true;
+                }
+                Scan::Full | Scan::Skipped | Scan::TooLarge { .. } => {}
+            }
+            self.drop_read_bytes(self.input.scanner.message_start());
+            if starved {
                 return Ok(false);
             }
-            if !self.config.socket.receives() {
-                return Err(CloseReason::UnexpectedMessage);
-            }
-            return Ok(true);
         }
     }
 

@@ -145,7 +145,7 @@ mod tests {
     fn write(output: &mut Output, limit: usize) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let count = output.fill(&mut slices);
-        let mut bytes = slices[..count].concat();
+        let mut bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
         bytes.truncate(limit);
         output.advance(bytes.len());
         bytes
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn more_runs_than_slices_go_out_in_turn() {
         let mut output = Output::default();
-        for _ in 0..SLICES * 2 + 1 {
+        for _ in 0..=SLICES * 2 {
             output.push(Bytes::from_static(b"xy"));
         }
         assert_eq!(write(&mut output, usize::MAX).len(), SLICES * 2);

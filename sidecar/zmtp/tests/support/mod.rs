@@ -1,5 +1,7 @@
 //! A listener under test: served in the background, every connection counted.
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+
+pub mod raw;
 
 use std::collections::HashMap;
 use std::future::Future;
