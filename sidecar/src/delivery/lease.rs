@@ -227,6 +227,11 @@ impl Leases {
         }
     }
 
+    /// What is settled.
+    pub fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
     /// What happened since the start.
     pub fn counters(&self) -> Counters {
         self.counters

@@ -179,6 +179,29 @@ impl PushCursor {
         self.settle(seqs, effects)
     }
 
+    /// The record that [`take`](Self::take) would begin with.
+    pub fn next(&self, published_end: u64) -> Option<u64> {
+        match self.due.first().filter(|due| due.start < published_end) {
+            Some(due) => Some(due.start),
+            None => Some(self.cursor.next_unsettled(self.next_fresh..published_end)?.start),
+        }
+    }
+
+    /// Whether the connection was sent something that its peer has not read.
+    pub fn has_untaken(&self, connection: u64) -> bool {
+        self.connections.get(&connection).is_some_and(|peer| peer.trail.has_untaken())
+    }
+
+    /// What is settled.
+    pub fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// Records that were taken again, so far.
+    pub fn redelivered(&self) -> u64 {
+        self.redelivered
+    }
+
     /// Where the delivery stands.
     pub fn figures(&self, published_end: u64) -> PushFigures {
         let unsettled = self.cursor.unsettled_within(&(0..published_end));

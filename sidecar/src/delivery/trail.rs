@@ -118,6 +118,11 @@ impl Trail {
         self.sizes.len()
     }
 
+    /// Whether the peer has yet to read some of it.
+    pub(super) fn has_untaken(&self) -> bool {
+        self.taken.records < self.sizes.len()
+    }
+
     fn mark(&mut self, records: usize, now: Instant, time: Duration) {
         if records == 0 {
             return;
