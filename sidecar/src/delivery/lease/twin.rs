@@ -54,7 +54,7 @@ impl Twin {
                 JournalOp::Settled(seqs) => seqs.clone().for_each(|seq| {
                     twin.at(seq).0 = Stage::Settled;
                 }),
-                JournalOp::Tried { seq, tries } => twin.at(*seq).1 = *tries,
+                JournalOp::Attempt { seq, tries } => twin.at(*seq).1 = *tries,
             }
         }
         for seq in 0..published {
@@ -199,6 +199,7 @@ enum Step {
     Reject(usize),
     Extend(usize, u64),
     Pass(u64),
+    Expire,
     Disconnect(u64),
     Parked(usize),
     ParkFailed(usize, u64),
@@ -219,6 +220,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => pick.clone().prop_map(Step::Reject),
         2 => (pick.clone(), 0u64..100).prop_map(|(pick, time)| Step::Extend(pick, time)),
         5 => (0u64..40).prop_map(Step::Pass),
+        3 => Just(Step::Expire),
         1 => connection.prop_map(Step::Disconnect),
         1 => pick.clone().prop_map(Step::Parked),
         1 => (pick, 0u64..20).prop_map(|(pick, wait)| Step::ParkFailed(pick, wait)),
@@ -340,8 +342,8 @@ impl World {
         for op in &self.journal {
             match op {
                 JournalOp::Settled(seqs) => recovered.settled.insert(seqs.clone()),
-                JournalOp::Tried { seq, tries } => {
-                    recovered.tried.insert(*seq, *tries);
+                JournalOp::Attempt { seq, tries } => {
+                    recovered.attempts.insert(*seq, *tries);
                 }
             }
         }
@@ -399,8 +401,8 @@ impl World {
                     self.verdict(key, step);
                 }
             }
-            Step::Pass(time) => {
-                self.now += Duration::from_secs(time);
+            Step::Pass(time) => self.now += Duration::from_secs(time),
+            Step::Expire => {
                 self.leases.expire(self.now, &mut self.effects);
                 self.twin.expire(self.now);
             }
@@ -449,7 +451,7 @@ impl World {
                 JournalOp::Settled(seqs) => seqs.clone().for_each(|seq| {
                     assert!(settled.insert(seq));
                 }),
-                JournalOp::Tried { seq, tries } => tried.push((*seq, *tries)),
+                JournalOp::Attempt { seq, tries } => tried.push((*seq, *tries)),
             }
         }
         tried.sort_by_key(|(seq, tries)| (*seq, tries.attempt, tries.failures));
