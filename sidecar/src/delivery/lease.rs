@@ -50,6 +50,8 @@
 mod expiry;
 mod grant;
 #[cfg(test)]
+mod steps;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod twin;
@@ -207,9 +209,10 @@ impl Leases {
             counters: Counters::default(),
             scratch: Vec::new(),
         };
-        for (seq, tries) in recovered.attempts {
+        for (seq, tries) in recovered.attempts.range(..recovered.epoch_start) {
+            let (seq, tries) = (*seq, *tries);
             let seqs = seq..seq + 1;
-            if seq >= leases.epoch_start || leases.cursor.next_unsettled(seqs.clone()).is_none() {
+            if leases.cursor.next_unsettled(seqs.clone()).is_none() {
                 continue;
             }
             if tries.failures >= leases.policy.max_attempts {
