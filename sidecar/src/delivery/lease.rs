@@ -5,11 +5,52 @@
 //! sync, leased, waiting for its redelivery, due, or parking. Nothing else exists, so nothing can
 //! be lost between states.
 //!
-//! A step is a method here or in [`grant`], [`verdict`] and [`expiry`]. None of them writes, sends
-//! or reads a clock. The rules are those of DESIGN section 5, "Attempts".
+//! A step is a method here or in one of the files beside: `grant` (handing out), `verdict` (what
+//! the application says), `expiry` (what time brings). None of them writes, sends or reads a clock.
+//! The rules are those of DESIGN section 5, "Attempts".
+//!
+//! ```
+//! use std::time::{Duration, Instant};
+//! use lifeboat_sidecar::delivery::backoff::{Backoff, Policy};
+//! use lifeboat_sidecar::delivery::lease::{Leases, Recovered};
+//! use lifeboat_sidecar::delivery::{Effects, JournalOp, LeaseKey};
+//!
+//! let policy = Policy {
+//!     ack_timeout: Duration::from_secs(30),
+//!     max_in_flight: 64,
+//!     max_attempts: 20,
+//!     backoff: Backoff::new(vec![Duration::ZERO]),
+//! };
+//! let (mut effects, mut grants, mut ready) = (Effects::default(), Vec::new(), Vec::new());
+//! let recovered = Recovered { epoch: 3, epoch_start: 10, ..Recovered::default() };
+//! let mut leases = Leases::new(policy, recovered, &mut effects);
+//! let (connection, published_end, now) = (1, 10, Instant::now());
+//!
+//! // The application said CREDIT 2: it gets two records at once.
+//! leases.set_credit(connection, 2);
+//! leases.grant(connection, now, published_end, 1024, &mut grants, &mut effects);
+//! assert!(grants[0].is_ready() && grants[0].seqs == (0..2));
+//!
+//! // It acknowledges one and refuses the other, which is due again.
+//! let key = |seq, attempt| LeaseKey { epoch: leases.epoch(), seq, attempt };
+//! let (first, second) = (key(0, 1), key(1, 1));
+//! leases.ack(&[first], published_end, &mut effects);
+//! assert_eq!(effects.journal, [JournalOp::Settled(0..1)]);
+//! leases.nack(second, None, now, &mut effects);
+//!
+//! // Its second attempt goes out when the journal has been synced.
+//! grants.clear();
+//! leases.grant(connection, now, published_end, 1, &mut grants, &mut effects);
+//! assert!(!grants[0].is_ready());
+//! // .. write `effects.journal`, sync, `effects.clear()` ..
+//! leases.confirm(&grants[0], Instant::now(), &mut ready);
+//! assert_eq!(ready, grants);
+//! ```
 
 mod expiry;
 mod grant;
+#[cfg(test)]
+mod steps;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -46,7 +87,7 @@ pub struct Recovered {
     /// What is settled above.
     pub settled: RangeSet,
     /// Records that were handed out more than once, or failed.
-    pub tried: BTreeMap<u64, Tries>,
+    pub attempts: BTreeMap<u64, Tries>,
 }
 
 /// A record that is neither settled nor fresh.
@@ -168,9 +209,10 @@ impl Leases {
             counters: Counters::default(),
             scratch: Vec::new(),
         };
-        for (seq, tries) in recovered.tried {
+        for (seq, tries) in recovered.attempts.range(..recovered.epoch_start) {
+            let (seq, tries) = (*seq, *tries);
             let seqs = seq..seq + 1;
-            if seq >= leases.epoch_start || leases.cursor.next_unsettled(seqs.clone()).is_none() {
+            if leases.cursor.next_unsettled(seqs.clone()).is_none() {
                 continue;
             }
             if tries.failures >= leases.policy.max_attempts {

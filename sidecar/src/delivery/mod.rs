@@ -42,8 +42,8 @@ pub struct Tries {
 pub enum JournalOp {
     /// These records need no delivery any more.
     Settled(Range<u64>),
-    /// This record has come this far; replaces what was known of it.
-    Tried {
+    /// This record was handed out again, or failed; replaces what was known of it.
+    Attempt {
         /// The record.
         seq: u64,
         /// Its numbers from now on.

@@ -273,6 +273,19 @@ mod tests {
     }
 
     #[test]
+    fn records_that_share_a_mark_wait_for_the_last_of_them() {
+        let (mut trail, start, mut settled) = (Trail::default(), Instant::now(), Vec::new());
+        let after = |millis| start + Duration::from_millis(millis);
+        trail.push(0, [10, 10], 0);
+        trail.progress(10, start, POLICY, &mut settled);
+        trail.progress(20, after(900), POLICY, &mut settled);
+        trail.progress(20, after(60_899), POLICY, &mut settled);
+        assert_eq!(settled, []);
+        trail.progress(20, after(60_900), POLICY, &mut settled);
+        assert_eq!(settled.last(), Some(&(0..2)));
+    }
+
+    #[test]
     fn marks_stay_few_however_often_progress_is_told() {
         let (mut trail, start) = (Trail::default(), Instant::now());
         for tick in 0..60_000 {

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use super::decimal::{self, Decimal};
-use super::frames::{Frames, append_frame};
+use super::frames::{frames, push_frame};
 use super::token::{Origin, StreamId, Token};
 use crate::delivery::LeaseKey;
 
@@ -30,18 +30,18 @@ pub fn append_hello(out: &mut Vec<u8>, stream: &StreamId) {
         pair[0] = HEX[usize::from(byte >> 4)];
         pair[1] = HEX[usize::from(byte & 15)];
     }
-    append_frame(out, b"HELLO", true);
-    append_frame(out, b"1", true);
-    append_frame(out, &digits, false);
+    push_frame(out, true, b"HELLO");
+    push_frame(out, true, b"1");
+    push_frame(out, false, &digits);
 }
 
 /// Appends `MSG token attempt seq ""`. The stored body must follow: it ends the message.
 pub fn append_msg_prefix(out: &mut Vec<u8>, origin: Origin, lease: LeaseKey) {
-    append_frame(out, b"MSG", true);
-    append_frame(out, &Token { origin, lease }.encode(), true);
-    append_frame(out, Decimal::new(u64::from(lease.attempt)).as_bytes(), true);
-    append_frame(out, Decimal::new(lease.seq).as_bytes(), true);
-    append_frame(out, b"", true);
+    push_frame(out, true, b"MSG");
+    push_frame(out, true, &Token { origin, lease }.encode());
+    push_frame(out, true, Decimal::new(u64::from(lease.attempt)).as_bytes());
+    push_frame(out, true, Decimal::new(lease.seq).as_bytes());
+    push_frame(out, true, b"");
 }
 
 /// Why a verb, or a token in one, is not followed: goes out as `ERR code text`.
@@ -93,9 +93,9 @@ impl Refusal {
 
 /// Appends `ERR code text`.
 pub fn append_err(out: &mut Vec<u8>, refusal: Refusal) {
-    append_frame(out, b"ERR", true);
-    append_frame(out, refusal.code(), true);
-    append_frame(out, refusal.to_string().as_bytes(), false);
+    push_frame(out, true, b"ERR");
+    push_frame(out, true, refusal.code());
+    push_frame(out, false, refusal.to_string().as_bytes());
 }
 
 /// What an application says in one message.
@@ -130,79 +130,82 @@ pub enum Verb<'a> {
     },
 }
 
-/// The hand-outs named by one `ACK`, each decoded as it is asked for. One bad token does not spoil
-/// the others.
-#[derive(Debug, Clone)]
+/// The hand-outs named by one `ACK`.
+#[derive(Debug, Clone, Copy)]
 pub struct Acked<'a> {
-    tokens: Frames<'a>,
+    /// Wire bytes of the token frames.
+    tokens: &'a [u8],
     origin: Origin,
 }
 
-impl Iterator for Acked<'_> {
-    type Item = Result<LeaseKey, Refusal>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.tokens.next().map(|frame| lease_of(frame.body, self.origin))
+impl<'a> Acked<'a> {
+    /// Each hand-out, decoded as it is asked for. One bad token does not spoil the others.
+    pub fn leases(self) -> impl Iterator<Item = Result<LeaseKey, Refusal>> + 'a {
+        frames(self.tokens).map(move |frame| lease_of(frame.body, self.origin))
     }
 }
 
 /// Parses one message of a DEALER application on the delivery `origin`.
 pub fn parse(wire: &[u8], origin: Origin) -> Result<Verb<'_>, Refusal> {
-    let mut frames = Frames::new(wire);
-    let mut verb = frames.next().map_or(&b""[..], |frame| frame.body);
+    let (mut verb, mut arguments) = first_frame(wire);
     if verb.is_empty() {
-        match frames.next() {
-            None => return Ok(Verb::Probe),
-            Some(frame) => verb = frame.body,
+        if arguments.is_empty() {
+            return Ok(Verb::Probe);
         }
+        (verb, arguments) = first_frame(arguments);
     }
     match verb {
-        b"ACK" => acked(frames, origin),
-        b"CREDIT" => credit(frames).ok_or(Refusal::Credit),
-        b"NACK" => nack(frames, origin),
-        b"REJECT" => reject(frames, origin),
-        b"EXTEND" => extend(frames, origin),
+        b"ACK" => acked(arguments, origin),
+        b"CREDIT" => credit(arguments).ok_or(Refusal::Credit),
+        b"NACK" => nack(arguments, origin),
+        b"REJECT" => reject(arguments, origin),
+        b"EXTEND" => extend(arguments, origin),
         b"FETCH" | b"NEXT" => Err(Refusal::ReqOnly),
         _ => Err(Refusal::UnknownVerb),
     }
 }
 
-fn acked(tokens: Frames<'_>, origin: Origin) -> Result<Verb<'_>, Refusal> {
-    match tokens.clone().take(MAX_TOKENS + 1).count() {
+fn acked(tokens: &[u8], origin: Origin) -> Result<Verb<'_>, Refusal> {
+    match frames(tokens).take(MAX_TOKENS + 1).count() {
         1..=MAX_TOKENS => Ok(Verb::Ack(Acked { tokens, origin })),
         _ => Err(Refusal::Ack),
     }
 }
 
-fn credit(frames: Frames<'_>) -> Option<Verb<'_>> {
-    let (count, None) = arguments(frames)? else { return None };
+fn credit(wire: &[u8]) -> Option<Verb<'_>> {
+    let (count, None) = one_or_two(wire)? else { return None };
     Some(Verb::Credit(u32::try_from(decimal::parse(count)?).ok()?))
 }
 
-fn nack(frames: Frames<'_>, origin: Origin) -> Result<Verb<'_>, Refusal> {
-    let (token, delay) = arguments(frames).ok_or(Refusal::Nack)?;
+fn nack(wire: &[u8], origin: Origin) -> Result<Verb<'_>, Refusal> {
+    let (token, delay) = one_or_two(wire).ok_or(Refusal::Nack)?;
     let delay = delay.map(|text| milliseconds(text).ok_or(Refusal::Nack)).transpose()?;
     Ok(Verb::Nack { lease: lease_of(token, origin)?, delay })
 }
 
-fn reject(frames: Frames<'_>, origin: Origin) -> Result<Verb<'_>, Refusal> {
-    let (token, reason) = arguments(frames).ok_or(Refusal::Reject)?;
+fn reject(wire: &[u8], origin: Origin) -> Result<Verb<'_>, Refusal> {
+    let (token, reason) = one_or_two(wire).ok_or(Refusal::Reject)?;
     let reason = reason.unwrap_or_default();
     let reason = reason.get(..MAX_REASON).unwrap_or(reason);
     Ok(Verb::Reject { lease: lease_of(token, origin)?, reason })
 }
 
-fn extend(frames: Frames<'_>, origin: Origin) -> Result<Verb<'_>, Refusal> {
-    let Some((token, Some(time))) = arguments(frames) else { return Err(Refusal::Extend) };
+fn extend(wire: &[u8], origin: Origin) -> Result<Verb<'_>, Refusal> {
+    let Some((token, Some(time))) = one_or_two(wire) else { return Err(Refusal::Extend) };
     let time = milliseconds(time).ok_or(Refusal::Extend)?;
     Ok(Verb::Extend { lease: lease_of(token, origin)?, time })
 }
 
-/// The one or two frames behind a verb; `None` for any other number.
-fn arguments(mut frames: Frames<'_>) -> Option<(&[u8], Option<&[u8]>)> {
-    let first = frames.next()?.body;
-    let second = frames.next().map(|frame| frame.body);
-    frames.next().is_none().then_some((first, second))
+/// The first frame's body, and the wire bytes of the frames behind it.
+fn first_frame(wire: &[u8]) -> (&[u8], &[u8]) {
+    frames(wire).next().map_or((&[], &[]), |frame| (frame.body, &wire[frame.wire.len()..]))
+}
+
+/// The bodies of one or two frames; `None` for any other number.
+fn one_or_two(wire: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let mut bodies = frames(wire).map(|frame| frame.body);
+    let (first, second) = (bodies.next()?, bodies.next());
+    bodies.next().is_none().then_some((first, second))
 }
 
 fn milliseconds(text: &[u8]) -> Option<Duration> {
@@ -230,7 +233,7 @@ mod tests {
     fn message(frames: &[&[u8]]) -> Vec<u8> {
         let mut wire = Vec::new();
         for (at, body) in frames.iter().enumerate() {
-            append_frame(&mut wire, body, at + 1 < frames.len());
+            push_frame(&mut wire, at + 1 < frames.len(), body);
         }
         wire
     }
@@ -294,7 +297,7 @@ mod tests {
         let wire = message(&[b"ACK", &token, b"junk", &foreign, &token]);
         let Ok(Verb::Ack(acked)) = parse(&wire, ORIGIN) else { panic!("not an ACK") };
         let expected = [Ok(LEASE), Err(Refusal::NotAToken), Err(Refusal::ForeignToken), Ok(LEASE)];
-        assert_eq!(acked.collect::<Vec<_>>(), expected);
+        assert_eq!(acked.leases().collect::<Vec<_>>(), expected);
 
         let mut frames: Vec<&[u8]> = vec![b"ACK"];
         assert_eq!(refusal(&frames), Some(Refusal::Ack));
@@ -338,11 +341,31 @@ mod tests {
         }
     }
 
+    fn frame() -> impl Strategy<Value = Vec<u8>> {
+        let words = ["", "ACK", "CREDIT", "NACK", "REJECT", "EXTEND", "FETCH", "0", "99"];
+        prop_oneof![
+            4 => prop::sample::select(words.to_vec()).prop_map(|word| word.as_bytes().to_vec()),
+            2 => Just(token().to_vec()),
+            1 => prop::collection::vec(any::<u8>(), 0..300),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn any_bytes_are_a_verb_or_a_refusal(wire in prop::collection::vec(any::<u8>(), 0..200)) {
-            if let Ok(Verb::Ack(acked)) = parse(&wire, ORIGIN) {
-                prop_assert!(acked.count() >= 1);
+        fn any_frames_are_a_verb_or_a_refusal(
+            bodies in prop::collection::vec(frame(), 1..6),
+            cut in 0usize..20,
+        ) {
+            let bodies: Vec<&[u8]> = bodies.iter().map(Vec::as_slice).collect();
+            let mut wire = message(&bodies);
+            wire.truncate(wire.len().saturating_sub(cut));
+            match parse(&wire, ORIGIN) {
+                Ok(Verb::Ack(acked)) => prop_assert!((1..=bodies.len()).contains(&acked.leases().count())),
+                Ok(Verb::Nack { lease, .. } | Verb::Reject { lease, .. } | Verb::Extend { lease, .. }) => {
+                    prop_assert_eq!(lease, LEASE);
+                }
+                Ok(Verb::Probe | Verb::Credit(_)) => {}
+                Err(refusal) => prop_assert!(!refusal.to_string().is_empty()),
             }
         }
     }

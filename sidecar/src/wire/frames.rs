@@ -7,49 +7,33 @@ const MORE: u8 = 0b01;
 /// Bit 1 of the flags: the length is 8 bytes, big-endian, not 1.
 const LONG: u8 = 0b10;
 
-/// One frame.
+/// One frame, in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Frame<'a> {
     /// What the frame carries.
     pub(super) body: &'a [u8],
-    /// Where the frame ends in the message's wire bytes.
-    pub(super) end: usize,
+    /// Header and body.
+    pub(super) wire: &'a [u8],
 }
 
-/// The frames of one message, in order.
-#[derive(Debug, Clone)]
-pub(super) struct Frames<'a> {
-    wire: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Frames<'a> {
-    /// Walks `wire`, the wire bytes of one message.
-    pub(super) fn new(wire: &'a [u8]) -> Self {
-        Self { wire, at: 0 }
-    }
-}
-
-impl<'a> Iterator for Frames<'a> {
-    type Item = Frame<'a>;
-
-    fn next(&mut self) -> Option<Frame<'a>> {
-        let (&flags, rest) = self.wire.get(self.at..)?.split_first()?;
+/// The frames in `wire`, in order.
+pub(super) fn frames(wire: &[u8]) -> impl Iterator<Item = Frame<'_>> + Clone {
+    let mut rest = wire;
+    std::iter::from_fn(move || {
+        let (&flags, behind) = rest.split_first()?;
         let (header, len) = if flags & LONG == 0 {
-            (2, usize::from(*rest.first()?))
+            (2, usize::from(*behind.first()?))
         } else {
-            (9, usize::try_from(u64::from_be_bytes(*rest.first_chunk()?)).ok()?)
+            (9, usize::try_from(u64::from_be_bytes(*behind.first_chunk()?)).ok()?)
         };
-        let start = self.at + header;
-        let end = start.checked_add(len)?;
-        let body = self.wire.get(start..end)?;
-        self.at = end;
-        Some(Frame { body, end })
-    }
+        let (wire, after) = rest.split_at_checked(len.checked_add(header)?)?;
+        rest = after;
+        Some(Frame { body: &wire[header..], wire })
+    })
 }
 
 /// Appends one frame to `out`.
-pub(super) fn append_frame(out: &mut Vec<u8>, body: &[u8], more: bool) {
+pub(super) fn push_frame(out: &mut Vec<u8>, more: bool, body: &[u8]) {
     let flags = if more { MORE } else { 0 };
     if let Ok(len) = u8::try_from(body.len()) {
         out.extend_from_slice(&[flags, len]);
@@ -69,8 +53,8 @@ mod tests {
     #[test]
     fn flags_and_lengths_are_those_of_zmtp() {
         let mut wire = Vec::new();
-        append_frame(&mut wire, b"ab", true);
-        append_frame(&mut wire, &[7; 256], false);
+        push_frame(&mut wire, true, b"ab");
+        push_frame(&mut wire, false, &[7; 256]);
         assert_eq!(&wire[..4], &[1, 2, b'a', b'b']);
         assert_eq!(&wire[4..13], &[2, 0, 0, 0, 0, 0, 0, 1, 0]);
         assert_eq!(wire.len(), 4 + 9 + 256);
@@ -81,16 +65,16 @@ mod tests {
         fn what_was_appended_is_read_back(bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..600), 1..8)) {
             let mut wire = Vec::new();
             for (at, body) in bodies.iter().enumerate() {
-                append_frame(&mut wire, body, at + 1 < bodies.len());
+                push_frame(&mut wire, at + 1 < bodies.len(), body);
             }
-            let read: Vec<_> = Frames::new(&wire).collect();
+            let read: Vec<_> = frames(&wire).collect();
             prop_assert_eq!(read.iter().map(|frame| frame.body.to_vec()).collect::<Vec<_>>(), bodies);
-            prop_assert_eq!(read.last().unwrap().end, wire.len());
+            prop_assert_eq!(read.iter().flat_map(|frame| frame.wire.to_vec()).collect::<Vec<_>>(), wire);
         }
 
         #[test]
         fn any_bytes_end_the_walk(wire in prop::collection::vec(any::<u8>(), 0..64)) {
-            prop_assert!(Frames::new(&wire).count() <= wire.len());
+            prop_assert!(frames(&wire).count() <= wire.len());
         }
     }
 }

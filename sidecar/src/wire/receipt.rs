@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::decimal::Decimal;
-use super::frames::{Frames, append_frame};
+use super::frames::{frames, push_frame};
 
 /// The kind of client on a connection, from READY's Socket-Type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,16 +40,25 @@ pub enum Submission {
 
 /// Splits one message's wire bytes. `first` says that it is the first on its connection.
 pub fn split(wire: &[u8], client: Client, first: bool) -> Submission {
-    match Frames::new(wire).find(|frame| frame.body.is_empty()) {
-        Some(delimiter) if delimiter.end < wire.len() => {
-            Submission::Message { envelope: 0..delimiter.end, body: delimiter.end..wire.len() }
-        }
-        Some(_) if first && Frames::new(wire).count() == 1 => Submission::Probe,
-        Some(delimiter) => Submission::Malformed { envelope: 0..delimiter.end },
-        None if client == Client::Req || wire.is_empty() => {
-            Submission::Malformed { envelope: 0..0 }
-        }
-        None => Submission::Message { envelope: 0..0, body: 0..wire.len() },
+    let mut end = 0;
+    let delimited = frames(wire).any(|frame| {
+        end += frame.wire.len();
+        frame.body.is_empty()
+    });
+    if !delimited {
+        return match client {
+            Client::Dealer if !wire.is_empty() => {
+                Submission::Message { envelope: 0..0, body: 0..wire.len() }
+            }
+            _ => Submission::Malformed { envelope: 0..0 },
+        };
+    }
+    if end < wire.len() {
+        return Submission::Message { envelope: 0..end, body: end..wire.len() };
+    }
+    match frames(wire).nth(1) {
+        None if first => Submission::Probe,
+        _ => Submission::Malformed { envelope: 0..end },
     }
 }
 
@@ -86,14 +95,14 @@ impl Receipt {
 /// The envelope's frames are written anew with MORE set, for it may be all that a malformed message
 /// consisted of.
 pub fn append_reply(out: &mut Vec<u8>, envelope: &[u8], receipt: Receipt) {
-    for frame in Frames::new(envelope) {
-        append_frame(out, frame.body, true);
+    for frame in frames(envelope) {
+        push_frame(out, true, frame.body);
     }
     if let Receipt::Stored(seq) = receipt {
-        append_frame(out, receipt.code(), true);
-        append_frame(out, Decimal::new(seq).as_bytes(), false);
+        push_frame(out, true, receipt.code());
+        push_frame(out, false, Decimal::new(seq).as_bytes());
     } else {
-        append_frame(out, receipt.code(), false);
+        push_frame(out, false, receipt.code());
     }
 }
 
@@ -106,7 +115,7 @@ mod tests {
     fn message(frames: &[&[u8]]) -> Vec<u8> {
         let mut wire = Vec::new();
         for (at, body) in frames.iter().enumerate() {
-            append_frame(&mut wire, body, at + 1 < frames.len());
+            push_frame(&mut wire, at + 1 < frames.len(), body);
         }
         wire
     }
@@ -215,7 +224,7 @@ mod tests {
             };
             match (parts(&frames, client), expected) {
                 (Some((envelope, body)), Some((count, expected_body))) => {
-                    prop_assert_eq!(Frames::new(&envelope).count(), count);
+                    prop_assert_eq!(super::frames(&envelope).count(), count);
                     prop_assert_eq!(body, expected_body);
                 }
                 (None, None) => {}

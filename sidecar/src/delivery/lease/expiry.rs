@@ -66,7 +66,7 @@ impl Leases {
         effects: &mut Effects,
     ) {
         let tries = Tries { failures: tries.failures.saturating_add(1), ..tries };
-        effects.journal.extend(seqs.clone().map(|seq| JournalOp::Tried { seq, tries }));
+        effects.journal.extend(seqs.clone().map(|seq| JournalOp::Attempt { seq, tries }));
         if tries.failures >= self.policy.max_attempts {
             for seq in seqs {
                 self.park(seq, tries, ParkReason::Attempts, effects);

@@ -103,7 +103,7 @@ impl Leases {
         self.tracked
             .replace(seqs.clone(), Track { tries, state: State::Unconfirmed { connection } });
         self.delivered_end = self.delivered_end.max(seqs.end);
-        effects.journal.extend(seqs.clone().map(|seq| JournalOp::Tried { seq, tries }));
+        effects.journal.extend(seqs.clone().map(|seq| JournalOp::Attempt { seq, tries }));
         Grant { seqs, attempt: tries.attempt }
     }
 

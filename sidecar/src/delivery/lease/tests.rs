@@ -86,7 +86,7 @@ fn key(seq: u64, attempt: u32) -> LeaseKey {
 }
 
 fn tried(seq: u64, attempt: u32, failures: u32) -> JournalOp {
-    JournalOp::Tried { seq, tries: Tries { attempt, failures } }
+    JournalOp::Attempt { seq, tries: Tries { attempt, failures } }
 }
 
 #[test]
@@ -405,13 +405,13 @@ fn an_ack_while_parking_settles_and_one_after_it_is_counted() {
 
 #[test]
 fn after_a_restart_all_is_due_at_once_and_the_numbers_go_on() {
-    let tried = [(1, Tries { attempt: 4, failures: 2 }), (2, Tries { attempt: 1, failures: 1 })];
+    let attempts = [(1, Tries { attempt: 4, failures: 2 }), (2, Tries { attempt: 1, failures: 1 })];
     let recovered = Recovered {
         epoch: EPOCH,
         epoch_start: 5,
         cursor: 1,
         settled: RangeSet::from_iter([0..1, 3..4]),
-        tried: tried.into_iter().collect(),
+        attempts: attempts.into_iter().collect(),
     };
     let mut bench = Bench::recover(6, recovered);
     assert_eq!(bench.deliver(1, 10), [(1, 5), (2, 2), (4, 1), (5, 1)]);
@@ -425,7 +425,7 @@ fn a_park_that_a_restart_interrupted_is_asked_for_again() {
     let recovered = Recovered {
         epoch: EPOCH,
         epoch_start: 2,
-        tried: [(1, exhausted), (9, exhausted)].into_iter().collect(),
+        attempts: [(1, exhausted), (9, exhausted)].into_iter().collect(),
         ..Recovered::default()
     };
     let mut bench = Bench::recover(3, recovered);
@@ -458,4 +458,18 @@ fn an_application_that_leaves_holes_everywhere_gets_nothing_new_until_it_fills_t
     assert_eq!(bench.grant(1, 1), []);
     bench.ack(&[earlier(0)]);
     assert_eq!(bench.grant(1, 1), [(2, 1)]);
+}
+
+#[test]
+fn one_lease_that_is_extended_for_ever_costs_no_memory() {
+    let mut bench = Bench::new(20_000);
+    bench.grant(1, 1);
+    for seq in 1..20_000 {
+        assert_eq!(bench.grant(1, 1), [(seq, 1)]);
+        bench.ack(&[key(seq, 1)]);
+        assert!(bench.leases.extend(key(0, 1), 60 * SECOND, bench.now));
+        bench.now += SECOND / 100;
+        assert!(bench.leases.timers.len() < 200);
+    }
+    assert_eq!(bench.figures().in_flight, 1);
 }

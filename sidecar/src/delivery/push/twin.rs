@@ -291,7 +291,7 @@ impl World {
 fn settled_range(op: &JournalOp) -> Range<u64> {
     match op {
         JournalOp::Settled(seqs) => seqs.clone(),
-        JournalOp::Tried { seq, .. } => panic!("a PUSH delivery has no attempts: {seq}"),
+        JournalOp::Attempt { seq, .. } => panic!("a PUSH delivery has no attempts: {seq}"),
     }
 }
 
