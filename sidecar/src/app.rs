@@ -284,7 +284,7 @@ impl Build<'_> {
         let over_ipc = matches!(listener.local_endpoint(), lifeboat_zmtp::Endpoint::Ipc(_));
         let (socket, protocol, outlet, promise) = match &delivery.kind {
             DeliveryKind::Push(trail) => {
-                let policy = TrailPolicy { messages: trail.messages, time: trail.time };
+                let policy = TrailPolicy { messages: trail.messages.into(), time: trail.time };
                 let cursor = PushCursor::new(policy, state.cursor, state.settled);
                 let promise = if over_ipc {
                     "settled once the application's process has read it, and the trail after it"
@@ -351,7 +351,7 @@ impl Build<'_> {
                 epoch_start: opened.log.published_end(),
                 cursor: state.cursor,
                 settled: state.settled,
-                tried: tried.collect(),
+                attempts: tried.collect(),
             },
             log: Arc::clone(&opened.log),
             dead_letters: Arc::clone(&opened.dead_letters),

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use lifeboat_log::{LogHandle, Rejection, Run};
+use lifeboat_zmtp::push_frame;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{Park, ParkReason};
-use crate::wire::frames::append_frame;
 
 /// What a dead letter says of itself: the first frame of its record, as JSON. The frames of the
 /// message follow as they were.
@@ -57,7 +57,7 @@ impl Label {
     /// Of the encoder: none for this type.
     pub fn seal(&self, message: &[u8]) -> serde_json::Result<Vec<u8>> {
         let mut record = Vec::with_capacity(message.len() + 256);
-        append_frame(&mut record, &serde_json::to_vec(self)?, true);
+        push_frame(&mut record, true, &serde_json::to_vec(self)?);
         record.extend_from_slice(message);
         Ok(record)
     }
@@ -82,7 +82,7 @@ pub async fn store(dead_letters: &Arc<LogHandle>, record: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::delivery::Tries;
-    use crate::wire::frames::Frames;
+    use lifeboat_zmtp::frames;
 
     #[test]
     fn a_dead_letter_is_its_label_and_the_message_as_it_was() {
@@ -92,11 +92,11 @@ mod tests {
             reason: ParkReason::Rejected((*b"no such order").into()),
         };
         let mut message = Vec::new();
-        append_frame(&mut message, b"a", true);
-        append_frame(&mut message, b"b", false);
+        push_frame(&mut message, true, b"a");
+        push_frame(&mut message, false, b"b");
         let label = Label::of(&park, "work", "workers");
         let record = label.seal(&message).unwrap();
-        let frames: Vec<_> = Frames::new(&record).map(|frame| frame.body).collect();
+        let frames: Vec<_> = frames(&record).map(|frame| frame.body).collect();
         assert_eq!(serde_json::from_slice::<Label>(frames[0]).unwrap(), label);
         assert_eq!(label.detail, "no such order");
         assert_eq!(frames[1..], [b"a", b"b"]);

@@ -113,7 +113,7 @@ impl CreditDelivery {
         let mut inner = self.lock();
         let Inner { leases, effects, counted, armed } = &mut *inner;
         let outcome = step(leases, effects);
-        let urgent = effects.journal.iter().any(|op| matches!(op, JournalOp::Tried { .. }));
+        let urgent = effects.journal.iter().any(|op| matches!(op, JournalOp::Attempt { .. }));
         let urgency = if urgent { Urgency::Now } else { Urgency::Lazy };
         let mut settled = 0;
         let ops = effects.journal.drain(..).map(|op| {
@@ -142,7 +142,7 @@ impl CreditDelivery {
         let (stream, delivery) = (self.stream_id, self.delivery_id);
         match op {
             JournalOp::Settled(range) => Op::Settled { stream, delivery, range },
-            JournalOp::Tried { seq, tries } => Op::Attempt {
+            JournalOp::Attempt { seq, tries } => Op::Attempt {
                 stream,
                 delivery,
                 seq,

@@ -186,7 +186,7 @@ impl Session {
         for message in self.connection.messages().iter() {
             match parse(message, delivery.origin) {
                 Ok(Verb::Ack(tokens)) => {
-                    for token in tokens {
+                    for token in tokens.leases() {
                         match token {
                             Ok(lease) => acked.push(lease),
                             Err(refusal) => refuse(&mut errors, refusal, &delivery),

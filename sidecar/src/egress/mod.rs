@@ -8,13 +8,17 @@ mod push;
 use std::sync::Arc;
 
 use lifeboat_api::{Delivery, DeliveryKind};
-use lifeboat_zmtp::{Connection, ListenerConfig, MemoryBudget, SocketType};
+use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, SocketType};
 
 pub use credit::{CreditDelivery, CreditParts, Parking};
 pub use push::{PushDelivery, PushParts};
 
 use crate::delivery::cursor::Cursor;
 use crate::stop::Stop;
+use crate::wire::credit::MAX_TOKENS;
+
+/// Frames of the longest verb: a delimiter, ACK, and its tokens.
+const VERB_PARTS: u32 = 2 + MAX_TOKENS as u32;
 
 /// A delivery of either kind.
 #[derive(Debug, Clone)]
@@ -64,6 +68,7 @@ pub fn listener_config(delivery: &Delivery, budget: Arc<MemoryBudget>) -> Listen
     };
     ListenerConfig {
         max_connections: delivery.max_connections as usize,
+        limits: Limits::DEFAULT.with_max_parts(VERB_PARTS),
         ..ListenerConfig::new(socket, accepts, budget)
     }
 }

@@ -102,7 +102,7 @@ impl PushDelivery {
                 Some(Op::Settled { stream, delivery, range })
             }
             // A PULL application cannot fail a record.
-            JournalOp::Tried { .. } => None,
+            JournalOp::Attempt { .. } => None,
         });
         let mut ops = ops.peekable();
         if ops.peek().is_some() {

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use super::decimal::{self, Decimal};
-use super::frames::{frames, push_frame};
+use lifeboat_zmtp::{frames, push_frame};
 use super::token::{Origin, StreamId, Token};
 use crate::delivery::LeaseKey;
 

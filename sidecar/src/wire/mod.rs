@@ -6,6 +6,5 @@
 
 pub mod credit;
 mod decimal;
-mod frames;
 pub mod receipt;
 pub mod token;

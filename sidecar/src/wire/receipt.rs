@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::decimal::Decimal;
-use super::frames::{frames, push_frame};
+use lifeboat_zmtp::{frames, push_frame};
 
 /// The kind of client on a connection, from READY's Socket-Type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
