@@ -16,6 +16,9 @@ use crate::ids::VolumeId;
 use crate::state::State;
 use crate::vfs::{self, File, Vfs, read_exact_at};
 
+/// Number of the first files of a journal.
+const FIRST: u64 = 1;
+
 /// Bytes of the journal that were synced and are not what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalDamage {
@@ -70,8 +73,8 @@ pub(super) fn recover(vfs: &dyn Vfs, dir: &Path, volume: VolumeId) -> Result<Rec
     recovery.report.quarantine = recovery.list_quarantine()?;
     // A snapshot without journal, left by a kill between the two, is replaced by an equal one:
     // the numbers of journals have no holes.
-    let after_journals = files.journals.last().map_or(1, |last| last.saturating_add(1));
-    let number = files.snapshots.last().copied().unwrap_or(1).max(after_journals);
+    let after_journals = files.journals.last().map_or(FIRST, |last| last.saturating_add(1));
+    let number = files.snapshots.last().copied().unwrap_or(FIRST).max(after_journals);
     Ok(Recovered { state: recovery.state, number, link, report: recovery.report })
 }
 
@@ -106,8 +109,10 @@ impl Recovery<'_> {
             self.damaged(&path, position, bytes.len() - position.min(bytes.len()), kind);
             self.set_aside(&files::snapshot(number), &bytes)?;
         }
-        if let Some(&first) = files.journals.first() {
-            // Each journal had a snapshot before it.
+        // The first journal of all starts from nothing.
+        if let Some(&first) = files.journals.first()
+            && first > FIRST
+        {
             self.damaged(&self.dir.join(files::snapshot(first)), 0, 0, Corruption::Missing);
         }
         Ok(None)
@@ -115,7 +120,7 @@ impl Recovery<'_> {
 
     /// Adds what the journals after the snapshot say; returns where the last one ended.
     fn read_journals(&mut self, files: &Files, base: Option<u64>) -> Result<Link, LogError> {
-        let first = base.or(files.journals.first().copied()).unwrap_or(1);
+        let first = base.or(files.journals.first().copied()).unwrap_or(FIRST);
         let mut expected = first;
         let mut previous = None;
         for &number in files.journals.range(first..) {
