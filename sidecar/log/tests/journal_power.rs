@@ -3,8 +3,11 @@
 
 mod journal_support;
 
-use journal_support::{TINY, fold, open, run};
-use lifeboat_log::sim::{Liar, Lie, SimDisk};
+use journal_support::{TINY, created, dir, fold, open, path, run, settled};
+use lifeboat_log::error::LogError;
+use lifeboat_log::sim::{Fault, Liar, Lie, SimDisk};
+use lifeboat_log::state::State;
+use lifeboat_log::vfs::Vfs;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -97,5 +100,67 @@ fn interrupted_recoveries_end_in_the_same_state() {
         }
         let (journal, recovery) = open(disk, TINY).unwrap();
         assert_eq!((journal.state(), recovery.damaged.len()), (&expected, 0), "seed {seed}");
+    }
+}
+
+/// What is recovered when the newest snapshot has rotted away, and nothing else has.
+fn from_the_snapshot_before(disk: &SimDisk) -> State {
+    let names = disk.list(dir()).unwrap();
+    let snapshots: Vec<_> = names.iter().filter(|name| name.ends_with(".snapshot")).collect();
+    assert!(snapshots.len() > 1, "{names:?}");
+    let newest = path(snapshots[snapshots.len() - 1]);
+    disk.set_contents(&newest, b"").unwrap();
+    let (journal, recovery) = open(disk.clone(), TINY).unwrap();
+    let damaged: Vec<_> = recovery.damaged.into_iter().map(|damage| damage.path).collect();
+    assert_eq!(damaged, [newest], "that and nothing else");
+    journal.state().clone()
+}
+
+#[test]
+fn the_snapshot_before_is_as_good_as_the_newest() {
+    for seed in 0..100 {
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let disk = SimDisk::new(seed);
+        disk.record();
+        run(disk.clone(), seed, STEPS, || 0);
+        let moments = disk.recorded();
+        for _ in 0..20 {
+            // Late enough for a second snapshot to be there.
+            let moment = &moments[rng.random_range(moments.len() / 2..moments.len())];
+            let disk = if rng.random() { moment.kill() } else { moment.power_cut(&mut rng) };
+            let expected = open(disk.clone(), TINY).unwrap().0.state().clone();
+            assert_eq!(from_the_snapshot_before(&disk.power_cut(&mut rng)), expected);
+        }
+    }
+}
+
+#[test]
+fn a_failed_sync_does_not_make_the_next_process_believe_its_cache() {
+    for seed in 0..50 {
+        let disk = SimDisk::new(seed);
+        let (mut journal, _) = open(disk.clone(), TINY).unwrap();
+        journal.append(&[created()]).unwrap();
+        journal.sync().unwrap();
+        journal.append(&[settled(0)]).unwrap();
+        disk.fail_next_sync(&path(&disk.list(dir()).unwrap()[0])).unwrap();
+        journal.sync().unwrap_err();
+        let disk = disk.kill();
+        let expected = open(disk.clone(), TINY).unwrap().0.state().clone();
+        let cut = disk.power_cut(&mut SmallRng::seed_from_u64(seed));
+        assert_eq!(from_the_snapshot_before(&cut), expected);
+    }
+}
+
+#[test]
+fn what_a_failed_write_left_is_not_taken_for_damage_later() {
+    for seed in 0..50 {
+        let disk = SimDisk::new(seed);
+        let (mut journal, _) = open(disk.clone(), TINY).unwrap();
+        journal.append(&[created()]).unwrap();
+        disk.fail_at(disk.calls() + 1, Fault::Enospc, false);
+        assert!(matches!(journal.append(&[settled(0), settled(7)]), Err(LogError::Full)));
+        journal.snapshot().unwrap();
+        let cut = disk.power_cut(&mut SmallRng::seed_from_u64(seed));
+        assert_eq!(&from_the_snapshot_before(&cut), journal.state());
     }
 }
