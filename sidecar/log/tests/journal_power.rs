@@ -82,7 +82,7 @@ fn a_kill_loses_nothing_that_was_appended() {
 /// Interrupts recovery three times before it may finish.
 #[test]
 fn interrupted_recoveries_end_in_the_same_state() {
-    for seed in 0..150 {
+    for seed in 0..1000 {
         let mut rng = SmallRng::seed_from_u64(seed);
         let disk = SimDisk::new(seed);
         disk.record();

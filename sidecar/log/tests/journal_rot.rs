@@ -197,6 +197,36 @@ fn missing_files_are_found_where_they_are_needed() {
 }
 
 #[test]
+fn a_rotten_snapshot_still_tells_that_a_journal_came_before_it() {
+    let (disk, ops) = rotten_soon();
+    disk.set_contents(&path(&snapshot(2)), b"rot").unwrap();
+    let kinds = |disk: &SimDisk| {
+        let (_, recovery) = reopen(disk, &ops);
+        recovery.damaged.iter().map(|damage| damage.kind).collect::<Vec<_>>()
+    };
+    let missing = disk.fork();
+    missing.remove(&path(&journal(1))).unwrap();
+    missing.remove(&path(&journal(2))).unwrap();
+    assert_eq!(kinds(&missing), [Corruption::FileHeader, Corruption::Missing]);
+    let rotten = disk.fork();
+    rotten.remove(&path(&journal(2))).unwrap();
+    rotten.flip_bit(&path(&journal(1)), used(&disk, &journal(1)) - 1, 0).unwrap();
+    assert_eq!(kinds(&rotten), [Corruption::FileHeader, Corruption::Checksum], "no torn tail");
+}
+
+#[test]
+fn a_file_under_the_name_of_another_is_found() {
+    let (disk, ops) = rotten_soon();
+    for (from, to) in [(journal(1), journal(2)), (snapshot(1), snapshot(2))] {
+        let swapped = disk.fork();
+        let content = disk.contents(&path(&from)).unwrap();
+        swapped.set_contents(&path(&to), &content).unwrap();
+        let (_, recovery) = reopen(&swapped, &ops);
+        assert_eq!(recovery.damaged[0].kind, Corruption::FileHeader);
+    }
+}
+
+#[test]
 fn a_full_disk_does_not_keep_a_rotten_journal_from_opening() {
     let (disk, ops) = rotten_soon();
     disk.flip_bit(&path(&journal(2)), 520, 0).unwrap();

@@ -59,6 +59,9 @@ pub(super) struct Recovered {
 }
 
 pub(super) fn recover(vfs: &dyn Vfs, dir: &Path, volume: VolumeId) -> Result<Recovered, LogError> {
+    // After a kill there may be names that the disk does not have yet, and the files to come must
+    // not become durable without those that they follow.
+    vfs.sync_dir(dir).map_err(LogError::sync(dir))?;
     let files = Files::list(vfs, dir)?;
     let report = JournalRecovery::default();
     let mut recovery = Recovery { vfs, dir, volume, state: State::default(), report };
@@ -71,8 +74,8 @@ pub(super) fn recover(vfs: &dyn Vfs, dir: &Path, volume: VolumeId) -> Result<Rec
     // its journal: the numbers of journals have no holes.
     let after_journals = files.journals.last().map_or(FIRST, |last| last.saturating_add(1));
     let number = files.snapshots.last().copied().unwrap_or(FIRST).max(after_journals);
-    // Two snapshots stay, the one to come included. The other was read just now and found good,
-    // unless it is the one that is made again.
+    // Two snapshots stay, the one to come included; the other is the one that was read just now,
+    // or the one before if that is made again.
     let stays = base.map_or(0, |(base, _)| base);
     let before = files.snapshots.range(..number.min(stays + 1)).next_back();
     files.prune(vfs, dir, before.copied().unwrap_or(stays))?;
