@@ -13,6 +13,7 @@ use std::sync::Arc;
 use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::{Errno, retry_on_intr};
 
+use crate::reaper::Reaper;
 use crate::sync_pool::SyncPool;
 use crate::vfs::{File, Space, Vfs};
 
@@ -23,6 +24,7 @@ const FILE_MODE: u32 = 0o660;
 #[derive(Debug, Default)]
 pub struct Disk {
     pool: SyncPool,
+    reaper: Reaper,
 }
 
 impl Disk {
@@ -63,6 +65,10 @@ impl Vfs for Disk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
+    }
+
+    fn discard(&self, path: &Path, handle: Option<Arc<dyn File>>) {
+        self.reaper.remove(path.to_owned(), handle);
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

@@ -138,6 +138,24 @@ pub struct StreamState {
 }
 
 impl StreamState {
+    /// Whether every delivery, the ones that no file names any more included, has settled all of
+    /// `seqs`. A stream that no delivery reads keeps everything.
+    pub fn all_settled(&self, seqs: &Range<u64>) -> bool {
+        let settled = |delivery: &DeliveryState| {
+            let above = seqs.start.max(delivery.cursor)..seqs.end;
+            above.is_empty() || delivery.settled.covers(&above)
+        };
+        !self.deliveries.is_empty() && self.deliveries.values().all(settled)
+    }
+
+    /// The seq above everything that any delivery has settled: the log must reach that far.
+    pub fn settled_end(&self) -> u64 {
+        let end = |delivery: &DeliveryState| {
+            delivery.settled.iter().last().map_or(delivery.cursor, |range| range.end)
+        };
+        self.deliveries.values().map(end).max().unwrap_or(0)
+    }
+
     /// An id that no delivery of this stream had yet.
     pub fn next_delivery(&self) -> DeliveryId {
         let highest = self.deliveries.keys().next_back().map_or(0, |id| id.0);

@@ -39,6 +39,14 @@ pub trait Vfs: Debug + Send + Sync + 'static {
     /// Removes a file's name. Durable after `sync_dir`.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
+    /// Removes a file that nothing needs any more, now or soon, and drops `handle`, which may be
+    /// what keeps its space. Nobody waits for it: a failure leaves the file to the next start.
+    fn discard(&self, path: &Path, handle: Option<Arc<dyn File>>) {
+        drop(handle);
+        // The next start removes what this could not.
+        self.remove(path).ok();
+    }
+
     /// Makes creations, renames and removals in `dir` durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 

@@ -32,6 +32,12 @@ pub struct JournalDamage {
     pub kind: Corruption,
 }
 
+impl From<JournalDamage> for LogError {
+    fn from(damage: JournalDamage) -> Self {
+        Self::Corrupt { path: damage.path, position: damage.position, kind: damage.kind }
+    }
+}
+
 /// What opening the journal found. Whatever is lost here means redelivery, never loss.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JournalRecovery {

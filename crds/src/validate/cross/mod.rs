@@ -1,0 +1,14 @@
+//! The rules that join several fields.
+
+mod endpoints;
+mod names;
+mod sizes;
+
+use super::facts::Facts;
+use super::walk::Walk;
+
+pub(crate) fn check(walk: &mut Walk, facts: &Facts<'_>) {
+    names::check(walk, facts);
+    endpoints::check(walk, facts);
+    sizes::check(walk, facts);
+}

@@ -1,0 +1,70 @@
+//! What ingress and deliveries have in common: name, socket with protocol, endpoint, connections.
+
+use super::facts::SocketFacts;
+use super::suggest::one_of;
+use super::walk::{Object, Walk, show};
+use crate::names::is_label;
+use crate::{bounds, endpoint, features, names};
+
+/// The name of a stream, ingress or delivery.
+pub(crate) fn name<'a>(walk: &mut Walk, object: &Object<'a>) -> Option<&'a str> {
+    let node = walk.required(object, "name", names::FORM)?;
+    let text = walk.text(&node, names::FORM)?;
+    if is_label(text) {
+        return Some(text);
+    }
+    walk.problem(&node.path, format!("{} is no valid name; expected {}", show(text), names::FORM));
+    None
+}
+
+/// Name, endpoint and connections.
+pub(crate) fn common<'a>(walk: &mut Walk, object: &Object<'a>) -> SocketFacts<'a> {
+    let name = name(walk, object);
+    if let Some(node) = object.get("maxConnections") {
+        walk.number(&node, bounds::CONNECTIONS);
+    }
+    let bind = object.get("bind").and_then(|node| walk.parsed(&node, endpoint::FORM));
+    SocketFacts { path: object.path.clone(), name, bind, max_message_size: None }
+}
+
+/// The socket where it is one of this version, with its protocol checked. `side` is `ingress` or
+/// `delivery`, `elsewhere` what the other side is called in a message.
+pub(crate) fn kind<'a>(
+    walk: &mut Walk,
+    object: &Object<'a>,
+    side: &str,
+    elsewhere: &str,
+) -> Option<&'a str> {
+    let choice = format!("{side}.socket");
+    let form = one_of(&features::supported_values(&choice));
+    let node = walk.required(object, "socket", &form)?;
+    if let Some(text) = node.value.as_str().filter(|text| elsewhere_only(side, text)) {
+        walk.problem(&node.path, format!("{text} is a socket of {elsewhere}; expected {form}"));
+        return None;
+    }
+    let socket = walk.choice(&node, &choice)?;
+    protocol(walk, object, side, socket);
+    Some(socket)
+}
+
+/// Whether `socket` exists only on the other side.
+fn elsewhere_only(side: &str, socket: &str) -> bool {
+    let here = features::values(&format!("{side}.socket"));
+    let other = if side == "ingress" { "delivery.socket" } else { "ingress.socket" };
+    !here.contains(&socket) && features::values(other).contains(&socket)
+}
+
+/// ROUTER needs a protocol; the other sockets of this version have none.
+fn protocol(walk: &mut Walk, object: &Object<'_>, side: &str, socket: &str) {
+    let choice = format!("{side}.protocol");
+    if socket == "ROUTER" {
+        let form = one_of(&features::supported_values(&choice));
+        if let Some(node) = walk.required(object, "protocol", &format!("{form} with socket ROUTER"))
+        {
+            walk.choice(&node, &choice);
+        }
+    } else if object.get("protocol").is_some() {
+        let message = format!("{socket} has no protocol; remove it, or use socket ROUTER");
+        walk.problem(&object.at("protocol"), message);
+    }
+}

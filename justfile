@@ -1,0 +1,40 @@
+# Everyday commands. What takes more than a line is a program of its own.
+
+# All that a change must pass.
+check: fmt-check lint test
+
+# Every test; none needs a cluster or root.
+test *ARGS:
+    cargo test --workspace {{ARGS}}
+
+# Formats the code.
+fmt:
+    cargo fmt --all
+
+# Fails where code is not formatted.
+fmt-check:
+    cargo fmt --all --check
+
+# Clippy, warnings are errors.
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Licences, sources, advisories, duplicates (needs cargo-deny).
+deny:
+    cargo deny check
+
+# The API's documentation.
+doc:
+    cargo doc --workspace --no-deps
+
+# The benches of the data plane.
+bench *ARGS:
+    cargo bench -p lifeboat-sidecar {{ARGS}}
+
+# Runs a queue here: just run examples/work-queue.yaml
+run FILE *ARGS:
+    cargo run --release --bin lifeboat -- run {{FILE}} {{ARGS}}
+
+# Shows what a changed validation message or format changes, and asks (needs cargo-insta).
+review:
+    cargo insta review

@@ -1,0 +1,56 @@
+//! Disk space that a stream may take, shared by its log and its dead letters.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::LogError;
+
+/// Bytes taken and their limit.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    taken: AtomicU64,
+    limit: u64,
+}
+
+impl Budget {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { taken: AtomicU64::new(0), limit }
+    }
+
+    /// Takes `bytes`, or nothing.
+    ///
+    /// # Errors
+    /// `Full` when they are not there.
+    pub(crate) fn take(&self, bytes: u64) -> Result<(), LogError> {
+        let within = |taken: u64| taken.checked_add(bytes).filter(|&sum| sum <= self.limit);
+        self.taken
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, within)
+            .map(|_| ())
+            .map_err(|_| LogError::Full)
+    }
+
+    /// Counts bytes that are on disk already, even beyond the limit.
+    pub(crate) fn found(&self, bytes: u64) {
+        self.taken.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    /// Gives bytes back.
+    pub(crate) fn give_back(&self, bytes: u64) {
+        self.taken.fetch_sub(bytes, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_all_or_nothing() {
+        let budget = Budget::new(10);
+        budget.found(4);
+        assert!(budget.take(6).is_ok());
+        assert!(matches!(budget.take(1), Err(LogError::Full)));
+        budget.give_back(4);
+        assert!(matches!(budget.take(5), Err(LogError::Full)));
+        assert!(budget.take(4).is_ok());
+    }
+}

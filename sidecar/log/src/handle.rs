@@ -1,0 +1,159 @@
+//! What the rest of the world sees of one log while the writer thread works on it: the way in,
+//! the published end, the newest batches, and the segments to read from.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use event_listener::{Event, EventListener};
+
+use crate::batch::Batch;
+use crate::ids::StreamId;
+use crate::index::SparseIndex;
+use crate::pending::CommitQueue;
+use crate::reader::Reader;
+use crate::tail::Tail;
+use crate::vfs::File;
+
+/// One log, shared by its producers, its readers and the writer thread.
+#[derive(Debug)]
+pub struct LogHandle {
+    id: StreamId,
+    queue: CommitQueue,
+    published: Event,
+    view: Mutex<View>,
+}
+
+/// A log's marks, in seqs: `log_start <= published_end`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marks {
+    /// First record kept.
+    pub log_start: u64,
+    /// First record that readers do not see yet: below it everything is synced.
+    pub published_end: u64,
+    /// Bytes of all segment files.
+    pub disk_bytes: u64,
+    /// Why the log is stopped, if it is: damage, with its place.
+    pub stopped: Option<Arc<str>>,
+    /// Whether records wait for space.
+    pub full: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) marks: Marks,
+    pub(crate) tail: Tail,
+    /// By base seq.
+    pub(crate) segments: BTreeMap<u64, Arc<SegmentView>>,
+}
+
+/// One segment as readers see it.
+#[derive(Debug)]
+pub(crate) struct SegmentView {
+    pub(crate) path: PathBuf,
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) base_seq: u64,
+    pub(crate) salt: u64,
+    /// Byte position up to which batches are published.
+    published_len: AtomicU64,
+    /// `None` until somebody needs it.
+    pub(crate) index: Mutex<Option<SparseIndex>>,
+}
+
+impl SegmentView {
+    pub(crate) fn new(
+        path: PathBuf,
+        file: Arc<dyn File>,
+        header: &crate::segment::Header,
+        published_len: u64,
+        index: Option<SparseIndex>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            path,
+            file,
+            base_seq: header.base_seq,
+            salt: header.salt,
+            published_len: AtomicU64::new(published_len),
+            index: Mutex::new(index),
+        })
+    }
+
+    pub(crate) fn published_len(&self) -> u64 {
+        self.published_len.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn publish_len(&self, len: u64) {
+        self.published_len.store(len, Ordering::Release);
+    }
+}
+
+impl LogHandle {
+    pub(crate) fn new(id: StreamId, queue: CommitQueue, view: View) -> Arc<Self> {
+        Arc::new(Self { id, queue, published: Event::new(), view: Mutex::new(view) })
+    }
+
+    /// The log's id.
+    pub fn id(&self) -> StreamId {
+        self.id
+    }
+
+    /// The way in.
+    pub fn queue(&self) -> &CommitQueue {
+        &self.queue
+    }
+
+    /// Where the log stands.
+    pub fn marks(&self) -> Marks {
+        self.view().marks.clone()
+    }
+
+    /// First record that readers do not see yet.
+    pub fn published_end(&self) -> u64 {
+        self.view().marks.published_end
+    }
+
+    /// Completes at the next change of [`Self::marks`]. Take the listener, look at the marks, then
+    /// wait: so that no change is missed.
+    pub fn changed(&self) -> EventListener {
+        self.published.listen()
+    }
+
+    /// A new reader.
+    pub fn reader(self: &Arc<Self>) -> Reader {
+        Reader::new(Arc::clone(self))
+    }
+
+    /// The batch that holds `seq`, if it is published and still in memory.
+    pub fn in_memory(&self, seq: u64) -> Option<Arc<Batch>> {
+        self.view().tail.get(seq)
+    }
+
+    pub(crate) fn view(&self) -> MutexGuard<'_, View> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets readers see batches that were just synced.
+    pub(crate) fn publish(&self, batches: Vec<Arc<Batch>>) {
+        let mut evicted = Vec::new();
+        let mut view = self.view();
+        for batch in batches {
+            assert!(batch.first_seq == view.marks.published_end, "batches are published in order");
+            view.marks.published_end = batch.end_seq();
+            evicted.extend(view.tail.push(batch));
+        }
+        drop(view);
+        self.published.notify(usize::MAX);
+        for batch in evicted {
+            if let Some(batch) = Arc::into_inner(batch) {
+                self.queue.recycle(batch.payloads);
+            }
+        }
+    }
+
+    /// Changes the view and wakes those who wait for a change.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut View)) {
+        change(&mut self.view());
+        self.published.notify(usize::MAX);
+    }
+}

@@ -1,0 +1,262 @@
+//! One log as the writer thread holds it: appends what its channel has gathered, rolls segments,
+//! publishes what was synced, deletes what is settled.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::active::{Active, End, Records};
+use crate::batch::Batch;
+use crate::budget::Budget;
+use crate::error::LogError;
+use crate::fate::{Fate, Refusal};
+use crate::handle::{LogHandle, SegmentView};
+use crate::pending::Pending;
+use crate::segment;
+use crate::vfs::{File, Vfs};
+
+/// A segment that is closed, or that recovery closed.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) number: u64,
+    pub(crate) seqs: Range<u64>,
+    pub(crate) disk_len: u64,
+    pub(crate) view: Arc<SegmentView>,
+}
+
+/// A log, owned by the writer thread.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) vfs: Arc<dyn Vfs>,
+    pub(crate) dir: PathBuf,
+    pub(crate) handle: Arc<LogHandle>,
+    pub(crate) segment_bytes: u64,
+    pub(crate) budget: Arc<Budget>,
+    /// Epoch of this writer.
+    pub(crate) epoch: u64,
+    pub(crate) next_number: u64,
+    pub(crate) end: End,
+    pub(crate) active: Option<Active>,
+    /// In order of their numbers.
+    pub(crate) sealed: Vec<Sealed>,
+    /// Records that found no room, the oldest part of what producers handed over.
+    pub(crate) stalled: Option<Rest>,
+    /// Written, not published yet.
+    pub(crate) unpublished: Vec<Arc<Batch>>,
+    /// To be decided when those are published.
+    pub(crate) undecided: Vec<(Arc<Fate<u64>>, u64)>,
+    /// Whether records were written since the last marker or seal.
+    pub(crate) unwitnessed: bool,
+}
+
+/// What is left to append of one group of records.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    payloads: Bytes,
+    ends: Vec<u32>,
+    sums: Vec<u32>,
+    fate: Arc<Fate<u64>>,
+    first_seq: u64,
+    /// Records of it already appended.
+    done: usize,
+}
+
+impl Rest {
+    fn new(pending: Pending, first_seq: u64) -> Self {
+        let Pending { payloads, ends, sums, fate } = pending;
+        Self { payloads: shrink(payloads), ends, sums, fate, first_seq, done: 0 }
+    }
+
+    fn start(&self) -> u32 {
+        self.done.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0)
+    }
+}
+
+/// A large buffer that holds little is copied, so that the tail ring's memory is what it counts.
+fn shrink(payloads: bytes::BytesMut) -> Bytes {
+    if payloads.len() < payloads.capacity() / 4 {
+        return Bytes::copy_from_slice(&payloads);
+    }
+    payloads.freeze()
+}
+
+/// What one look for a salt or an id may draw from: random, or seeded in a simulation.
+pub(crate) type Entropy<'a> = &'a mut dyn FnMut() -> u64;
+
+impl Log {
+    /// Appends what waits. What found no space stays and is tried again at the next call.
+    pub(crate) fn append_waiting(&mut self, now: u64, salt: Entropy<'_>) -> Result<(), LogError> {
+        self.end.time = self.end.time.max(now);
+        if let Some(rest) = self.stalled.take() {
+            self.stalled = self.append(rest, salt)?;
+        }
+        if self.stalled.is_none()
+            && let Some(pending) = self.handle.queue().take()
+        {
+            self.stalled = self.append(Rest::new(pending, self.end.seq), salt)?;
+        }
+        Ok(())
+    }
+
+    /// Appends a group, cut to what fits each segment. Returns what found no space.
+    fn append(&mut self, mut rest: Rest, salt: Entropy<'_>) -> Result<Option<Rest>, LogError> {
+        while rest.done < rest.ends.len() {
+            match self.append_some(&mut rest, salt) {
+                Ok(()) => {}
+                Err(LogError::Full) => return Ok(Some(rest)),
+                Err(error) => {
+                    self.undecided.push((rest.fate, rest.first_seq));
+                    return Err(error);
+                }
+            }
+        }
+        self.undecided.push((rest.fate, rest.first_seq));
+        Ok(None)
+    }
+
+    /// Appends as many records as the active segment takes, or makes a new segment.
+    fn append_some(&mut self, rest: &mut Rest, salt: Entropy<'_>) -> Result<(), LogError> {
+        let start = rest.start();
+        let ends = rest.ends.get(rest.done..).unwrap_or_default();
+        let Some(active) = &mut self.active else {
+            let first = ends.first().map_or(0, |end| end - start);
+            return self.create_segment(Active::len_for(first as usize), salt);
+        };
+        let count = active.fitting(start, ends);
+        let Some(&end) = count.checked_sub(1).and_then(|last| ends.get(last)) else {
+            return self.seal();
+        };
+        let ends: Vec<u32> = ends.iter().take(count).map(|end| end - start).collect();
+        let payloads = rest.payloads.slice(start as usize..end as usize);
+        let sums = rest.sums.get(rest.done..rest.done + count).unwrap_or_default();
+        let records = Records { payloads: &payloads, ends: &ends, sums };
+        let first_seq = self.end.seq;
+        self.end = active.append(self.end, self.handle.published_end(), &records)?;
+        let batch = Batch { first_seq, time: self.end.time, ends, payloads };
+        self.unpublished.push(Arc::new(batch));
+        self.unwitnessed = true;
+        rest.done += count;
+        Ok(())
+    }
+
+    /// Makes the next segment, with room for `needed` bytes if that is more than usual.
+    fn create_segment(&mut self, needed: u64, salt: Entropy<'_>) -> Result<(), LogError> {
+        let len = self.segment_bytes.max(needed);
+        self.budget.take(len)?;
+        let header = segment::Header {
+            log: self.handle.id(),
+            number: self.next_number,
+            base_seq: self.end.seq,
+            chain: self.end.chain,
+            created: self.end.time,
+            epoch: self.epoch,
+            salt: salt(),
+        };
+        let (active, sum) = Active::create(&*self.vfs, &self.dir, &header, len)
+            .inspect_err(|_| self.budget.give_back(len))?;
+        self.end.chain = sum;
+        self.next_number += 1;
+        let view = Arc::clone(&active.view);
+        self.handle.update(|shared| {
+            shared.segments.insert(header.base_seq, view);
+            shared.marks.disk_bytes += len;
+        });
+        self.active = Some(active);
+        Ok(())
+    }
+
+    /// Closes the active segment, which syncs it.
+    pub(crate) fn seal(&mut self) -> Result<(), LogError> {
+        let Some(mut active) = self.active.take() else { return Ok(()) };
+        let (end, disk_len) = active.seal(&*self.vfs, self.end)?;
+        self.end = end;
+        self.unwitnessed = false;
+        let unused = active.allocated() - disk_len;
+        self.budget.give_back(unused);
+        self.handle.update(|shared| shared.marks.disk_bytes -= unused);
+        let seqs = active.view.base_seq..self.end.seq;
+        let Active { view, number, .. } = active;
+        self.sealed.push(Sealed { number, seqs, disk_len, view });
+        Ok(())
+    }
+
+    /// The file that the next sync must cover, if bytes were written.
+    pub(crate) fn dirty_file(&self) -> Option<Arc<dyn File>> {
+        let active = self.active.as_ref().filter(|active| active.dirty)?;
+        Some(Arc::clone(&active.view.file))
+    }
+
+    /// Everything written is synced: readers see it, producers learn of it. Returns how many
+    /// records that are.
+    pub(crate) fn publish(&mut self) -> u64 {
+        if let Some(active) = &mut self.active {
+            active.synced();
+        }
+        let records = self.unpublished.iter().map(|batch| batch.ends.len() as u64).sum();
+        if !self.unpublished.is_empty() {
+            self.handle.publish(std::mem::take(&mut self.unpublished));
+        }
+        for (fate, first_seq) in self.undecided.drain(..) {
+            fate.decide(Ok(first_seq));
+        }
+        let full = self.stalled.is_some();
+        if self.handle.view().marks.full != full {
+            self.handle.update(|shared| shared.marks.full = full);
+        }
+        records
+    }
+
+    /// Puts a marker behind the last records, once, now that the log is quiet. Not synced.
+    pub(crate) fn mark(&mut self) -> Result<(), LogError> {
+        if let Some(active) = &mut self.active
+            && std::mem::take(&mut self.unwitnessed)
+        {
+            self.end = active.mark(self.end)?;
+        }
+        Ok(())
+    }
+
+    /// Numbers of the sealed segments whose records are all settled. The newest segment always
+    /// stays: it is what tells the next start which seq comes next.
+    pub(crate) fn settled_segments(&self, settled: impl Fn(&Range<u64>) -> bool) -> Vec<u64> {
+        let keep = self.next_number.checked_sub(1).filter(|_| self.active.is_none());
+        self.sealed
+            .iter()
+            .filter(|segment| Some(segment.number) != keep && settled(&segment.seqs))
+            .map(|segment| segment.number)
+            .collect()
+    }
+
+    /// Lets a segment go whose deletion is journaled and synced. A crash before the file is gone
+    /// leaves it to the next start.
+    pub(crate) fn delete(&mut self, number: u64) {
+        let Some(at) = self.sealed.iter().position(|segment| segment.number == number) else {
+            return;
+        };
+        let segment = self.sealed.remove(at);
+        self.budget.give_back(segment.disk_len);
+        self.handle.update(|shared| {
+            shared.segments.remove(&segment.seqs.start);
+            shared.marks.disk_bytes -= segment.disk_len;
+            let first = shared.segments.first_key_value();
+            shared.marks.log_start = first.map_or(shared.marks.published_end, |(&base, _)| base);
+        });
+        let index = self.dir.join(segment::index_name(segment.seqs.start));
+        self.vfs.discard(&index, None);
+        self.vfs.discard(&segment.view.path, Some(Arc::clone(&segment.view.file)));
+    }
+
+    /// Takes nothing more, and tells everybody who waits.
+    pub(crate) fn close(&mut self, refusal: Refusal) {
+        self.handle.queue().close(refusal);
+        let waiting = self.undecided.drain(..).map(|(fate, _)| fate);
+        let stalled = self.stalled.take().map(|rest| rest.fate);
+        let queued = self.handle.queue().take().map(|pending| pending.fate);
+        for fate in waiting.chain(stalled).chain(queued) {
+            fate.decide(Err(refusal));
+        }
+        self.handle.update(|_| ());
+    }
+}

@@ -1,0 +1,228 @@
+//! The way into the log: records wait here, bounded in bytes, for the next group commit.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use event_listener::{Event, EventListener};
+
+use crate::fate::{Fate, Refusal};
+use crate::waker::Waker;
+
+/// Buffers kept for reuse: one is filled while the other is written.
+const SPARE_BUFFERS: usize = 2;
+
+/// Records to store: ranges of one buffer, in order, each a message's wire bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// What the ranges point into.
+    pub bytes: &'a [u8],
+    /// The records. Neighbours that touch are copied in one go.
+    pub records: &'a [Range<u32>],
+}
+
+/// Where submitted records went: record `i` of the run gets `first_seq + index + i` once `fate`
+/// says what `first_seq` is.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    /// Becomes the first seq of the group of records that this run is a part of.
+    pub fate: Arc<Fate<u64>>,
+    /// Index of the run's first record within that group.
+    pub index: u64,
+}
+
+/// Why a run was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// The byte budget is spent; try again after [`CommitQueue::room`].
+    Full,
+    /// Nothing will be taken any more.
+    Closed(Refusal),
+}
+
+/// What waits for a commit.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) payloads: BytesMut,
+    pub(crate) ends: Vec<u32>,
+    pub(crate) sums: Vec<u32>,
+    pub(crate) fate: Arc<Fate<u64>>,
+}
+
+impl Pending {
+    fn with(payloads: BytesMut) -> Self {
+        Self { payloads, ends: Vec::new(), sums: Vec::new(), fate: Fate::undecided() }
+    }
+}
+
+/// A stream's records on their way to the next commit, bounded in bytes.
+#[derive(Debug)]
+pub struct CommitQueue {
+    inner: Mutex<Inner>,
+    room: Event,
+    limit: usize,
+    writer: Arc<Waker>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    pending: Pending,
+    closed: Option<Refusal>,
+    spare: Vec<BytesMut>,
+}
+
+impl CommitQueue {
+    pub(crate) fn new(limit: usize, writer: Arc<Waker>) -> Self {
+        let inner =
+            Inner { pending: Pending::with(BytesMut::new()), closed: None, spare: Vec::new() };
+        Self { inner: Mutex::new(inner), room: Event::new(), limit, writer }
+    }
+
+    /// Hands a run to the next commit. A run larger than the whole budget is taken when nothing
+    /// else waits, so that no record within the format's limits is locked out.
+    ///
+    /// Checksums are computed here, on the caller's thread and before the lock is taken.
+    pub fn submit(&self, run: Run<'_>, scratch: &mut Vec<u32>) -> Result<Submitted, Rejection> {
+        scratch.clear();
+        let mut total = 0;
+        for record in run.records {
+            let payload = slice(run.bytes, record);
+            scratch.push(crc32c::crc32c(payload));
+            total += payload.len();
+        }
+        let mut inner = self.lock();
+        if let Some(refusal) = inner.closed {
+            return Err(Rejection::Closed(refusal));
+        }
+        let pending = &mut inner.pending;
+        if !pending.ends.is_empty() && pending.payloads.len() + total > self.limit {
+            return Err(Rejection::Full);
+        }
+        let index = pending.ends.len() as u64;
+        copy_records(pending, run);
+        pending.sums.extend_from_slice(scratch);
+        let submitted = Submitted { fate: Arc::clone(&pending.fate), index };
+        drop(inner);
+        self.writer.wake();
+        Ok(submitted)
+    }
+
+    /// Completes when bytes may have become free since the call, or when the channel was closed.
+    /// Take the listener, try again, then wait: so that no wake-up is missed.
+    pub fn room(&self) -> EventListener {
+        self.room.listen()
+    }
+
+    /// Bytes that wait.
+    pub fn queued_bytes(&self) -> usize {
+        self.lock().pending.payloads.len()
+    }
+
+    /// All that waits; `None` when nothing does.
+    pub(crate) fn take(&self) -> Option<Pending> {
+        let mut inner = self.lock();
+        if inner.pending.ends.is_empty() {
+            return None;
+        }
+        let next = Pending::with(inner.spare.pop().unwrap_or_default());
+        let taken = std::mem::replace(&mut inner.pending, next);
+        drop(inner);
+        self.room.notify(usize::MAX);
+        Some(taken)
+    }
+
+    /// Gives a payload buffer back that nobody reads any more. Fresh memory costs a page fault
+    /// every 4 KiB, which at high rates is more than the copy.
+    pub(crate) fn recycle(&self, payloads: Bytes) {
+        if let Ok(mut buffer) = payloads.try_into_mut()
+            && buffer.capacity() <= 2 * self.limit
+        {
+            buffer.clear();
+            let mut inner = self.lock();
+            if inner.spare.len() < SPARE_BUFFERS {
+                inner.spare.push(buffer);
+            }
+        }
+    }
+
+    /// Takes nothing more. What waits stays for [`Self::take`].
+    pub(crate) fn close(&self, refusal: Refusal) {
+        self.lock().closed.get_or_insert(refusal);
+        self.room.notify(usize::MAX);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Appends the run's records and their cumulative ends.
+fn copy_records(pending: &mut Pending, run: Run<'_>) {
+    let mut end = pending.payloads.len() as u32;
+    let mut copy = 0..0;
+    for record in run.records {
+        end += record.len() as u32;
+        pending.ends.push(end);
+        if record.start == copy.end {
+            copy.end = record.end;
+        } else {
+            pending.payloads.extend_from_slice(slice(run.bytes, &copy));
+            copy = record.clone();
+        }
+    }
+    pending.payloads.extend_from_slice(slice(run.bytes, &copy));
+}
+
+fn slice<'a>(bytes: &'a [u8], range: &Range<u32>) -> &'a [u8] {
+    &bytes[range.start as usize..range.end as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(limit: usize) -> CommitQueue {
+        CommitQueue::new(limit, Arc::default())
+    }
+
+    fn run<'a>(bytes: &'a [u8], records: &'a [Range<u32>]) -> Run<'a> {
+        Run { bytes, records }
+    }
+
+    #[test]
+    fn records_with_and_without_gaps_arrive_back_to_back() {
+        let queue = queue(100);
+        let bytes = b"..aabb.ccc";
+        let records = [2..4, 4..6, 7..10];
+        let submitted = queue.submit(run(bytes, &records), &mut Vec::new()).unwrap();
+        assert_eq!(submitted.index, 0);
+        let more = queue.submit(run(b"d", &[0..1, 1..1]), &mut Vec::new()).unwrap();
+        assert_eq!(more.index, 3);
+        let pending = queue.take().unwrap();
+        assert_eq!(&pending.payloads[..], b"aabbcccd");
+        assert_eq!(pending.ends, [2, 4, 7, 8, 8]);
+        assert_eq!(pending.sums[2], crc32c::crc32c(b"ccc"));
+        assert!(queue.take().is_none());
+    }
+
+    #[test]
+    fn the_byte_budget_holds_except_for_a_lone_large_record() {
+        let queue = queue(4);
+        assert!(queue.submit(run(b"larger than four", &[0..16]), &mut Vec::new()).is_ok());
+        let refused = queue.submit(run(b"x", &[0..1]), &mut Vec::new());
+        assert_eq!(refused.unwrap_err(), Rejection::Full);
+        let room = queue.room();
+        assert_eq!(queue.take().unwrap().ends, [16]);
+        event_listener::Listener::wait(room);
+        assert!(queue.submit(run(b"x", &[0..1]), &mut Vec::new()).is_ok());
+    }
+
+    #[test]
+    fn a_closed_channel_says_why() {
+        let queue = queue(4);
+        queue.close(Refusal::Poisoned);
+        queue.close(Refusal::Closed);
+        let refused = queue.submit(run(b"x", &[0..1]), &mut Vec::new());
+        assert_eq!(refused.unwrap_err(), Rejection::Closed(Refusal::Poisoned));
+    }
+}

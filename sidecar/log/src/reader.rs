@@ -1,0 +1,158 @@
+//! Reads published records from any seq: from memory near the end, else from the segments in
+//! large pieces. Every byte that comes from disk is verified before it is handed out.
+
+use std::sync::{Arc, PoisonError};
+
+use crate::batch::{Batch, Kind};
+use crate::error::LogError;
+use crate::handle::{LogHandle, SegmentView};
+use crate::index::{Entry, SparseIndex};
+use crate::scan::{Halt, Walk};
+use crate::segment;
+use crate::vfs::read_all;
+
+/// No index of a segment is larger.
+const INDEX_LIMIT: u64 = 4 << 20;
+
+/// What there is at a seq.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read {
+    /// The batch that holds it.
+    Batch(Arc<Batch>),
+    /// Nothing any more: its segment was deleted. The next record kept is this one.
+    Deleted {
+        /// Seq of the next record kept, or the published end.
+        next: u64,
+    },
+    /// Nothing yet.
+    End,
+}
+
+/// A place in the log. Reading on from where the last read ended costs no search.
+#[derive(Debug)]
+pub struct Reader {
+    log: Arc<LogHandle>,
+    open: Option<OpenSegment>,
+}
+
+#[derive(Debug)]
+struct OpenSegment {
+    view: Arc<SegmentView>,
+    walk: Walk,
+    /// Seq of the batch that the walk comes to next.
+    next_seq: u64,
+}
+
+impl Reader {
+    pub(crate) fn new(log: Arc<LogHandle>) -> Self {
+        Self { log, open: None }
+    }
+
+    /// What there is at `seq`. May block on the disk.
+    ///
+    /// # Errors
+    /// `Corrupt` when the disk does not hold what was written; the caller stops the stream.
+    pub fn read(&mut self, seq: u64) -> Result<Read, LogError> {
+        let segment = {
+            let view = self.log.view();
+            if seq >= view.marks.published_end {
+                return Ok(Read::End);
+            }
+            if let Some(batch) = view.tail.get(seq) {
+                return Ok(Read::Batch(batch));
+            }
+            let mut after = view.segments.range(seq + 1..);
+            let next = after.next().map_or(view.marks.published_end, |(&base, _)| base);
+            match view.segments.range(..=seq).next_back() {
+                Some((_, segment)) => (Arc::clone(segment), next),
+                None => return Ok(Read::Deleted { next }),
+            }
+        };
+        self.read_from(segment.0, seq, segment.1)
+    }
+
+    /// Reads `seq` from `segment`, whose successor in the log starts at `next`.
+    fn read_from(
+        &mut self,
+        segment: Arc<SegmentView>,
+        seq: u64,
+        next: u64,
+    ) -> Result<Read, LogError> {
+        let mut open = match self.open.take() {
+            Some(open) if Arc::ptr_eq(&open.view, &segment) && open.next_seq <= seq => open,
+            _ => OpenSegment::at(segment, seq)?,
+        };
+        open.walk.limit = open.view.published_len();
+        loop {
+            if open.walk.position() >= open.walk.limit {
+                // The segment ends below `seq`: what held it was deleted.
+                return Ok(Read::Deleted { next });
+            }
+            let found = open.walk.header().map_err(|halt| open.error(halt))?;
+            let wanted = found.header.kind == Kind::Records && seq < found.header.end_seq();
+            let batch = wanted.then(|| open.walk.batch(&found)).transpose();
+            let batch = batch.map_err(|halt| open.error(halt))?;
+            open.walk.pass(&found);
+            open.next_seq = found.header.end_seq();
+            if let Some(batch) = batch {
+                self.open = Some(open);
+                return Ok(Read::Batch(Arc::new(batch)));
+            }
+        }
+    }
+}
+
+impl OpenSegment {
+    /// Opens `view` at the last indexed batch that starts at or before `seq`.
+    fn at(view: Arc<SegmentView>, seq: u64) -> Result<Self, LogError> {
+        let position = {
+            let mut index = view.index.lock().unwrap_or_else(PoisonError::into_inner);
+            let index = match &mut *index {
+                Some(index) => index,
+                empty => empty.insert(rebuild_index(&view)?),
+            };
+            index.locate(seq).unwrap_or(segment::HEADER_LEN as u64)
+        };
+        let limit = view.published_len();
+        let walk = Walk::from_position(Arc::clone(&view.file), limit, view.salt, position);
+        Ok(Self { next_seq: view.base_seq, view, walk })
+    }
+
+    fn error(&self, halt: Halt) -> LogError {
+        halt_error(&self.view, self.walk.position(), halt)
+    }
+}
+
+/// Makes the index of a segment from its batch headers.
+fn rebuild_index(view: &SegmentView) -> Result<SparseIndex, LogError> {
+    let mut index = SparseIndex::default();
+    let limit = view.published_len();
+    let start = segment::HEADER_LEN as u64;
+    let mut walk = Walk::from_position(Arc::clone(&view.file), limit, view.salt, start);
+    while walk.position() < limit {
+        let position = walk.position();
+        let found = walk.header().map_err(|halt| halt_error(view, position, halt))?;
+        if found.header.kind == Kind::Records {
+            index.note(Entry { seq: found.header.first_seq, position, time: found.header.time });
+        }
+        walk.pass(&found);
+    }
+    Ok(index)
+}
+
+fn halt_error(view: &SegmentView, position: u64, halt: Halt) -> LogError {
+    match halt {
+        Halt::Io(source) => LogError::io("read", &view.path)(source),
+        Halt::Invalid(kind) => LogError::Corrupt { path: view.path.clone(), position, kind },
+    }
+}
+
+/// The index that was written when the segment was sealed, if it is whole.
+pub(crate) fn stored_index(
+    vfs: &dyn crate::vfs::Vfs,
+    dir: &std::path::Path,
+    header: &segment::Header,
+) -> Option<SparseIndex> {
+    let path = dir.join(segment::index_name(header.base_seq));
+    SparseIndex::decode(&read_all(vfs, &path, INDEX_LIMIT).ok()?, header.salt)
+}

@@ -1,0 +1,159 @@
+//! Walks the batches of a segment, checking each against the one before.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::batch::{ALIGNMENT, Batch, HEADER_LEN, Header, Kind, array_at};
+use crate::error::Corruption;
+use crate::segment;
+use crate::vfs::File;
+use crate::window::Window;
+
+/// Why a walk cannot go on.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// The disk refused a read.
+    Io(io::Error),
+    /// There is no valid batch here.
+    Invalid(Corruption),
+}
+
+impl From<io::Error> for Halt {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// A batch header and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) header: Header,
+    pub(crate) position: u64,
+    /// The header's checksum: the next batch's chain.
+    pub(crate) sum: u32,
+}
+
+impl Found {
+    /// Byte position after the batch.
+    pub(crate) fn end(&self) -> u64 {
+        self.position + self.header.disk_len()
+    }
+}
+
+/// A walk over one segment, forwards.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    window: Window,
+    salt: u64,
+    /// Nothing at or above this byte is looked at.
+    pub(crate) limit: u64,
+    position: u64,
+    expected: Option<Expected>,
+}
+
+/// What the next batch must continue.
+#[derive(Debug, Clone, Copy)]
+struct Expected {
+    chain: u32,
+    seq: u64,
+    time: u64,
+}
+
+impl Walk {
+    /// From the first batch of the segment with this header and header checksum.
+    pub(crate) fn from_start(
+        file: Arc<dyn File>,
+        limit: u64,
+        header: &segment::Header,
+        sum: u32,
+    ) -> Self {
+        let expected = Some(Expected { chain: sum, seq: header.base_seq, time: 0 });
+        let position = segment::HEADER_LEN as u64;
+        Self { window: Window::new(file), salt: header.salt, limit, position, expected }
+    }
+
+    /// From a batch in the middle, whose predecessor is not known.
+    pub(crate) fn from_position(file: Arc<dyn File>, limit: u64, salt: u64, position: u64) -> Self {
+        Self { window: Window::new(file), salt, limit, position, expected: None }
+    }
+
+    /// Where the next batch is looked for.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The header of the batch here; it must continue the batch before.
+    pub(crate) fn header(&mut self) -> Result<Found, Halt> {
+        let found =
+            self.header_at(self.position)?.ok_or(Halt::Invalid(Corruption::Truncated))??;
+        let Header { first_seq, chain, time, .. } = found.header;
+        if let Some(expected) = self.expected
+            && (chain != expected.chain || first_seq != expected.seq || time < expected.time)
+        {
+            return Err(Halt::Invalid(Corruption::Chain));
+        }
+        if found.end() > self.limit {
+            return Err(Halt::Invalid(Corruption::Truncated));
+        }
+        Ok(found)
+    }
+
+    /// The body of a batch that [`Self::header`] found: table, payloads, padding. Unverified.
+    pub(crate) fn body(&mut self, found: &Found) -> Result<Bytes, Halt> {
+        let start = found.position + HEADER_LEN as u64;
+        self.window
+            .slice(start, found.header.body_len(), self.limit)?
+            .ok_or(Halt::Invalid(Corruption::Truncated))
+    }
+
+    /// The verified content of a batch that [`Self::header`] found.
+    pub(crate) fn batch(&mut self, found: &Found) -> Result<Batch, Halt> {
+        let body = self.body(found)?;
+        if found.header.kind == Kind::Records {
+            return Batch::decode(&found.header, &body).map_err(Halt::Invalid);
+        }
+        let payload = body.get(..found.header.payload_len as usize).unwrap_or_default();
+        if crc32c::crc32c(payload) != found.header.table_sum {
+            return Err(Halt::Invalid(Corruption::Checksum));
+        }
+        let Header { first_seq, time, .. } = found.header;
+        Ok(Batch { first_seq, time, ends: Vec::new(), payloads: body })
+    }
+
+    /// Goes on behind `found`.
+    pub(crate) fn pass(&mut self, found: &Found) {
+        self.position = found.end();
+        self.expected = Some(Expected {
+            chain: found.sum,
+            seq: found.header.end_seq(),
+            time: found.header.time,
+        });
+    }
+
+    /// The next valid batch header of this segment at or after `from`, whatever it continues:
+    /// the evidence that something was written behind a place that does not validate.
+    pub(crate) fn search(&mut self, from: u64) -> io::Result<Option<Found>> {
+        let mut position = from.next_multiple_of(ALIGNMENT as u64);
+        while let Some(found) = self.header_at(position)? {
+            if let Ok(found) = found {
+                return Ok(Some(found));
+            }
+            position += ALIGNMENT as u64;
+        }
+        Ok(None)
+    }
+
+    /// `None` when the segment ends before a whole header.
+    fn header_at(&mut self, position: u64) -> io::Result<Option<Result<Found, Halt>>> {
+        let Some(bytes) = self.window.slice(position, HEADER_LEN, self.limit)? else {
+            return Ok(None);
+        };
+        let decoded = Header::decode(&array_at(&bytes, 0), self.salt);
+        Ok(Some(decoded.map_or_else(
+            |kind| Err(Halt::Invalid(kind)),
+            |(header, sum)| Ok(Found { header, position, sum }),
+        )))
+    }
+}

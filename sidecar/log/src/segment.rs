@@ -1,0 +1,170 @@
+//! What a segment file says of itself: its header block, its seal, its name. Pure.
+
+use crate::batch::{array_at, salted_sum, u16_at, u32_at, u64_at};
+use crate::ids::StreamId;
+
+/// The header takes one block, so that the first batch starts aligned to it.
+pub(crate) const HEADER_LEN: usize = 4096;
+/// Format written by this version.
+pub(crate) const MAJOR: u16 = 1;
+/// Minor versions add fields that an older reader may ignore.
+pub(crate) const MINOR: u16 = 0;
+
+const MAGIC: [u8; 8] = *b"LBSEGMNT";
+/// Where the header's checksum stands; the rest of the block is zero.
+const SUM_AT: usize = 92;
+
+/// Why a header block is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rejected {
+    /// It is not what was written.
+    Damaged,
+    /// It is whole, but of a format that this version cannot read.
+    Version {
+        /// Major format version found.
+        major: u16,
+        /// Feature bits found.
+        features: u32,
+    },
+}
+
+/// The identity of one segment and its link to the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// The log that the segment belongs to.
+    pub(crate) log: StreamId,
+    /// Counts a log's segments from 0 without gaps, so that a lost one is noticed.
+    pub(crate) number: u64,
+    /// Seq of the first record it will hold.
+    pub(crate) base_seq: u64,
+    /// Checksum of the last batch header of the segment before; 0 in the first one.
+    pub(crate) chain: u32,
+    /// Unix time of creation in nanoseconds.
+    pub(crate) created: u64,
+    /// Epoch of the writer that made it.
+    pub(crate) epoch: u64,
+    /// Random; seeds the checksum of every batch header in the file.
+    pub(crate) salt: u64,
+}
+
+impl Header {
+    /// The header block and its checksum, which is the first batch's `chain`.
+    pub(crate) fn encode(&self) -> (Vec<u8>, u32) {
+        let mut out = vec![0; HEADER_LEN];
+        out[..8].copy_from_slice(&MAGIC);
+        out[8..10].copy_from_slice(&MAJOR.to_le_bytes());
+        out[10..12].copy_from_slice(&MINOR.to_le_bytes());
+        // 12..16: feature bits that a reader must know; none yet.
+        out[16..20].copy_from_slice(&(HEADER_LEN as u32).to_le_bytes());
+        out[24..40].copy_from_slice(&self.log.0);
+        out[40..48].copy_from_slice(&self.number.to_le_bytes());
+        out[48..56].copy_from_slice(&self.base_seq.to_le_bytes());
+        out[56..60].copy_from_slice(&self.chain.to_le_bytes());
+        out[64..72].copy_from_slice(&self.created.to_le_bytes());
+        out[72..80].copy_from_slice(&self.epoch.to_le_bytes());
+        out[80..88].copy_from_slice(&self.salt.to_le_bytes());
+        let sum = header_sum(&out);
+        out[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
+        (out, sum)
+    }
+
+    /// The fields of a header block and its checksum, or what is wrong with it.
+    pub(crate) fn decode(block: &[u8]) -> Result<(Self, u32), Rejected> {
+        if block.len() < HEADER_LEN || block[..8] != MAGIC {
+            return Err(Rejected::Damaged);
+        }
+        let sum = u32_at(block, SUM_AT);
+        if header_sum(block) != sum || block[SUM_AT + 4..HEADER_LEN].iter().any(|&byte| byte != 0) {
+            return Err(Rejected::Damaged);
+        }
+        let (major, features) = (u16_at(block, 8), u32_at(block, 12));
+        if major != MAJOR || features != 0 {
+            return Err(Rejected::Version { major, features });
+        }
+        if u32_at(block, 16) as usize != HEADER_LEN {
+            return Err(Rejected::Damaged);
+        }
+        let header = Self {
+            log: StreamId(array_at(block, 24)),
+            number: u64_at(block, 40),
+            base_seq: u64_at(block, 48),
+            chain: u32_at(block, 56),
+            created: u64_at(block, 64),
+            epoch: u64_at(block, 72),
+            salt: u64_at(block, 80),
+        };
+        Ok((header, sum))
+    }
+}
+
+fn header_sum(block: &[u8]) -> u32 {
+    salted_sum(0, &block[..SUM_AT])
+}
+
+/// Name of the segment whose first record is `base_seq`.
+pub(crate) fn file_name(base_seq: u64) -> String {
+    format!("{base_seq:020}.log")
+}
+
+/// Name of its index.
+pub(crate) fn index_name(base_seq: u64) -> String {
+    format!("{base_seq:020}.idx")
+}
+
+/// The base seq that a segment's name tells; `None` for any other name.
+pub(crate) fn parse_file_name(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".log")?;
+    (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| digits.parse().ok())
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Header {
+        Header {
+            log: StreamId([3; 16]),
+            number: 4,
+            base_seq: 5,
+            chain: 6,
+            created: 7,
+            epoch: 8,
+            salt: 9,
+        }
+    }
+
+    #[test]
+    fn a_header_comes_back_as_it_was() {
+        let (block, sum) = sample().encode();
+        assert_eq!(Header::decode(&block), Ok((sample(), sum)));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let (block, _) = sample().encode();
+        for bit in 0..HEADER_LEN * 8 {
+            let mut damaged = block.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(Header::decode(&damaged).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_newer_major_version_is_named_not_called_damage() {
+        let (mut block, _) = sample().encode();
+        block[8] = 9;
+        let sum = header_sum(&block);
+        block[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
+        assert_eq!(Header::decode(&block), Err(Rejected::Version { major: 9, features: 0 }));
+    }
+
+    #[test]
+    fn only_segment_names_parse() {
+        assert_eq!(parse_file_name(&file_name(12)), Some(12));
+        for other in ["12.log", "meta", "00000000000000000012.idx", "0000000000000000001x.log"] {
+            assert_eq!(parse_file_name(other), None, "{other}");
+        }
+    }
+}

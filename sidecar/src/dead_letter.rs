@@ -1,0 +1,104 @@
+//! Dead letters: records set apart because their application could not handle them.
+//!
+//! A record is copied to its stream's dead-letter log and synced there before its source is
+//! settled. A crash in between leaves both: a dead letter twice, never a loss.
+
+use std::sync::Arc;
+
+use lifeboat_log::{LogHandle, Rejection, Run};
+use serde::{Deserialize, Serialize};
+
+use crate::delivery::{Park, ParkReason};
+use crate::wire::frames::append_frame;
+
+/// What a dead letter says of itself: the first frame of its record, as JSON. The frames of the
+/// message follow as they were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// The stream that it comes from.
+    pub stream: String,
+    /// The delivery that gave it up.
+    pub delivery: String,
+    /// Its seq in the stream.
+    pub seq: u64,
+    /// How often it was handed out.
+    pub attempts: u32,
+    /// How often that failed.
+    pub failures: u32,
+    /// `attempts` when it failed too often, `rejected` when the application said so.
+    pub reason: String,
+    /// The application's words, if it had any.
+    pub detail: String,
+}
+
+impl Label {
+    /// The label of a record that is parked.
+    pub fn of(park: &Park, stream: &str, delivery: &str) -> Self {
+        let (reason, detail) = match &park.reason {
+            ParkReason::Attempts => ("attempts", String::new()),
+            ParkReason::Rejected(words) => {
+                ("rejected", String::from_utf8_lossy(words).into_owned())
+            }
+        };
+        Self {
+            stream: stream.to_owned(),
+            delivery: delivery.to_owned(),
+            seq: park.seq,
+            attempts: park.tries.attempt,
+            failures: park.tries.failures,
+            reason: reason.to_owned(),
+            detail,
+        }
+    }
+
+    /// The dead letter's record: the label, then the message.
+    ///
+    /// # Errors
+    /// Of the encoder: none for this type.
+    pub fn seal(&self, message: &[u8]) -> serde_json::Result<Vec<u8>> {
+        let mut record = Vec::with_capacity(message.len() + 256);
+        append_frame(&mut record, &serde_json::to_vec(self)?, true);
+        record.extend_from_slice(message);
+        Ok(record)
+    }
+}
+
+/// Stores a dead letter and waits until it is synced, however long space is short.
+/// `false` when the log takes nothing any more: the record stays where it was.
+pub async fn store(dead_letters: &Arc<LogHandle>, record: &[u8]) -> bool {
+    let whole = 0..record.len() as u32;
+    loop {
+        let room = dead_letters.queue().room();
+        let run = Run { bytes: record, records: std::slice::from_ref(&whole) };
+        match dead_letters.queue().submit(run, &mut Vec::new()) {
+            Ok(submitted) => return submitted.fate.wait().await.is_ok(),
+            Err(Rejection::Full) => room.await,
+            Err(Rejection::Closed(_)) => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::Tries;
+    use crate::wire::frames::Frames;
+
+    #[test]
+    fn a_dead_letter_is_its_label_and_the_message_as_it_was() {
+        let park = Park {
+            seq: 7,
+            tries: Tries { attempt: 3, failures: 2 },
+            reason: ParkReason::Rejected((*b"no such order").into()),
+        };
+        let mut message = Vec::new();
+        append_frame(&mut message, b"a", true);
+        append_frame(&mut message, b"b", false);
+        let label = Label::of(&park, "work", "workers");
+        let record = label.seal(&message).unwrap();
+        let frames: Vec<_> = Frames::new(&record).map(|frame| frame.body).collect();
+        assert_eq!(serde_json::from_slice::<Label>(frames[0]).unwrap(), label);
+        assert_eq!(label.detail, "no such order");
+        assert_eq!(frames[1..], [b"a", b"b"]);
+    }
+}

@@ -1,0 +1,304 @@
+//! The records in flight of one Credit delivery: a pure state machine.
+//!
+//! Every record below `published_end` is in exactly one state: settled (below or in the
+//! [`Cursor`]), fresh (never handed out in this boot), or tracked: handed out and waiting for its
+//! sync, leased, waiting for its redelivery, due, or parking. Nothing else exists, so nothing can
+//! be lost between states.
+//!
+//! A step is a method here or in [`grant`], [`verdict`] and [`expiry`]. None of them writes, sends
+//! or reads a clock. The rules are those of DESIGN section 5, "Attempts".
+
+mod expiry;
+mod grant;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod twin;
+mod verdict;
+mod window;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Instant;
+
+use lifeboat_log::ranges::RangeSet;
+
+use self::window::Windows;
+use super::backoff::Policy;
+use super::cursor::Cursor;
+use super::range_map::RangeMap;
+use super::timers::{Timer, Timers};
+use super::{Effects, Park, ParkReason, Tries};
+
+pub use self::grant::Grant;
+pub use self::verdict::AckOutcome;
+
+/// What the state journal knows of a delivery when the sidecar starts.
+#[derive(Debug, Clone, Default)]
+pub struct Recovered {
+    /// This boot's epoch, higher than that of every earlier boot.
+    pub epoch: u64,
+    /// The log's end when this boot found it, before any jump: no earlier epoch has handed out a
+    /// record from here on, so an acknowledgement that says so is of a record that was lost.
+    pub epoch_start: u64,
+    /// Everything below is settled.
+    pub cursor: u64,
+    /// What is settled above.
+    pub settled: RangeSet,
+    /// Records that were handed out more than once, or failed.
+    pub tried: BTreeMap<u64, Tries>,
+}
+
+/// A record that is neither settled nor fresh.
+#[derive(Debug, Clone, Copy)]
+struct Track {
+    tries: Tries,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Granted; its attempt is not synced yet, so it has not been sent.
+    Unconfirmed { connection: u64 },
+    /// Sent. The timer is set for `armed`; `deadline` is later when the lease was extended since.
+    Leased { connection: u64, deadline: Instant, armed: Instant },
+    /// To be delivered again, not before this.
+    Delayed { until: Instant },
+    /// To be delivered again, now.
+    Due,
+    /// Withheld until it is a dead letter; to be asked for again at `retry`.
+    Parking { retry: Option<Instant> },
+}
+
+impl Track {
+    /// What its timer is set for, if it has one.
+    fn armed(&self) -> Option<Instant> {
+        match self.state {
+            State::Leased { armed, .. } => Some(armed),
+            State::Delayed { until } => Some(until),
+            State::Parking { retry } => retry,
+            State::Unconfirmed { .. } | State::Due => None,
+        }
+    }
+
+    /// The connection that holds it, if one does.
+    fn connection(&self) -> Option<u64> {
+        match self.state {
+            State::Unconfirmed { connection } | State::Leased { connection, .. } => {
+                Some(connection)
+            }
+            State::Delayed { .. } | State::Due | State::Parking { .. } => None,
+        }
+    }
+}
+
+/// Counters since the start, for metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Records sent with an attempt of 2 or more.
+    pub redelivered: u64,
+    /// ACKs that settled a record without being of its current lease.
+    pub late_acks: u64,
+    /// ACKs of records that were settled already, dead letters included.
+    pub repeated_acks: u64,
+    /// ACKs of records that are not in the log.
+    pub refused_acks: u64,
+    /// NACK, REJECT and EXTEND that were not of a current lease: ignored.
+    pub stale_verdicts: u64,
+    /// Leases that ended without a verdict.
+    pub expired: u64,
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// Everything below is settled.
+    pub cursor: u64,
+    /// Above everything that was handed out or settled.
+    pub delivered_end: u64,
+    /// Records that a connection holds.
+    pub in_flight: u64,
+    /// Records below `published_end` that are not settled, in whatever state.
+    pub unsettled: u64,
+    /// The lowest of them.
+    pub oldest_unsettled: Option<u64>,
+    /// Records that wait for a dead letter to be written.
+    pub parking: u64,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Leases {
+    policy: Policy,
+    epoch: u64,
+    epoch_start: u64,
+    cursor: Cursor,
+    delivered_end: u64,
+    /// Fresh records are from here on: those that are neither settled nor tracked.
+    next_fresh: u64,
+    tracked: RangeMap<Track>,
+    /// Index of `tracked`: those that are [`State::Due`].
+    due: RangeSet,
+    /// Side table of `tracked`: those that are [`State::Parking`].
+    parking: BTreeMap<u64, Park>,
+    timers: Timers,
+    windows: Windows,
+    counters: Counters,
+    /// Scratch space of a step, empty between steps.
+    scratch: Vec<(Range<u64>, Track)>,
+}
+
+impl Leases {
+    /// Starts from the journal. Every unsettled record is due or fresh, none has failed by the
+    /// restart; those that had failed too often before it are parked at once.
+    pub fn new(policy: Policy, recovered: Recovered, effects: &mut Effects) -> Self {
+        let cursor = Cursor::new(recovered.cursor, recovered.settled);
+        let mut leases = Self {
+            policy,
+            epoch: recovered.epoch,
+            epoch_start: recovered.epoch_start,
+            delivered_end: cursor.position(),
+            next_fresh: cursor.position(),
+            cursor,
+            tracked: RangeMap::default(),
+            due: RangeSet::new(),
+            parking: BTreeMap::new(),
+            timers: Timers::default(),
+            windows: Windows::default(),
+            counters: Counters::default(),
+            scratch: Vec::new(),
+        };
+        for (seq, tries) in recovered.tried {
+            let seqs = seq..seq + 1;
+            if seq >= leases.epoch_start || leases.cursor.next_unsettled(seqs.clone()).is_none() {
+                continue;
+            }
+            if tries.failures >= leases.policy.max_attempts {
+                leases.park(seq, tries, ParkReason::Attempts, effects);
+            } else {
+                leases.make_due(seqs, tries);
+            }
+        }
+        leases
+    }
+
+    /// Sets a connection's credit (absolute); the first one makes the connection known.
+    pub fn set_credit(&mut self, connection: u64, credit: u32) {
+        self.windows.resize(connection, credit.min(self.policy.max_in_flight));
+    }
+
+    /// The connection is gone: what it held is due at once, and none of it has failed.
+    pub fn disconnect(&mut self, connection: u64) {
+        let mut left = self.windows.close(connection);
+        let mut held = std::mem::take(&mut self.scratch);
+        let mut tracks = self.tracked.iter();
+        while left > 0
+            && let Some((seqs, track)) = tracks.next()
+        {
+            if track.connection() == Some(connection) {
+                left -= seqs.end - seqs.start;
+                held.push((seqs, track));
+            }
+        }
+        drop(tracks);
+        for (seqs, track) in held.drain(..) {
+            self.tracked.take(seqs.clone(), |_, _| ());
+            self.make_due(seqs, track.tries);
+        }
+        self.scratch = held;
+    }
+
+    /// Settles what no application needs to settle: a recorded gap, records that retention took or
+    /// an operator discarded. Leases on them are revoked. Returns how many were not settled before.
+    pub fn skip(&mut self, seqs: Range<u64>, effects: &mut Effects) -> u64 {
+        self.settle(seqs, effects, |_, _| ())
+    }
+
+    /// Where the delivery stands.
+    pub fn figures(&self, published_end: u64) -> Figures {
+        let unsettled = self.cursor.unsettled_within(&(0..published_end));
+        Figures {
+            cursor: self.cursor.position(),
+            delivered_end: self.delivered_end,
+            in_flight: self.windows.in_flight(),
+            unsettled,
+            oldest_unsettled: (unsettled > 0).then_some(self.cursor.position()),
+            parking: self.parking.len() as u64,
+        }
+    }
+
+    /// What happened since the start.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The epoch of the tokens that are handed out now.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Asserts `log_start <= cursor <= delivered_end <= published_end` in debug builds.
+    pub fn check_order(&self, log_start: u64, published_end: u64) {
+        let (cursor, delivered_end) = (self.cursor.position(), self.delivered_end);
+        debug_assert!(
+            log_start <= cursor && cursor <= delivered_end && delivered_end <= published_end,
+            "log_start {log_start}, cursor {cursor}, delivered_end {delivered_end}, published_end {published_end}"
+        );
+    }
+
+    /// Settles `seqs`, whatever state they are in, and shows each tracked part to `seen`.
+    fn settle(
+        &mut self,
+        seqs: Range<u64>,
+        effects: &mut Effects,
+        mut seen: impl FnMut(u64, Track),
+    ) -> u64 {
+        let wanted = seqs.end.saturating_sub(seqs.start);
+        let mut found = 0;
+        let Self { tracked, due, parking, windows, .. } = self;
+        tracked.take(seqs.clone(), |part, track| {
+            let records = part.end - part.start;
+            found += records;
+            if let Some(connection) = track.connection() {
+                windows.release(connection, records);
+            }
+            match track.state {
+                State::Due => due.remove(part),
+                State::Parking { .. } => part.for_each(|seq| {
+                    parking.remove(&seq);
+                }),
+                State::Unconfirmed { .. } | State::Leased { .. } | State::Delayed { .. } => {}
+            }
+            seen(records, track);
+        });
+        // What is tracked is not settled, so there is nothing to look up: the usual case.
+        let settled = if found == wanted && found > 0 {
+            self.cursor.settle_all(seqs.clone());
+            effects.settled(seqs);
+            found
+        } else {
+            self.cursor.settle(seqs, |run| effects.settled(run))
+        };
+        // Acknowledgements from an earlier boot overtake what this one has handed out.
+        self.delivered_end = self.delivered_end.max(self.cursor.position());
+        self.next_fresh = self.next_fresh.max(self.cursor.position());
+        settled
+    }
+
+    fn make_due(&mut self, seqs: Range<u64>, tries: Tries) {
+        self.tracked.insert(seqs.clone(), Track { tries, state: State::Due });
+        self.due.insert(seqs);
+    }
+
+    fn park(&mut self, seq: u64, tries: Tries, reason: ParkReason, effects: &mut Effects) {
+        let park = Park { seq, tries, reason };
+        self.tracked.insert(seq..seq + 1, Track { tries, state: State::Parking { retry: None } });
+        self.parking.insert(seq, park.clone());
+        effects.parks.push(park);
+    }
+
+    /// Whether a timer still says something: some record of its run is set for this very time.
+    fn is_live(tracked: &RangeMap<Track>, timer: &Timer) -> bool {
+        tracked.any_within(timer.seqs(), |track| track.armed() == Some(timer.at))
+    }
+}

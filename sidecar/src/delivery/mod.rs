@@ -1,0 +1,97 @@
+//! What is known about each record on its way to an application.
+//!
+//! [`lease`] serves applications that acknowledge, [`push`] those that cannot. Both keep a
+//! [`cursor`]: everything below it is settled. All of it is pure: time and input are arguments, and
+//! what must be written to the state journal, parked or sent comes out as values.
+//!
+//! The invariant of DESIGN section 6, as far as a delivery sees it:
+//! `log_start <= cursor <= delivered_end <= published_end`.
+
+use std::ops::Range;
+
+pub mod backoff;
+pub mod cursor;
+pub mod lease;
+pub mod push;
+mod range_map;
+mod timers;
+pub mod trail;
+
+/// Names one hand-out of one record: what a token carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseKey {
+    /// The boot that handed it out.
+    pub epoch: u64,
+    /// The record.
+    pub seq: u64,
+    /// Which hand-out of it, from 1.
+    pub attempt: u32,
+}
+
+/// How often a record was handed out and how often that failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tries {
+    /// Number of the newest hand-out.
+    pub attempt: u32,
+    /// Nacks and expiries.
+    pub failures: u32,
+}
+
+/// What the state journal must keep of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JournalOp {
+    /// These records need no delivery any more.
+    Settled(Range<u64>),
+    /// This record has come this far; replaces what was known of it.
+    Tried {
+        /// The record.
+        seq: u64,
+        /// Its numbers from now on.
+        tries: Tries,
+    },
+}
+
+/// Why a record becomes a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParkReason {
+    /// It failed `maxAttempts` times.
+    Attempts,
+    /// The application rejected it, with these words.
+    Rejected(Box<[u8]>),
+}
+
+/// A record to be copied to the dead letters and synced there before it may be settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Park {
+    /// The record.
+    pub seq: u64,
+    /// Its numbers.
+    pub tries: Tries,
+    /// Why.
+    pub reason: ParkReason,
+}
+
+/// What a step asks its caller to do. One value is used again and again: the caller clears it.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// For the state journal, in this order.
+    pub journal: Vec<JournalOp>,
+    /// For the dead letters.
+    pub parks: Vec<Park>,
+}
+
+impl Effects {
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.journal.clear();
+        self.parks.clear();
+    }
+
+    /// Adds `seqs` as settled; one that follows the last becomes one with it.
+    fn settled(&mut self, seqs: Range<u64>) {
+        match self.journal.last_mut() {
+            Some(JournalOp::Settled(last)) if last.end == seqs.start => last.end = seqs.end,
+            _ => self.journal.push(JournalOp::Settled(seqs)),
+        }
+    }
+}

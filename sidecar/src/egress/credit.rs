@@ -1,0 +1,274 @@
+//! One Credit delivery: the leases that all its connections share, their timer, and its dead
+//! letters. The rules are in [`crate::delivery::lease`]; here is what they ask for.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use event_listener::{Event, EventListener};
+use lifeboat_log::{DeliveryId, Fate, JournalQueue, LogHandle, Op, StreamId, Urgency};
+use tokio::select;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::sleep_until;
+
+use super::Standing;
+use super::payloads::Payloads;
+use crate::dead_letter::{self, Label};
+use crate::delivery::lease::{Counters, Leases, Recovered};
+use crate::delivery::{Effects, JournalOp, Park, ParkReason};
+use crate::delivery::backoff::Policy;
+use crate::metrics::DeliveryMetrics;
+use crate::stop::Stop;
+use crate::wire::token::Origin;
+
+/// How long a record waits that could not be read when it was to be parked.
+const PARK_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What a delivery is given when the sidecar starts.
+#[derive(Debug)]
+pub struct CreditParts {
+    /// The stream's name.
+    pub stream: String,
+    /// The delivery's name.
+    pub name: String,
+    /// The stream's id.
+    pub stream_id: StreamId,
+    /// The delivery's id.
+    pub delivery_id: DeliveryId,
+    /// The user's rules.
+    pub policy: Policy,
+    /// What the journal knows.
+    pub recovered: Recovered,
+    /// The stream's records.
+    pub log: Arc<LogHandle>,
+    /// The stream's dead letters.
+    pub dead_letters: Arc<LogHandle>,
+    /// The way into the journal.
+    pub journal: Arc<JournalQueue>,
+    /// What it counts.
+    pub metrics: DeliveryMetrics,
+}
+
+/// A Credit delivery, shared by its connections.
+#[derive(Debug)]
+pub struct CreditDelivery {
+    /// What its tokens say of it.
+    pub(super) origin: Origin,
+    pub(super) log: Arc<LogHandle>,
+    pub(super) metrics: DeliveryMetrics,
+    stream: String,
+    name: String,
+    stream_id: StreamId,
+    delivery_id: DeliveryId,
+    dead_letters: Arc<LogHandle>,
+    journal: Arc<JournalQueue>,
+    inner: Mutex<Inner>,
+    /// Records became due, or an earlier deadline came up.
+    work: Event,
+    parks: UnboundedSender<Park>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    leases: Leases,
+    effects: Effects,
+    /// What the metrics were last told.
+    counted: Counters,
+    /// What the timer is set for.
+    armed: Option<Instant>,
+}
+
+impl CreditDelivery {
+    /// Starts from what the journal knows. [`Self::run`] must follow.
+    pub fn new(parts: CreditParts) -> (Arc<Self>, Parking) {
+        let (parks, parking) = unbounded_channel();
+        let mut effects = Effects::default();
+        let leases = Leases::new(parts.policy, parts.recovered, &mut effects);
+        let counted = leases.counters();
+        let inner = Inner { leases, effects, counted, armed: None };
+        let delivery = Arc::new(Self {
+            origin: Origin { stream: parts.stream_id.0, delivery: parts.delivery_id.0 },
+            log: parts.log,
+            metrics: parts.metrics,
+            stream: parts.stream,
+            name: parts.name,
+            stream_id: parts.stream_id,
+            delivery_id: parts.delivery_id,
+            dead_letters: parts.dead_letters,
+            journal: parts.journal,
+            inner: Mutex::new(inner),
+            work: Event::new(),
+            parks,
+        });
+        // What was to be parked when the last boot ended.
+        delivery.step(|_, _| ());
+        (delivery, Parking(parking))
+    }
+
+    /// One step of the leases, and what it asks for: the journal is told in the order of the
+    /// steps, dead letters are handed to [`Self::run`]. The fate is of what was journaled.
+    pub(super) fn step<T>(
+        &self,
+        step: impl FnOnce(&mut Leases, &mut Effects) -> T,
+    ) -> (T, Option<Arc<Fate<()>>>) {
+        let mut inner = self.lock();
+        let Inner { leases, effects, counted, armed } = &mut *inner;
+        let outcome = step(leases, effects);
+        let urgent = effects.journal.iter().any(|op| matches!(op, JournalOp::Tried { .. }));
+        let urgency = if urgent { Urgency::Now } else { Urgency::Lazy };
+        let mut settled = 0;
+        let ops = effects.journal.drain(..).map(|op| {
+            if let JournalOp::Settled(seqs) = &op {
+                settled += seqs.end - seqs.start;
+            }
+            self.op(op)
+        });
+        let fate = (ops.len() > 0).then(|| self.journal.submit(ops, urgency));
+        self.metrics.settled.inc_by(settled);
+        for park in effects.parks.drain(..) {
+            // The receiver lives as long as the delivery works.
+            let _ = self.parks.send(park);
+        }
+        self.count(leases.counters(), counted);
+        let deadline = leases.next_deadline();
+        let earlier = deadline.is_some() && armed.is_none_or(|armed| deadline < Some(armed));
+        drop(inner);
+        if earlier {
+            self.work.notify(usize::MAX);
+        }
+        (outcome, fate)
+    }
+
+    fn op(&self, op: JournalOp) -> Op {
+        let (stream, delivery) = (self.stream_id, self.delivery_id);
+        match op {
+            JournalOp::Settled(range) => Op::Settled { stream, delivery, range },
+            JournalOp::Tried { seq, tries } => Op::Attempt {
+                stream,
+                delivery,
+                seq,
+                attempt: tries.attempt,
+                failures: tries.failures,
+                suspect: false,
+            },
+        }
+    }
+
+    fn count(&self, now: Counters, counted: &mut Counters) {
+        let metrics = &self.metrics;
+        metrics.redelivered.inc_by(now.redelivered - counted.redelivered);
+        metrics.stale_verdicts.inc_by(now.stale_verdicts - counted.stale_verdicts);
+        metrics.repeated_acks.inc_by(now.repeated_acks - counted.repeated_acks);
+        metrics.refused_acks.inc_by(now.refused_acks - counted.refused_acks);
+        *counted = now;
+    }
+
+    /// Records may have become due: every connection looks again.
+    pub(super) fn wake(&self) {
+        self.work.notify(usize::MAX);
+    }
+
+    /// Completes at the next [`Self::wake`].
+    pub(super) fn woken(&self) -> EventListener {
+        self.work.listen()
+    }
+
+    /// Where the delivery stands.
+    pub(super) fn standing(&self) -> Standing {
+        let published_end = self.log.published_end();
+        let inner = self.lock();
+        let figures = inner.leases.figures(published_end);
+        Standing {
+            cursor: inner.leases.cursor().clone(),
+            delivered_end: figures.delivered_end,
+            in_flight: figures.in_flight,
+            delivered: self.metrics.delivered.get(),
+        }
+    }
+
+    /// Keeps time and writes dead letters, until the order to stop.
+    pub async fn run(self: Arc<Self>, parking: Parking, mut stop: Stop) {
+        select! {
+            () = stop.ordered() => {}
+            () = self.keep_time() => {}
+            () = self.park_all(parking) => {}
+        }
+    }
+
+    /// Ends leases and delays whose time has come.
+    async fn keep_time(&self) {
+        loop {
+            let woken = self.woken();
+            let deadline = {
+                let mut inner = self.lock();
+                inner.armed = inner.leases.next_deadline();
+                inner.armed
+            };
+            let Some(deadline) = deadline else {
+                woken.await;
+                continue;
+            };
+            select! {
+                () = sleep_until(deadline.into()) => {
+                    self.step(|leases, effects| leases.expire(Instant::now(), effects));
+                    self.wake();
+                }
+                () = woken => {}
+            }
+        }
+    }
+
+    /// Turns records into dead letters, one after the other.
+    async fn park_all(&self, Parking(mut parks): Parking) {
+        let mut payloads = Payloads::new(Arc::clone(&self.log));
+        while let Some(park) = parks.recv().await {
+            if self.park(&park, &mut payloads).await {
+                self.step(|leases, effects| leases.parked(park.seq, effects));
+                match park.reason {
+                    ParkReason::Attempts => self.metrics.exhausted.inc(),
+                    ParkReason::Rejected(_) => self.metrics.rejected.inc(),
+                }
+            } else {
+                let retry = Instant::now() + PARK_RETRY;
+                self.step(|leases, _| leases.park_failed(park.seq, retry));
+            }
+            payloads.rest();
+        }
+    }
+
+    /// Writes one dead letter. `false` when it could not be read or stored now.
+    async fn park(&self, park: &Park, payloads: &mut Payloads) -> bool {
+        let message = match payloads.batch(park.seq) {
+            Ok(batch) => batch.and_then(|batch| batch.payload(park.seq)),
+            Err(error) => {
+                tracing::error!(stream = self.stream, %error, "stream stopped");
+                None
+            }
+        };
+        let Some(message) = message else { return false };
+        let label = Label::of(park, &self.stream, &self.name);
+        let record = match label.seal(&message) {
+            Ok(record) => record,
+            Err(error) => {
+                tracing::error!(stream = self.stream, seq = park.seq, %error, "no dead letter");
+                return false;
+            }
+        };
+        tracing::warn!(
+            stream = self.stream,
+            delivery = self.name,
+            seq = park.seq,
+            failures = park.tries.failures,
+            reason = label.reason,
+            "record becomes a dead letter"
+        );
+        dead_letter::store(&self.dead_letters, &record).await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Records on their way to the dead letters.
+#[derive(Debug)]
+pub struct Parking(UnboundedReceiver<Park>);

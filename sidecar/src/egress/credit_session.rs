@@ -1,0 +1,249 @@
+//! One application's connection to a Credit delivery: HELLO, then records as its credit allows,
+//! and its verdicts.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use lifeboat_log::Fate;
+use lifeboat_zmtp::{CloseReason, Connection, Event};
+use tokio::select;
+
+use super::credit::CreditDelivery;
+use super::payloads::Payloads;
+use crate::delivery::LeaseKey;
+use crate::delivery::lease::Grant;
+use crate::stop::Stop;
+use crate::wire::credit::{Refusal, Verb, append_err, append_hello, append_msg_prefix, parse};
+
+/// Bytes on their way to the application beyond which nothing is added.
+const QUEUE_LIMIT: usize = 256 << 10;
+/// Records leased at once. Their payloads are read only as the queue takes them.
+const GRANT_LIMIT: u32 = 1024;
+
+/// Serves the connection until it ends or the order to stop comes.
+pub(super) async fn serve(connection: Connection, delivery: Arc<CreditDelivery>, stop: Stop) {
+    let id = connection.peer().id;
+    let mut session = Session {
+        id,
+        payloads: Payloads::new(Arc::clone(&delivery.log)),
+        delivery,
+        connection,
+        epoch: 0,
+        ready: VecDeque::new(),
+        unconfirmed: VecDeque::new(),
+        acked: Vec::new(),
+    };
+    let reason = session.run(stop).await;
+    session.delivery.step(|leases, _| leases.disconnect(id));
+    session.delivery.wake();
+    session.connection.close(reason).await;
+}
+
+struct Session {
+    id: u64,
+    connection: Connection,
+    delivery: Arc<CreditDelivery>,
+    payloads: Payloads,
+    epoch: u64,
+    /// Leased, and not on their way yet.
+    ready: VecDeque<Grant>,
+    /// Leased again: they wait for the journal's sync.
+    unconfirmed: VecDeque<(Arc<Fate<()>>, Vec<Grant>)>,
+    /// Tokens that were acknowledged, to be applied together.
+    acked: Vec<LeaseKey>,
+}
+
+impl Session {
+    async fn run(&mut self, mut stop: Stop) -> CloseReason {
+        self.epoch = self.delivery.step(|leases, _| leases.epoch()).0;
+        let mut hello = Vec::new();
+        append_hello(&mut hello, &self.delivery.origin.stream);
+        self.connection.enqueue(hello.into());
+        self.connection.set_low_mark(QUEUE_LIMIT / 2);
+        loop {
+            let (woken, changed) = (self.delivery.woken(), self.delivery.log.changed());
+            if !self.fill() {
+                return CloseReason::Shutdown;
+            }
+            // An application that never reads its errors is not heard until it does.
+            self.connection.set_reading(self.connection.queued() < 2 * QUEUE_LIMIT);
+            let next = self.unconfirmed.front().map(|(fate, _)| Arc::clone(fate));
+            let confirmed = async {
+                match next {
+                    Some(fate) => fate.wait().await.is_ok(),
+                    None => pending().await,
+                }
+            };
+            select! {
+                biased;
+                () = stop.ordered() => return CloseReason::Shutdown,
+                synced = confirmed => {
+                    if !self.confirm(synced) {
+                        return CloseReason::Shutdown;
+                    }
+                }
+                event = self.connection.drive() => match event {
+                    Ok(Event::Messages) => self.take_messages(),
+                    Ok(Event::Flushed) => {}
+                    Err(reason) => return reason,
+                },
+                () = woken => {}
+                () = changed => {}
+            }
+        }
+    }
+
+    /// Leases what the credit allows and queues what the connection has room for. `false` when the
+    /// stream cannot be read.
+    fn fill(&mut self) -> bool {
+        while self.connection.queued() < QUEUE_LIMIT {
+            if self.ready.is_empty() && !self.lease() {
+                self.payloads.rest();
+                return true;
+            }
+            if !self.send() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Leases records. `false` when none are ready to go out now.
+    fn lease(&mut self) -> bool {
+        let published_end = self.delivery.log.published_end();
+        let mut grants = Vec::new();
+        let ((), fate) = self.delivery.step(|leases, effects| {
+            let now = Instant::now();
+            leases.grant(self.id, now, published_end, GRANT_LIMIT, &mut grants, effects);
+        });
+        let (ready, again): (Vec<_>, Vec<_>) = grants.into_iter().partition(Grant::is_ready);
+        self.ready.extend(ready);
+        if let Some(fate) = fate.filter(|_| !again.is_empty()) {
+            self.unconfirmed.push_back((fate, again));
+        }
+        !self.ready.is_empty()
+    }
+
+    /// The journal has synced the oldest of what was leased again, or never will.
+    fn confirm(&mut self, synced: bool) -> bool {
+        let Some((_, grants)) = self.unconfirmed.pop_front() else { return true };
+        if !synced {
+            return false;
+        }
+        let mut ready = Vec::new();
+        self.delivery.step(|leases, _| {
+            for grant in &grants {
+                leases.confirm(grant, Instant::now(), &mut ready);
+            }
+        });
+        self.ready.extend(ready);
+        true
+    }
+
+    /// Queues leased records until the connection has enough. `false` when one cannot be read.
+    fn send(&mut self) -> bool {
+        let mut out = Vec::new();
+        let mut records = 0;
+        let room = QUEUE_LIMIT - self.connection.queued().min(QUEUE_LIMIT);
+        while out.len() < room
+            && let Some(mut grant) = self.ready.pop_front()
+        {
+            while out.len() < room && !grant.seqs.is_empty() {
+                let seq = grant.seqs.start;
+                match self.payloads.batch(seq) {
+                    Ok(Some(batch)) => {
+                        let lease = LeaseKey { epoch: self.epoch, seq, attempt: grant.attempt };
+                        append_msg_prefix(&mut out, self.delivery.origin, lease);
+                        out.extend_from_slice(batch.payload_bytes(seq).unwrap_or_default());
+                        records += 1;
+                    }
+                    // Deleted under us: retention has moved on, and the cursor with it.
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::error!(%error, "stream stopped");
+                        return false;
+                    }
+                }
+                grant.seqs.start += 1;
+            }
+            if !grant.seqs.is_empty() {
+                self.ready.push_front(grant);
+            }
+        }
+        self.delivery.metrics.delivered.inc_by(records);
+        self.connection.enqueue(Bytes::from(out));
+        true
+    }
+
+    /// Follows what the application says, in order.
+    fn take_messages(&mut self) {
+        let mut errors = Vec::new();
+        let (delivery, id) = (Arc::clone(&self.delivery), self.id);
+        let mut acked = std::mem::take(&mut self.acked);
+        for message in self.connection.messages().iter() {
+            match parse(message, delivery.origin) {
+                Ok(Verb::Ack(tokens)) => {
+                    for token in tokens {
+                        match token {
+                            Ok(lease) => acked.push(lease),
+                            Err(refusal) => refuse(&mut errors, refusal, &delivery),
+                        }
+                    }
+                }
+                Ok(verb) => {
+                    settle(&delivery, &mut acked, &mut errors);
+                    follow(&delivery, id, &verb);
+                }
+                Err(refusal) => refuse(&mut errors, refusal, &delivery),
+            }
+        }
+        settle(&delivery, &mut acked, &mut errors);
+        self.acked = acked;
+        self.connection.consume_all();
+        if !errors.is_empty() {
+            self.connection.enqueue(errors.into());
+        }
+    }
+}
+
+fn refuse(errors: &mut Vec<u8>, refusal: Refusal, delivery: &CreditDelivery) {
+    delivery.metrics.refused_verbs.inc();
+    append_err(errors, refusal);
+}
+
+/// Applies the acknowledgements gathered so far.
+fn settle(delivery: &CreditDelivery, acked: &mut Vec<LeaseKey>, errors: &mut Vec<u8>) {
+    if acked.is_empty() {
+        return;
+    }
+    let published_end = delivery.log.published_end();
+    let (outcome, _) = delivery.step(|leases, effects| leases.ack(acked, published_end, effects));
+    for _ in 0..outcome.refused {
+        append_err(errors, Refusal::NoSuchRecord);
+    }
+    acked.clear();
+}
+
+/// Follows any verb but ACK.
+fn follow(delivery: &CreditDelivery, id: u64, verb: &Verb<'_>) {
+    let now = Instant::now();
+    delivery.step(|leases, effects| match *verb {
+        Verb::Probe | Verb::Ack(_) => {}
+        Verb::Credit(credit) => leases.set_credit(id, credit),
+        Verb::Nack { lease, delay } => {
+            leases.nack(lease, delay, now, effects);
+        }
+        Verb::Reject { lease, reason } => {
+            leases.reject(lease, reason, effects);
+        }
+        Verb::Extend { lease, time } => {
+            leases.extend(lease, time, now);
+        }
+    });
+    if matches!(verb, Verb::Nack { .. }) {
+        delivery.wake();
+    }
+}

@@ -1,0 +1,69 @@
+//! The sockets towards applications: records out, verdicts in.
+
+mod credit;
+mod credit_session;
+mod payloads;
+mod push;
+
+use std::sync::Arc;
+
+use lifeboat_api::{Delivery, DeliveryKind};
+use lifeboat_zmtp::{Connection, ListenerConfig, MemoryBudget, SocketType};
+
+pub use credit::{CreditDelivery, CreditParts, Parking};
+pub use push::{PushDelivery, PushParts};
+
+use crate::delivery::cursor::Cursor;
+use crate::stop::Stop;
+
+/// A delivery of either kind.
+#[derive(Debug, Clone)]
+pub enum Outlet {
+    /// To PULL applications.
+    Push(Arc<PushDelivery>),
+    /// To applications that acknowledge.
+    Credit(Arc<CreditDelivery>),
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// What is settled.
+    pub cursor: Cursor,
+    /// Everything from here on was never handed out.
+    pub delivered_end: u64,
+    /// Records that an application has and has not settled.
+    pub in_flight: u64,
+    /// Records handed out so far, redeliveries included.
+    pub delivered: u64,
+}
+
+impl Outlet {
+    /// Where the delivery stands.
+    pub fn standing(&self) -> Standing {
+        match self {
+            Self::Push(delivery) => delivery.standing(),
+            Self::Credit(delivery) => delivery.standing(),
+        }
+    }
+
+    /// The life of one application's connection.
+    pub async fn serve(self, connection: Connection, stop: Stop) {
+        match self {
+            Self::Push(delivery) => push::serve(connection, delivery, stop).await,
+            Self::Credit(delivery) => credit_session::serve(connection, delivery, stop).await,
+        }
+    }
+}
+
+/// The listener's settings for a delivery.
+pub fn listener_config(delivery: &Delivery, budget: Arc<MemoryBudget>) -> ListenerConfig {
+    let (socket, accepts): (_, &'static [SocketType]) = match delivery.kind {
+        DeliveryKind::Push(_) => (SocketType::Push, &[SocketType::Pull]),
+        DeliveryKind::Credit(_) => (SocketType::Router, &[SocketType::Dealer]),
+    };
+    ListenerConfig {
+        max_connections: delivery.max_connections as usize,
+        ..ListenerConfig::new(socket, accepts, budget)
+    }
+}

@@ -1,0 +1,246 @@
+//! One PUSH delivery and its connections: runs of records out of the batches as they are on disk,
+//! without a copy, and what the applications have taken. The rules are in [`crate::delivery::push`].
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use event_listener::Event;
+use lifeboat_log::{Batch, DeliveryId, JournalQueue, LogError, LogHandle, Op, StreamId, Urgency};
+use lifeboat_zmtp::{CloseReason, Connection, Event as Driven};
+use tokio::select;
+use tokio::time::sleep_until;
+
+use super::Standing;
+use super::payloads::Payloads;
+use crate::delivery::push::PushCursor;
+use crate::delivery::{Effects, JournalOp};
+use crate::metrics::DeliveryMetrics;
+use crate::stop::Stop;
+
+/// Bytes on their way to one application beyond which no further run is added.
+const QUEUE_LIMIT: usize = 256 << 10;
+/// Bytes of one run: so much may a connection take that then stands still.
+const RUN_LIMIT: usize = 256 << 10;
+/// How often a connection looks how much was taken, while something is not.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What a delivery is given when the sidecar starts.
+#[derive(Debug)]
+pub struct PushParts {
+    /// The stream's id.
+    pub stream_id: StreamId,
+    /// The delivery's id.
+    pub delivery_id: DeliveryId,
+    /// What the journal knows, and the user's trail.
+    pub cursor: PushCursor,
+    /// The stream's records.
+    pub log: Arc<LogHandle>,
+    /// The way into the journal.
+    pub journal: Arc<JournalQueue>,
+    /// What it counts.
+    pub metrics: DeliveryMetrics,
+}
+
+/// A PUSH delivery, shared by its connections.
+#[derive(Debug)]
+pub struct PushDelivery {
+    stream_id: StreamId,
+    delivery_id: DeliveryId,
+    log: Arc<LogHandle>,
+    journal: Arc<JournalQueue>,
+    metrics: DeliveryMetrics,
+    inner: Mutex<Inner>,
+    /// Records became due again.
+    work: Event,
+}
+
+#[derive(Debug)]
+struct Inner {
+    cursor: PushCursor,
+    effects: Effects,
+    /// Redeliveries that the metrics were told of.
+    redelivered: u64,
+}
+
+impl PushDelivery {
+    /// Starts from what the journal knows.
+    pub fn new(parts: PushParts) -> Arc<Self> {
+        let inner = Inner { cursor: parts.cursor, effects: Effects::default(), redelivered: 0 };
+        Arc::new(Self {
+            stream_id: parts.stream_id,
+            delivery_id: parts.delivery_id,
+            log: parts.log,
+            journal: parts.journal,
+            metrics: parts.metrics,
+            inner: Mutex::new(inner),
+            work: Event::new(),
+        })
+    }
+
+    /// Where the delivery stands.
+    pub(super) fn standing(&self) -> Standing {
+        let published_end = self.log.published_end();
+        let inner = self.lock();
+        let figures = inner.cursor.figures(published_end);
+        Standing {
+            cursor: inner.cursor.cursor().clone(),
+            delivered_end: figures.delivered_end,
+            in_flight: figures.in_flight,
+            delivered: self.metrics.delivered.get(),
+        }
+    }
+
+    /// One step of the cursor; what it settles is journaled in the order of the steps.
+    fn step<T>(&self, step: impl FnOnce(&mut PushCursor, &mut Effects) -> T) -> T {
+        let mut inner = self.lock();
+        let Inner { cursor, effects, redelivered } = &mut *inner;
+        let outcome = step(cursor, effects);
+        let ops = effects.journal.drain(..).filter_map(|op| match op {
+            JournalOp::Settled(range) => {
+                self.metrics.settled.inc_by(range.end - range.start);
+                let (stream, delivery) = (self.stream_id, self.delivery_id);
+                Some(Op::Settled { stream, delivery, range })
+            }
+            // A PULL application cannot fail a record.
+            JournalOp::Tried { .. } => None,
+        });
+        let mut ops = ops.peekable();
+        if ops.peek().is_some() {
+            self.journal.submit(ops, Urgency::Lazy);
+        }
+        let total = cursor.redelivered();
+        self.metrics.redelivered.inc_by(total - *redelivered);
+        *redelivered = total;
+        outcome
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves one application's connection until it ends or the order to stop comes.
+pub(super) async fn serve(connection: Connection, delivery: Arc<PushDelivery>, stop: Stop) {
+    let id = connection.peer().id;
+    let payloads = Payloads::new(Arc::clone(&delivery.log));
+    let mut session = Session { id, connection, delivery, payloads };
+    session.delivery.step(|cursor, _| cursor.connect(id));
+    let reason = session.run(stop).await;
+    session.delivery.step(|cursor, _| cursor.disconnect(id));
+    session.delivery.work.notify(usize::MAX);
+    session.connection.close(reason).await;
+}
+
+struct Session {
+    id: u64,
+    connection: Connection,
+    delivery: Arc<PushDelivery>,
+    payloads: Payloads,
+}
+
+impl Session {
+    async fn run(&mut self, mut stop: Stop) -> CloseReason {
+        self.connection.set_low_mark(QUEUE_LIMIT / 2);
+        loop {
+            let (woken, changed) = (self.delivery.work.listen(), self.delivery.log.changed());
+            if let Err(error) = self.fill() {
+                tracing::error!(%error, "stream stopped");
+                return CloseReason::Handler;
+            }
+            let look = sleep_until(self.next_look().into());
+            select! {
+                biased;
+                () = stop.ordered() => return CloseReason::Shutdown,
+                event = self.connection.drive() => match event {
+                    Ok(Driven::Flushed) => self.look(),
+                    // The codec lets no message of a PULL through.
+                    Ok(Driven::Messages) => self.connection.consume_all(),
+                    Err(reason) => return reason,
+                },
+                () = look => self.look(),
+                () = woken => {}
+                () = changed => {}
+            }
+        }
+    }
+
+    /// Queues runs until the connection has enough or nothing is left.
+    fn fill(&mut self) -> Result<(), LogError> {
+        while self.connection.queued() < QUEUE_LIMIT {
+            let published_end = self.delivery.log.published_end();
+            let next = self.delivery.lock().cursor.next(published_end);
+            let Some(next) = next else {
+                self.payloads.rest();
+                return Ok(());
+            };
+            let Some(batch) = self.payloads.batch(next)? else {
+                // Deleted under us: retention has moved on, and the cursor with it.
+                return Ok(());
+            };
+            self.send(&batch, next, published_end);
+        }
+        Ok(())
+    }
+
+    /// Takes a run out of `batch`, from `next` on, unless another connection was faster.
+    fn send(&mut self, batch: &Batch, next: u64, published_end: u64) {
+        let max = records_within(batch, next, RUN_LIMIT);
+        let id = self.id;
+        let run = self.delivery.step(|cursor, _| {
+            let run = cursor.take(id, published_end, max)?;
+            let held = batch.first_seq..batch.end_seq();
+            if held.contains(&run.start) && run.end <= held.end {
+                cursor.sent(id, run.start, sizes(batch, run.start, run.end));
+                Some(run)
+            } else {
+                cursor.give_back(id);
+                None
+            }
+        });
+        if let Some(run) = run {
+            self.delivery.metrics.delivered.inc_by(run.end - run.start);
+            self.connection.enqueue(batch.payloads_of(run));
+        }
+    }
+
+    /// Looks how much the application has taken, and settles what that allows.
+    fn look(&mut self) {
+        match self.connection.taken() {
+            Ok(taken) => {
+                let (id, now) = (self.id, Instant::now());
+                self.delivery.step(|cursor, effects| cursor.progress(id, taken, now, effects));
+            }
+            Err(error) => tracing::debug!(%error, "cannot tell what was taken"),
+        }
+    }
+
+    fn next_look(&self) -> Instant {
+        let now = Instant::now();
+        let waiting = self.delivery.lock().cursor.has_untaken(self.id);
+        let deadline = self.delivery.lock().cursor.next_deadline(self.id);
+        match (waiting, deadline) {
+            (true, _) => now + LOOK,
+            (false, Some(deadline)) => deadline.max(now + LOOK),
+            (false, None) => now + Duration::from_secs(3600),
+        }
+    }
+}
+
+/// How many records from `seq` on lie within `limit` bytes of the batch; at least one.
+fn records_within(batch: &Batch, seq: u64, limit: usize) -> u64 {
+    let index = (seq - batch.first_seq) as usize;
+    let limit = (batch.start_of(index) + limit) as u64;
+    let rest = batch.ends.get(index..).unwrap_or_default();
+    (rest.partition_point(|&end| u64::from(end) <= limit) as u64).max(1)
+}
+
+/// Wire bytes of each record from `first` to `end`.
+fn sizes(batch: &Batch, first: u64, end: u64) -> impl Iterator<Item = u32> + '_ {
+    let range = (first - batch.first_seq) as usize..(end - batch.first_seq) as usize;
+    let mut start = batch.start_of(range.start) as u32;
+    batch.ends.get(range).unwrap_or_default().iter().map(move |&end| {
+        let size = end - start;
+        start = end;
+        size
+    })
+}

@@ -1,0 +1,125 @@
+//! Receipts that are owed to one producer, in the order of its messages. Pure but for the fates
+//! that it looks at.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use lifeboat_log::{Fate, Submitted};
+
+use crate::wire::receipt::{Receipt, append_reply};
+
+/// One message's answer to come.
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    /// Whatever becomes of the group's next record.
+    OfRecord,
+    /// This one, whatever happens.
+    Known(Receipt),
+}
+
+/// The answers to one run of messages.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    answers: Vec<(Answer, u32)>,
+    envelopes: Vec<u8>,
+    /// `None` when the run holds no record.
+    submitted: Option<Submitted>,
+}
+
+impl Group {
+    /// Owes the answer of the run's next record.
+    pub(super) fn owe_record(&mut self, envelope: &[u8]) {
+        self.owe(Answer::OfRecord, envelope);
+    }
+
+    /// Owes this answer.
+    pub(super) fn owe_known(&mut self, receipt: Receipt, envelope: &[u8]) {
+        self.owe(Answer::Known(receipt), envelope);
+    }
+
+    fn owe(&mut self, answer: Answer, envelope: &[u8]) {
+        // An envelope is part of a message, which the codec keeps far below 4 GiB.
+        self.answers.push((answer, envelope.len() as u32));
+        self.envelopes.extend_from_slice(envelope);
+    }
+
+    fn cost(&self) -> usize {
+        self.envelopes.len() + self.answers.len() * size_of::<(Answer, u32)>() + size_of::<Self>()
+    }
+}
+
+/// All that is owed.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    groups: VecDeque<Group>,
+    bytes: usize,
+}
+
+impl Answers {
+    /// Adds a group whose records, if any, were submitted.
+    pub(super) fn push(&mut self, mut group: Group, submitted: Option<Submitted>) {
+        if group.answers.is_empty() {
+            return;
+        }
+        group.submitted = submitted;
+        self.bytes += group.cost();
+        self.groups.push_back(group);
+    }
+
+    /// Adds a group whose records were refused.
+    pub(super) fn push_refused(&mut self, mut group: Group) {
+        for (answer, _) in &mut group.answers {
+            if matches!(answer, Answer::OfRecord) {
+                *answer = Answer::Known(Receipt::Unavailable);
+            }
+        }
+        self.push(group, None);
+    }
+
+    /// Memory that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What the next answer waits for; `None` when it waits for nothing.
+    pub(super) fn next(&self) -> Option<Arc<Fate<u64>>> {
+        self.groups.front()?.submitted.as_ref().map(|submitted| Arc::clone(&submitted.fate))
+    }
+
+    /// Appends every reply that can be given now, and calls `count` with each.
+    pub(super) fn take_decided(&mut self, out: &mut Vec<u8>, mut count: impl FnMut(Receipt)) {
+        while let Some(group) = self.groups.front() {
+            let outcome = match &group.submitted {
+                None => None,
+                Some(submitted) => match submitted.fate.outcome() {
+                    None => return,
+                    Some(outcome) => Some(outcome.map(|first| first + submitted.index)),
+                },
+            };
+            self.bytes -= group.cost();
+            reply(group, outcome.and_then(Result::ok), out, &mut count);
+            self.groups.pop_front();
+        }
+    }
+}
+
+/// Appends a group's replies; `seq` is its first record's, if they were stored.
+fn reply(group: &Group, mut seq: Option<u64>, out: &mut Vec<u8>, count: &mut impl FnMut(Receipt)) {
+    let mut envelopes = group.envelopes.as_slice();
+    for &(answer, len) in &group.answers {
+        let (envelope, rest) = envelopes.split_at(len as usize);
+        envelopes = rest;
+        let receipt = match answer {
+            Answer::Known(receipt) => receipt,
+            Answer::OfRecord => match &mut seq {
+                Some(seq) => {
+                    *seq += 1;
+                    Receipt::Stored(*seq - 1)
+                }
+                None => Receipt::Unavailable,
+            },
+        };
+        append_reply(out, envelope, receipt);
+        count(receipt);
+    }
+}

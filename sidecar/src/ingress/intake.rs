@@ -1,0 +1,69 @@
+//! Hands what a connection has read to the log's next commit.
+
+use std::ops::Range;
+
+use event_listener::EventListener;
+use lifeboat_log::{LogHandle, Refusal, Rejection, Run, Submitted};
+
+/// Records found in a connection's read buffer, and memory that is used again for each run.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    /// Where each record is in the buffer.
+    records: Vec<Range<u32>>,
+    sums: Vec<u32>,
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub(super) enum Handed {
+    /// It will be stored, or the fate says why not.
+    Over(Submitted),
+    /// Not yet: try again when this completes.
+    Wait(EventListener),
+    /// Never.
+    Refused(Refusal),
+}
+
+impl Intake {
+    /// Adds a record.
+    pub(super) fn push(&mut self, record: Range<usize>) {
+        // The codec keeps read buffers far below 4 GiB.
+        self.records.push(record.start as u32..record.end as u32);
+    }
+
+    /// Adds a record for each message that ends at one of `ends`.
+    pub(super) fn push_all(&mut self, ends: &[u32]) {
+        let mut start = 0;
+        self.records.extend(ends.iter().map(|&end| {
+            let record = start..end;
+            start = end;
+            record
+        }));
+    }
+
+    /// The number of records.
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Tries to hand the records over. Once they are, or never will be, none are left here.
+    pub(super) fn hand_over(&mut self, bytes: &[u8], log: &LogHandle) -> Handed {
+        let mut room = None;
+        loop {
+            let run = Run { bytes, records: &self.records };
+            match (log.queue().submit(run, &mut self.sums), room) {
+                (Ok(submitted), _) => {
+                    self.records.clear();
+                    return Handed::Over(submitted);
+                }
+                (Err(Rejection::Closed(refusal)), _) => {
+                    self.records.clear();
+                    return Handed::Refused(refusal);
+                }
+                (Err(Rejection::Full), Some(room)) => return Handed::Wait(room),
+                // Once more with the listener in place, so that no wake-up is missed.
+                (Err(Rejection::Full), None) => room = Some(log.queue().room()),
+            }
+        }
+    }
+}

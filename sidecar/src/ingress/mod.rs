@@ -1,0 +1,55 @@
+//! The sockets towards producers: whole messages in, records to the log, receipts back.
+//!
+//! What is read is handed to the stream's next commit at once; where that has no room, reading
+//! stops and the producer's socket feels it.
+
+mod answers;
+mod intake;
+mod pull;
+mod receipt;
+
+use std::sync::Arc;
+
+use lifeboat_api::{Ingress, IngressKind};
+use lifeboat_log::LogHandle;
+use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, Oversize, SocketType};
+
+use crate::metrics::IngressMetrics;
+use crate::stop::Stop;
+
+/// What all connections of one ingress share.
+#[derive(Debug)]
+pub struct IngressContext {
+    /// Where its records go.
+    pub log: Arc<LogHandle>,
+    /// What it counts.
+    pub metrics: Arc<IngressMetrics>,
+    /// When to end.
+    pub stop: Stop,
+}
+
+/// The listener's settings for an ingress.
+pub fn listener_config(ingress: &Ingress, budget: Arc<MemoryBudget>) -> ListenerConfig {
+    let (socket, accepts, oversize): (_, &'static [SocketType], _) = match ingress.kind {
+        IngressKind::Pull => (SocketType::Pull, &[SocketType::Push], Oversize::Close),
+        IngressKind::Receipt => {
+            (SocketType::Router, &[SocketType::Req, SocketType::Dealer], Oversize::Skip)
+        }
+    };
+    let limits = Limits::DEFAULT
+        .with_max_message_size(ingress.limits.max_message_size)
+        .with_oversize(oversize);
+    ListenerConfig {
+        limits,
+        max_connections: ingress.limits.max_connections as usize,
+        ..ListenerConfig::new(socket, accepts, budget)
+    }
+}
+
+/// The life of one producer's connection.
+pub async fn serve(kind: IngressKind, connection: Connection, context: Arc<IngressContext>) {
+    match kind {
+        IngressKind::Pull => pull::serve(connection, &context).await,
+        IngressKind::Receipt => receipt::serve(connection, &context).await,
+    }
+}

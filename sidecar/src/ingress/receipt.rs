@@ -1,0 +1,169 @@
+//! Receipt: producers are REQ or DEALER sockets, and each message is answered once it is safe.
+
+use std::future::pending;
+
+use bytes::Bytes;
+use event_listener::EventListener;
+use lifeboat_zmtp::{CloseReason, Connection, Event, SocketType};
+use tokio::select;
+
+use super::IngressContext;
+use super::answers::{Answers, Group};
+use super::intake::{Handed, Intake};
+use crate::stop::Stop;
+use crate::wire::receipt::{Client, Receipt, Submission, split};
+
+/// Answers owed, and answers not yet taken by the producer, beyond which reading stops.
+const OWED_LIMIT: usize = 256 << 10;
+
+pub(super) async fn serve(connection: Connection, context: &IngressContext) {
+    let client = match connection.peer().socket {
+        SocketType::Req => Client::Req,
+        _ => Client::Dealer,
+    };
+    let mut session = Session {
+        connection,
+        context,
+        client,
+        first: true,
+        intake: Intake::default(),
+        group: Group::default(),
+        answers: Answers::default(),
+        room: None,
+    };
+    let reason = session.run(context.stop.clone()).await;
+    session.connection.close(reason).await;
+}
+
+/// One producer's connection.
+struct Session<'a> {
+    connection: Connection,
+    context: &'a IngressContext,
+    client: Client,
+    /// Nothing came in yet.
+    first: bool,
+    intake: Intake,
+    /// Answers to what is in `intake`.
+    group: Group,
+    answers: Answers,
+    /// When what is in `intake` is to be tried again.
+    room: Option<EventListener>,
+}
+
+impl Session<'_> {
+    async fn run(&mut self, mut stop: Stop) -> CloseReason {
+        loop {
+            let next = self.answers.next();
+            let decided = async {
+                match next {
+                    Some(fate) => drop(fate.wait().await),
+                    None => pending().await,
+                }
+            };
+            let retry = async {
+                match self.room.as_mut() {
+                    Some(room) => room.await,
+                    None => pending().await,
+                }
+            };
+            select! {
+                biased;
+                () = stop.ordered() => return self.finish().await,
+                () = decided => self.answer(),
+                () = retry => self.hand_over(),
+                event = self.connection.drive() => match event {
+                    Ok(Event::Messages) => self.take_messages(),
+                    Ok(Event::Flushed) => {}
+                    Err(reason) => return reason,
+                },
+            }
+            let owed = self.answers.bytes() + self.connection.queued();
+            self.connection.set_reading(owed < OWED_LIMIT);
+        }
+    }
+
+    /// Splits what came in and hands the bodies over.
+    fn take_messages(&mut self) {
+        let messages = self.connection.messages();
+        self.context.metrics.received(messages.len(), messages.bytes().len());
+        let mut start = 0;
+        for &end in messages.ends() {
+            let message = start..end as usize;
+            let wire = messages.bytes().get(message.clone()).unwrap_or_default();
+            let envelope = |range| wire.get(range).unwrap_or_default();
+            match split(wire, self.client, self.first) {
+                Submission::Probe => {}
+                Submission::Message { envelope: head, body } => {
+                    self.intake.push(message.start + body.start..message.start + body.end);
+                    self.group.owe_record(envelope(head));
+                }
+                Submission::Malformed { envelope: head } => {
+                    self.group.owe_known(Receipt::Malformed, envelope(head));
+                }
+            }
+            self.first = false;
+            start = message.end;
+        }
+        if let Some(head) = messages.too_large() {
+            self.first = false;
+            self.group.owe_known(Receipt::TooLarge, envelope_of(head, self.client));
+        }
+        self.hand_over();
+    }
+
+    /// Tries to hand over what is in `intake`.
+    fn hand_over(&mut self) {
+        self.room = None;
+        let submitted = if self.intake.len() == 0 {
+            None
+        } else {
+            match self.intake.hand_over(self.connection.messages().bytes(), &self.context.log) {
+                Handed::Over(submitted) => Some(submitted),
+                Handed::Wait(room) => {
+                    self.room = Some(room);
+                    return;
+                }
+                Handed::Refused(_) => {
+                    self.answers.push_refused(std::mem::take(&mut self.group));
+                    None
+                }
+            }
+        };
+        self.answers.push(std::mem::take(&mut self.group), submitted);
+        self.connection.consume_all();
+        if self.answers.next().is_none() {
+            self.answer();
+        }
+    }
+
+    /// Sends every answer that is known.
+    fn answer(&mut self) {
+        let mut out = Vec::new();
+        let metrics = &self.context.metrics;
+        self.answers.take_decided(&mut out, |receipt| metrics.answered(receipt));
+        if !out.is_empty() {
+            self.connection.enqueue(Bytes::from(out));
+        }
+    }
+
+    /// Reads nothing more, but answers what was handed over: the writer is still at work.
+    async fn finish(&mut self) -> CloseReason {
+        self.connection.set_reading(false);
+        while let Some(fate) = self.answers.next() {
+            // Refused or stored, the answer says which.
+            let _ = fate.wait().await;
+            self.answer();
+        }
+        CloseReason::Shutdown
+    }
+}
+
+/// The envelope in the whole frames that came before the one that was too large.
+fn envelope_of(head: &[u8], client: Client) -> &[u8] {
+    match split(head, client, false) {
+        Submission::Message { envelope, .. } | Submission::Malformed { envelope } => {
+            head.get(envelope).unwrap_or_default()
+        }
+        Submission::Probe => &[],
+    }
+}

@@ -1,0 +1,135 @@
+//! What a running sidecar says of itself: one model for `/v1/status`, `lifeboat status` and the
+//! metrics' gauges. Field names are those of the queue's file where they mean the same.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The queue's name.
+    pub name: String,
+    /// The program's version.
+    pub version: String,
+    /// The features that this version validates and runs.
+    pub features: Vec<String>,
+    /// Random, new with each start.
+    pub boot_id: String,
+    /// The volume's id: one data directory, for ever.
+    pub log_id: String,
+    /// Raised by each start on this volume.
+    pub epoch: u64,
+    /// Open, or why not.
+    pub state: State,
+    /// Unix time of the start, in seconds.
+    pub started: u64,
+    /// `false` when the data directory does not outlive the machine's restart.
+    pub durable_volume: bool,
+    /// Group commits so far, and the records that they synced.
+    pub syncs: u64,
+    /// See `syncs`.
+    pub synced_records: u64,
+    /// The streams, in the file's order.
+    pub streams: Vec<StreamStatus>,
+    /// Streams whose data is here but that the file does not name any more.
+    pub removed: Vec<String>,
+}
+
+/// What the sidecar does at large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum State {
+    /// Takes and delivers.
+    Open,
+    /// On its way out: takes nothing more.
+    Stopping,
+    /// The disk failed: takes nothing more, and is about to end.
+    Failed,
+}
+
+/// One stream. Seqs are of its records.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamStatus {
+    /// Its name.
+    pub name: String,
+    /// Its id: 32 hex digits, new when a stream is deleted and made anew.
+    pub stream_id: String,
+    /// Open, full or stopped.
+    pub state: StreamState,
+    /// Why it is stopped.
+    pub reason: Option<String>,
+    /// First record kept.
+    pub log_start: u64,
+    /// First record not yet synced.
+    pub durable_end: u64,
+    /// Records unsettled by at least one delivery.
+    pub depth: u64,
+    /// Records that applications have and have not settled.
+    pub in_flight: u64,
+    /// Unix time of the oldest unsettled record, in seconds.
+    pub oldest_time: Option<f64>,
+    /// Records parked.
+    pub dead_letters: u64,
+    /// Bytes of segment files, dead letters included.
+    pub disk_bytes: u64,
+    /// Bytes that it may take.
+    pub max_bytes: u64,
+    /// Messages read per second.
+    pub ingress_per_second: f64,
+    /// Records handed out per second.
+    pub delivered_per_second: f64,
+    /// The sockets towards producers.
+    pub ingress: Vec<SocketStatus>,
+    /// The sockets towards applications.
+    pub deliveries: Vec<DeliveryStatus>,
+}
+
+/// What a stream does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StreamState {
+    /// Takes and delivers.
+    Open,
+    /// Delivers; producers wait for space.
+    Full,
+    /// Damaged: takes and delivers nothing.
+    Stopped,
+}
+
+/// A bound socket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SocketStatus {
+    /// Its name in the stream.
+    pub name: String,
+    /// What the sidecar opened: PULL, ROUTER, PUSH.
+    pub socket: String,
+    /// What is spoken on a ROUTER.
+    pub protocol: Option<String>,
+    /// Where it is bound, with the real port.
+    pub endpoint: String,
+    /// Open connections.
+    pub connections: u64,
+}
+
+/// A delivery.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryStatus {
+    /// Its socket; `None` when the file does not name the delivery any more.
+    #[serde(flatten)]
+    pub socket: Option<SocketStatus>,
+    /// Its name, also when it was removed.
+    pub delivery: String,
+    /// Everything below is settled.
+    pub cursor: u64,
+    /// Everything from here on was never handed out.
+    pub delivered_end: u64,
+    /// Records not settled.
+    pub depth: u64,
+    /// Records that the application has and has not settled.
+    pub in_flight: u64,
+    /// What "settled" rests on, where the application cannot acknowledge.
+    pub promise: Option<String>,
+}

@@ -1,0 +1,349 @@
+//! Credit delivery towards a DEALER application: what the sidecar says, and the verbs it hears.
+//!
+//! Sidecar: `HELLO 1 stream_id`, `MSG token attempt seq "" body..`, `ERR code text`. Application:
+//! `CREDIT n`, `ACK token..`, `NACK token [delay_ms]`, `REJECT token [reason]`, `EXTEND token ms`.
+//! Nothing here knows which leases exist: it hands on what a verb says.
+//!
+//! An application that writes like a REQ, with an empty frame before the verb, is understood: no
+//! verb is empty, so nothing is ambiguous. Nothing is answered in that form. A lone empty frame is
+//! what `ZMQ_PROBE_ROUTER` sends and means nothing here.
+
+use std::time::Duration;
+
+use super::decimal::{self, Decimal};
+use super::frames::{Frames, append_frame};
+use super::token::{Origin, StreamId, Token};
+use crate::delivery::LeaseKey;
+
+/// Most tokens in one `ACK`.
+pub const MAX_TOKENS: usize = 1024;
+/// Longest `delay_ms` of a `NACK` and `ms` of an `EXTEND`: seven days.
+pub const MAX_DELAY: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Bytes of a `REJECT`'s reason that are kept; a longer one is cut, for the verdict matters more.
+pub const MAX_REASON: usize = 1024;
+
+/// Appends `HELLO 1 stream_id`, the stream id as 32 hex digits.
+pub fn append_hello(out: &mut Vec<u8>, stream: &StreamId) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [0; 32];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(stream) {
+        pair[0] = HEX[usize::from(byte >> 4)];
+        pair[1] = HEX[usize::from(byte & 15)];
+    }
+    append_frame(out, b"HELLO", true);
+    append_frame(out, b"1", true);
+    append_frame(out, &digits, false);
+}
+
+/// Appends `MSG token attempt seq ""`. The stored body must follow: it ends the message.
+pub fn append_msg_prefix(out: &mut Vec<u8>, origin: Origin, lease: LeaseKey) {
+    append_frame(out, b"MSG", true);
+    append_frame(out, &Token { origin, lease }.encode(), true);
+    append_frame(out, Decimal::new(u64::from(lease.attempt)).as_bytes(), true);
+    append_frame(out, Decimal::new(lease.seq).as_bytes(), true);
+    append_frame(out, b"", true);
+}
+
+/// Why a verb, or a token in one, is not followed: goes out as `ERR code text`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Not a verb of a DEALER.
+    #[error("unknown verb")]
+    UnknownVerb,
+    /// A REQ's verb, from a DEALER.
+    #[error("FETCH and NEXT are for REQ sockets: a DEALER sends CREDIT")]
+    ReqOnly,
+    /// `CREDIT` without exactly one number up to 4294967295.
+    #[error("CREDIT takes one number")]
+    Credit,
+    /// `ACK` with no token or more than [`MAX_TOKENS`].
+    #[error("ACK takes 1 to 1024 tokens")]
+    Ack,
+    /// `NACK` in another form.
+    #[error("NACK takes a token and at most one delay, up to 604800000 ms")]
+    Nack,
+    /// `REJECT` in another form.
+    #[error("REJECT takes a token and at most one reason")]
+    Reject,
+    /// `EXTEND` in another form.
+    #[error("EXTEND takes a token and a time, up to 604800000 ms")]
+    Extend,
+    /// Bytes that are no token, or a damaged one.
+    #[error("not a token")]
+    NotAToken,
+    /// A token of another stream (also of one that was deleted and made anew) or delivery.
+    #[error("token of another stream or delivery")]
+    ForeignToken,
+    /// A token of a record that is not in the log: acknowledged by an epoch that lost it.
+    #[error("no such record")]
+    NoSuchRecord,
+}
+
+impl Refusal {
+    /// The code on the wire: 400 for what is malformed, 404 for what is not of this delivery, 410
+    /// for what is gone.
+    pub fn code(self) -> &'static [u8; 3] {
+        match self {
+            Refusal::ForeignToken => b"404",
+            Refusal::NoSuchRecord => b"410",
+            _ => b"400",
+        }
+    }
+}
+
+/// Appends `ERR code text`.
+pub fn append_err(out: &mut Vec<u8>, refusal: Refusal) {
+    append_frame(out, b"ERR", true);
+    append_frame(out, refusal.code(), true);
+    append_frame(out, refusal.to_string().as_bytes(), false);
+}
+
+/// What an application says in one message.
+#[derive(Debug, Clone)]
+pub enum Verb<'a> {
+    /// A lone empty frame: ignored.
+    Probe,
+    /// The most records this connection wants in flight; absolute, 0 stops.
+    Credit(u32),
+    /// These hand-outs are done.
+    Ack(Acked<'a>),
+    /// This hand-out failed.
+    Nack {
+        /// The hand-out.
+        lease: LeaseKey,
+        /// Time to redelivery; the delivery's backoff when absent.
+        delay: Option<Duration>,
+    },
+    /// This record can never be handled.
+    Reject {
+        /// The hand-out.
+        lease: LeaseKey,
+        /// For the dead letter; empty when absent, at most [`MAX_REASON`] bytes, any bytes.
+        reason: &'a [u8],
+    },
+    /// This hand-out takes longer.
+    Extend {
+        /// The hand-out.
+        lease: LeaseKey,
+        /// From now.
+        time: Duration,
+    },
+}
+
+/// The hand-outs named by one `ACK`, each decoded as it is asked for. One bad token does not spoil
+/// the others.
+#[derive(Debug, Clone)]
+pub struct Acked<'a> {
+    tokens: Frames<'a>,
+    origin: Origin,
+}
+
+impl Iterator for Acked<'_> {
+    type Item = Result<LeaseKey, Refusal>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.tokens.next().map(|frame| lease_of(frame.body, self.origin))
+    }
+}
+
+/// Parses one message of a DEALER application on the delivery `origin`.
+pub fn parse(wire: &[u8], origin: Origin) -> Result<Verb<'_>, Refusal> {
+    let mut frames = Frames::new(wire);
+    let mut verb = frames.next().map_or(&b""[..], |frame| frame.body);
+    if verb.is_empty() {
+        match frames.next() {
+            None => return Ok(Verb::Probe),
+            Some(frame) => verb = frame.body,
+        }
+    }
+    match verb {
+        b"ACK" => acked(frames, origin),
+        b"CREDIT" => credit(frames).ok_or(Refusal::Credit),
+        b"NACK" => nack(frames, origin),
+        b"REJECT" => reject(frames, origin),
+        b"EXTEND" => extend(frames, origin),
+        b"FETCH" | b"NEXT" => Err(Refusal::ReqOnly),
+        _ => Err(Refusal::UnknownVerb),
+    }
+}
+
+fn acked(tokens: Frames<'_>, origin: Origin) -> Result<Verb<'_>, Refusal> {
+    match tokens.clone().take(MAX_TOKENS + 1).count() {
+        1..=MAX_TOKENS => Ok(Verb::Ack(Acked { tokens, origin })),
+        _ => Err(Refusal::Ack),
+    }
+}
+
+fn credit(frames: Frames<'_>) -> Option<Verb<'_>> {
+    let (count, None) = arguments(frames)? else { return None };
+    Some(Verb::Credit(u32::try_from(decimal::parse(count)?).ok()?))
+}
+
+fn nack(frames: Frames<'_>, origin: Origin) -> Result<Verb<'_>, Refusal> {
+    let (token, delay) = arguments(frames).ok_or(Refusal::Nack)?;
+    let delay = delay.map(|text| milliseconds(text).ok_or(Refusal::Nack)).transpose()?;
+    Ok(Verb::Nack { lease: lease_of(token, origin)?, delay })
+}
+
+fn reject(frames: Frames<'_>, origin: Origin) -> Result<Verb<'_>, Refusal> {
+    let (token, reason) = arguments(frames).ok_or(Refusal::Reject)?;
+    let reason = reason.unwrap_or_default();
+    let reason = reason.get(..MAX_REASON).unwrap_or(reason);
+    Ok(Verb::Reject { lease: lease_of(token, origin)?, reason })
+}
+
+fn extend(frames: Frames<'_>, origin: Origin) -> Result<Verb<'_>, Refusal> {
+    let Some((token, Some(time))) = arguments(frames) else { return Err(Refusal::Extend) };
+    let time = milliseconds(time).ok_or(Refusal::Extend)?;
+    Ok(Verb::Extend { lease: lease_of(token, origin)?, time })
+}
+
+/// The one or two frames behind a verb; `None` for any other number.
+fn arguments(mut frames: Frames<'_>) -> Option<(&[u8], Option<&[u8]>)> {
+    let first = frames.next()?.body;
+    let second = frames.next().map(|frame| frame.body);
+    frames.next().is_none().then_some((first, second))
+}
+
+fn milliseconds(text: &[u8]) -> Option<Duration> {
+    decimal::parse(text).map(Duration::from_millis).filter(|time| *time <= MAX_DELAY)
+}
+
+fn lease_of(token: &[u8], origin: Origin) -> Result<LeaseKey, Refusal> {
+    let token = Token::decode(token).ok_or(Refusal::NotAToken)?;
+    if token.origin == origin { Ok(token.lease) } else { Err(Refusal::ForeignToken) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ORIGIN: Origin = Origin { stream: *b"0123456789abcdef", delivery: 3 };
+    const LEASE: LeaseKey = LeaseKey { epoch: 5, seq: 1234, attempt: 2 };
+
+    fn token() -> [u8; 44] {
+        Token { origin: ORIGIN, lease: LEASE }.encode()
+    }
+
+    fn message(frames: &[&[u8]]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        for (at, body) in frames.iter().enumerate() {
+            append_frame(&mut wire, body, at + 1 < frames.len());
+        }
+        wire
+    }
+
+    fn refusal(frames: &[&[u8]]) -> Option<Refusal> {
+        parse(&message(frames), ORIGIN).err()
+    }
+
+    #[test]
+    fn hello_shows_the_version_and_the_stream_id_in_hex() {
+        let mut out = Vec::new();
+        append_hello(&mut out, &ORIGIN.stream);
+        assert_eq!(out, message(&[b"HELLO", b"1", b"30313233343536373839616263646566"]));
+    }
+
+    #[test]
+    fn a_msg_is_its_prefix_and_the_stored_body() {
+        let mut out = Vec::new();
+        append_msg_prefix(&mut out, ORIGIN, LEASE);
+        out.extend(message(&[b"x", b"y"]));
+        assert_eq!(out, message(&[b"MSG", &token(), b"2", b"1234", b"", b"x", b"y"]));
+    }
+
+    #[test]
+    fn an_err_carries_code_and_text() {
+        let mut out = Vec::new();
+        append_err(&mut out, Refusal::ForeignToken);
+        assert_eq!(out, message(&[b"ERR", b"404", b"token of another stream or delivery"]));
+    }
+
+    #[test]
+    fn each_verb_is_understood() {
+        let wire = message(&[b"CREDIT", b"64"]);
+        assert!(matches!(parse(&wire, ORIGIN), Ok(Verb::Credit(64))));
+        let wire = message(&[b"NACK", &token()]);
+        assert!(matches!(parse(&wire, ORIGIN), Ok(Verb::Nack { lease: LEASE, delay: None })));
+        let wire = message(&[b"NACK", &token(), b"250"]);
+        let delay = Duration::from_millis(250);
+        assert!(
+            matches!(parse(&wire, ORIGIN), Ok(Verb::Nack { delay: Some(it), .. }) if it == delay)
+        );
+        let wire = message(&[b"REJECT", &token()]);
+        assert!(matches!(parse(&wire, ORIGIN), Ok(Verb::Reject { lease: LEASE, reason: b"" })));
+        let wire = message(&[b"EXTEND", &token(), b"250"]);
+        assert!(
+            matches!(parse(&wire, ORIGIN), Ok(Verb::Extend { lease: LEASE, time }) if time == delay)
+        );
+    }
+
+    #[test]
+    fn a_verb_behind_an_empty_frame_is_understood_and_a_lone_empty_frame_ignored() {
+        let wire = message(&[b"", b"CREDIT", b"0"]);
+        assert!(matches!(parse(&wire, ORIGIN), Ok(Verb::Credit(0))));
+        assert!(matches!(parse(&message(&[b""]), ORIGIN), Ok(Verb::Probe)));
+    }
+
+    #[test]
+    fn an_ack_takes_up_to_1024_tokens_and_a_bad_one_spoils_no_other() {
+        let token = token();
+        let foreign = Token { origin: Origin { delivery: 4, ..ORIGIN }, lease: LEASE }.encode();
+        let wire = message(&[b"ACK", &token, b"junk", &foreign, &token]);
+        let Ok(Verb::Ack(acked)) = parse(&wire, ORIGIN) else { panic!("not an ACK") };
+        let expected = [Ok(LEASE), Err(Refusal::NotAToken), Err(Refusal::ForeignToken), Ok(LEASE)];
+        assert_eq!(acked.collect::<Vec<_>>(), expected);
+
+        let mut frames: Vec<&[u8]> = vec![b"ACK"];
+        assert_eq!(refusal(&frames), Some(Refusal::Ack));
+        frames.extend(std::iter::repeat_n(&token[..], MAX_TOKENS));
+        assert_eq!(refusal(&frames), None);
+        frames.push(&token);
+        assert_eq!(refusal(&frames), Some(Refusal::Ack));
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_not_refused() {
+        let wire = message(&[b"REJECT", &token(), &[b'x'; MAX_REASON + 1]]);
+        assert!(
+            matches!(parse(&wire, ORIGIN), Ok(Verb::Reject { reason, .. }) if reason.len() == MAX_REASON)
+        );
+    }
+
+    #[test]
+    fn malformed_verbs_are_refused_by_name() {
+        let token = token();
+        let cases: [(&[&[u8]], Refusal); 16] = [
+            (&[b"credit", b"1"], Refusal::UnknownVerb),
+            (&[b"", b""], Refusal::UnknownVerb),
+            (&[b"FETCH"], Refusal::ReqOnly),
+            (&[b"NEXT", &token], Refusal::ReqOnly),
+            (&[b"CREDIT"], Refusal::Credit),
+            (&[b"CREDIT", b"-1"], Refusal::Credit),
+            (&[b"CREDIT", b"4294967296"], Refusal::Credit),
+            (&[b"CREDIT", b"1", b"2"], Refusal::Credit),
+            (&[b"NACK"], Refusal::Nack),
+            (&[b"NACK", &token, b""], Refusal::Nack),
+            (&[b"NACK", &token, b"604800001"], Refusal::Nack),
+            (&[b"NACK", b"x"], Refusal::NotAToken),
+            (&[b"REJECT", &token, b"a", b"b"], Refusal::Reject),
+            (&[b"EXTEND", &token], Refusal::Extend),
+            (&[b"EXTEND", &token, b"1s"], Refusal::Extend),
+            (&[b"EXTEND", &token, b"604800001"], Refusal::Extend),
+        ];
+        for (frames, expected) in cases {
+            assert_eq!(refusal(frames), Some(expected), "{frames:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_verb_or_a_refusal(wire in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(Verb::Ack(acked)) = parse(&wire, ORIGIN) {
+                prop_assert!(acked.count() >= 1);
+            }
+        }
+    }
+}
