@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 /// Nothing here is logged by this crate: the caller logs an error once, where it stops travelling.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The disk refused a call, for another reason than a lack of space. After a failed write the
-    /// file is as it was before the call; a failed sync is followed by [`LogError::Poisoned`].
-    /// The caller gives no receipt for what the call covered.
+    /// The disk failed. What the call should have stored may be there, in part, or not at all, and
+    /// whoever was writing is poisoned (see [`LogError::Poisoned`]). The caller gives no receipt
+    /// for what the call covered.
     #[error("{operation} {}: {source}", path.display())]
     Io {
         /// What was tried, as a verb.
@@ -121,7 +121,13 @@ impl LogError {
     /// Turns a failed sync into an error, for `map_err`. A lack of space reported by a sync is no
     /// [`LogError::Full`]: the bytes were accepted before and their fate is unknown.
     pub fn sync(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { operation: "sync", path: path.to_owned(), source }
+        Self::fatal("sync", path)
+    }
+
+    /// Turns a failed call into an error, for `map_err`, where not even a lack of space leaves
+    /// things as they were.
+    pub fn fatal(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { operation, path: path.to_owned(), source }
     }
 }
 
@@ -140,6 +146,7 @@ mod tests {
         let full = || io::Error::from(io::ErrorKind::StorageFull);
         assert!(matches!(LogError::io("write", path)(full()), LogError::Full));
         assert!(matches!(LogError::sync(path)(full()), LogError::Io { operation: "sync", .. }));
+        assert!(matches!(LogError::fatal("rename", path)(full()), LogError::Io { .. }));
         let error = LogError::io("write", path)(io::Error::other("broken"));
         assert_eq!(error.to_string(), "write a: broken");
     }

@@ -243,19 +243,22 @@ impl Start<'_> {
     /// Makes a snapshot of `state` and an empty journal after it, both durable.
     ///
     /// All space is taken under temporary names, so [`LogError::Full`] leaves no trace. From the
-    /// first rename on nothing may be appended to an older journal.
+    /// first new name on nothing may be appended to an older journal: want of space for the second
+    /// one is no [`LogError::Full`].
     fn files(&self, number: u64, previous: Link, state: &State) -> Result<Current, LogError> {
         let snapshot = self.dir.join(files::snapshot(number));
         let journal = self.dir.join(files::journal(number));
         let made = self.temporaries(number, previous, state, &snapshot, &journal);
+        let made = made.and_then(|current| {
+            files::publish(self.vfs, &journal).map_err(LogError::io("rename", &journal))?;
+            Ok(current)
+        });
         if let Err(LogError::Full) = made {
             files::remove_if_there(self.vfs, &files::temporary(&snapshot))?;
             files::remove_if_there(self.vfs, &files::temporary(&journal))?;
         }
         let current = made?;
-        // Each alone is fine too: a power cut may keep any of the names.
-        files::publish(self.vfs, &journal)?;
-        files::publish(self.vfs, &snapshot)?;
+        files::publish(self.vfs, &snapshot).map_err(LogError::fatal("rename", &snapshot))?;
         self.vfs.sync_dir(self.dir).map_err(LogError::sync(self.dir))?;
         Ok(current)
     }

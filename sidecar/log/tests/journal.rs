@@ -1,45 +1,27 @@
 //! The state journal in good times: what it keeps, what it removes, what it refuses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
 
-use std::path::{Path, PathBuf};
+mod journal_support;
+
 use std::sync::Arc;
 
+use journal_support::{DELIVERY, STREAM, TINY, VOLUME, created, dir, fold, path, settled};
 use lifeboat_log::disk::Disk;
 use lifeboat_log::error::LogError;
-use lifeboat_log::ids::{DeliveryId, StreamId, VolumeId};
+use lifeboat_log::ids::VolumeId;
 use lifeboat_log::journal::{Journal, JournalOptions};
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::state::{Op, State};
 use lifeboat_log::vfs::Vfs;
 
-const VOLUME: VolumeId = VolumeId([7; 16]);
-const STREAM: StreamId = StreamId([1; 16]);
-const DELIVERY: DeliveryId = DeliveryId(1);
-const TINY: JournalOptions = JournalOptions { snapshot_bytes: 600, slack_bytes: 100 };
-
-fn created() -> Op {
-    Op::DeliveryCreated { stream: STREAM, delivery: DELIVERY, name: "d".into(), cursor: 0 }
-}
-
-fn settled(seq: u64) -> Op {
-    Op::Settled { stream: STREAM, delivery: DELIVERY, range: seq..seq + 1 }
-}
-
-fn fold(ops: &[Op]) -> State {
-    let mut state = State::default();
-    state.apply_all(ops);
-    state
-}
-
 fn open(disk: &SimDisk, options: JournalOptions) -> Journal {
-    let (journal, recovery) =
-        Journal::open(Arc::new(disk.clone()), Path::new("/journal"), VOLUME, options).unwrap();
+    let (journal, recovery) = journal_support::open(disk.clone(), options).unwrap();
     assert_eq!((recovery.damaged, recovery.discarded_tail_bytes), (Vec::new(), 0));
     journal
 }
 
 fn names(disk: &SimDisk) -> Vec<String> {
-    disk.list(Path::new("/journal")).unwrap()
+    disk.list(dir()).unwrap()
 }
 
 #[test]
@@ -96,7 +78,7 @@ fn a_snapshot_is_not_due_before_the_journal_outgrows_it() {
     assert!(journal.snapshot_due());
     journal.snapshot().unwrap();
     journal.append(&ops[..50]).unwrap();
-    assert!(!journal.snapshot_due(), "600 bytes would be, next to a snapshot of 4,000");
+    assert!(!journal.snapshot_due(), "900 bytes would be, next to a snapshot of 4,000");
     journal.append(&ops).unwrap();
     assert!(journal.snapshot_due());
 }
@@ -107,7 +89,7 @@ fn files_of_another_volume_are_refused_and_left_alone() {
     open(&disk, TINY);
     let before = names(&disk);
     let other = VolumeId([8; 16]);
-    let refused = Journal::open(Arc::new(disk.clone()), Path::new("/journal"), other, TINY);
+    let refused = Journal::open(Arc::new(disk.clone()), dir(), other, TINY);
     assert!(matches!(refused, Err(LogError::Version { .. })));
     assert_eq!(names(&disk), before);
 }
@@ -160,7 +142,7 @@ fn it_opens_on_a_full_disk() {
 fn a_failed_sync_poisons_for_good() {
     let disk = SimDisk::new(1);
     let mut journal = open(&disk, TINY);
-    let file: PathBuf = Path::new("/journal").join(&names(&disk)[0]);
+    let file = path(&names(&disk)[0]);
     journal.append(&[created()]).unwrap();
     disk.fail_next_sync(&file).unwrap();
     assert!(matches!(journal.sync(), Err(LogError::Io { operation: "sync", .. })));

@@ -104,8 +104,8 @@ pub(super) fn create_temporary(
 }
 
 /// Gives a complete file its name. Durable after a sync of the directory.
-pub(super) fn publish(vfs: &dyn Vfs, path: &Path) -> Result<(), LogError> {
-    vfs.rename(&temporary(path), path).map_err(LogError::io("rename", path))
+pub(super) fn publish(vfs: &dyn Vfs, path: &Path) -> io::Result<()> {
+    vfs.rename(&temporary(path), path)
 }
 
 /// Removes a file that may not be there.

@@ -174,7 +174,8 @@ mod tests {
                 encode(&mut bytes, op).unwrap();
             }
             bytes.resize(bytes.len() + padding, 0);
-            prop_assert_eq!(decode(&bytes, ops.len() as u32), Some(ops));
+            let count = u32::try_from(ops.len()).unwrap();
+            prop_assert_eq!(decode(&bytes, count), Some(ops));
         }
 
         #[test]

@@ -16,6 +16,9 @@ use crate::ids::VolumeId;
 use crate::state::State;
 use crate::vfs::{self, File, Vfs, read_exact_at};
 
+/// Number of the first files of a journal.
+const FIRST: u64 = 1;
+
 /// Bytes of the journal that were synced and are not what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalDamage {
@@ -62,6 +65,9 @@ pub(super) struct Recovered {
 }
 
 pub(super) fn recover(vfs: &dyn Vfs, dir: &Path, volume: VolumeId) -> Result<Recovered, LogError> {
+    // After a kill there may be names that the disk does not have yet, and the files to come must
+    // not become durable without those that they follow.
+    vfs.sync_dir(dir).map_err(LogError::sync(dir))?;
     let files = Files::list(vfs, dir)?;
     let report = JournalRecovery::default();
     let mut recovery = Recovery { vfs, dir, volume, state: State::default(), report };
@@ -70,14 +76,16 @@ pub(super) fn recover(vfs: &dyn Vfs, dir: &Path, volume: VolumeId) -> Result<Rec
     }
     let base = recovery.read_newest_snapshot(&files)?;
     let link = recovery.read_journals(&files, base)?;
-    // Read just now, and found good: what is older is not needed any more.
-    files.prune(vfs, dir, base.unwrap_or(0))?;
-    vfs.sync_dir(dir).map_err(LogError::sync(dir))?;
+    // A snapshot without journal, left by a power cut between the two, is made again, equal, with
+    // its journal: the numbers of journals have no holes.
+    let after_journals = files.journals.last().map_or(FIRST, |last| last.saturating_add(1));
+    let number = files.snapshots.last().copied().unwrap_or(FIRST).max(after_journals);
+    // Two snapshots stay, the one to come included; the other is the one that was read just now,
+    // or the one before if that is made again.
+    let stays = base.map_or(0, |(base, _)| base);
+    let before = files.snapshots.range(..number.min(stays + 1)).next_back();
+    files.prune(vfs, dir, before.copied().unwrap_or(stays))?;
     recovery.report.quarantine = recovery.list_quarantine()?;
-    // A snapshot without journal, left by a kill between the two, is replaced by an equal one:
-    // the numbers of journals have no holes.
-    let after_journals = files.journals.last().map_or(1, |last| last.saturating_add(1));
-    let number = files.snapshots.last().copied().unwrap_or(1).max(after_journals);
     Ok(Recovered { state: recovery.state, number, link, report: recovery.report })
 }
 
@@ -90,8 +98,9 @@ struct Recovery<'a> {
 }
 
 impl Recovery<'_> {
-    /// Takes the state from the newest valid snapshot and returns its number.
-    fn read_newest_snapshot(&mut self, files: &Files) -> Result<Option<u64>, LogError> {
+    /// Takes the state from the newest valid snapshot; returns its number and where the journal
+    /// before it ended.
+    fn read_newest_snapshot(&mut self, files: &Files) -> Result<Option<(u64, Link)>, LogError> {
         for &number in files.snapshots.iter().rev() {
             let path = self.dir.join(files::snapshot(number));
             let (_, bytes) = self.read(&path)?;
@@ -101,7 +110,7 @@ impl Recovery<'_> {
                     self.check_volume(&header, &path)?;
                     self.state = state;
                     self.report.snapshot = Some(number);
-                    return Ok(Some(number));
+                    return Ok(Some((number, header.previous)));
                 }
                 Err(SnapshotError::Header(HeaderError::Version(major, minor))) => {
                     return Err(version(&path, major, minor));
@@ -112,18 +121,27 @@ impl Recovery<'_> {
             self.damaged(&path, position, bytes.len() - position.min(bytes.len()), kind);
             self.set_aside(&files::snapshot(number), &bytes)?;
         }
-        if let Some(&first) = files.journals.first() {
-            // Each journal had a snapshot before it.
+        // The first journal of all starts from nothing.
+        if let Some(&first) = files.journals.first()
+            && first > FIRST
+        {
             self.damaged(&self.dir.join(files::snapshot(first)), 0, 0, Corruption::Missing);
         }
         Ok(None)
     }
 
     /// Adds what the journals after the snapshot say; returns where the last one ended.
-    fn read_journals(&mut self, files: &Files, base: Option<u64>) -> Result<Link, LogError> {
-        let first = base.or(files.journals.first().copied()).unwrap_or(1);
+    fn read_journals(
+        &mut self,
+        files: &Files,
+        base: Option<(u64, Link)>,
+    ) -> Result<Link, LogError> {
+        let (first, mut previous) = match (base, files.journals.first()) {
+            (Some((number, previous)), _) => (number, Some(previous)),
+            (None, Some(&first)) if first > FIRST => (first, None),
+            _ => (FIRST, Some(Link::default())),
+        };
         let mut expected = first;
-        let mut previous = None;
         for &number in files.journals.range(first..) {
             if number != expected {
                 self.missing(expected);
