@@ -44,9 +44,7 @@ async fn readyz(Shared(node): Shared<Arc<Node>>) -> Response {
 async fn metrics(Shared(node): Shared<Arc<Node>>) -> Response {
     match tokio::task::block_in_place(|| node.render_metrics()) {
         Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
-        Err(error) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response()
-        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
 

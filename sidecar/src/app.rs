@@ -8,11 +8,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind};
 use lifeboat_log::disk::Disk;
-use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{
-    DeliveryId, Finding, JournalQueue, LogError, Running, Stream, Volume,
-};
 use lifeboat_log::state::DeliveryState;
+use lifeboat_log::vfs::Vfs;
+use lifeboat_log::{DeliveryId, Finding, JournalQueue, LogError, Running, Stream, Volume};
 use lifeboat_zmtp::{Handlers, Listener, MemoryBudget};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -170,8 +168,20 @@ fn report(findings: &[Finding]) {
 
 /// A listener and what runs on its connections.
 enum Bound {
-    Ingress(IngressKind, Listener, lifeboat_zmtp::ListenerConfig, Arc<dyn lifeboat_zmtp::Observer>, Arc<IngressContext>),
-    Delivery(Outlet, Listener, lifeboat_zmtp::ListenerConfig, Arc<dyn lifeboat_zmtp::Observer>, Stop),
+    Ingress(
+        IngressKind,
+        Listener,
+        lifeboat_zmtp::ListenerConfig,
+        Arc<dyn lifeboat_zmtp::Observer>,
+        Arc<IngressContext>,
+    ),
+    Delivery(
+        Outlet,
+        Listener,
+        lifeboat_zmtp::ListenerConfig,
+        Arc<dyn lifeboat_zmtp::Observer>,
+        Stop,
+    ),
 }
 
 impl Bound {
@@ -182,13 +192,15 @@ impl Bound {
                 let shutdown = async move { stop.ordered().await };
                 let handler =
                     move |connection| ingress::serve(kind, connection, Arc::clone(&context));
-                listeners.spawn(lifeboat_zmtp::serve(listener, config, observer, shutdown, handler));
+                listeners
+                    .spawn(lifeboat_zmtp::serve(listener, config, observer, shutdown, handler));
             }
             Self::Delivery(outlet, listener, config, observer, stop) => {
                 let mut ordered = stop.clone();
                 let shutdown = async move { ordered.ordered().await };
                 let handler = move |connection| outlet.clone().serve(connection, stop.clone());
-                listeners.spawn(lifeboat_zmtp::serve(listener, config, observer, shutdown, handler));
+                listeners
+                    .spawn(lifeboat_zmtp::serve(listener, config, observer, shutdown, handler));
             }
         }
     }
@@ -337,9 +349,10 @@ impl Build<'_> {
         policy: Policy,
         state: DeliveryState,
     ) -> Outlet {
-        let tried = state.attempts.into_iter().map(|(seq, tried)| {
-            (seq, Tries { attempt: tried.attempt, failures: tried.failures })
-        });
+        let tried = state
+            .attempts
+            .into_iter()
+            .map(|(seq, tried)| (seq, Tries { attempt: tried.attempt, failures: tried.failures }));
         let (delivery, parking) = CreditDelivery::new(CreditParts {
             stream: opened.name.clone(),
             name: delivery.name.clone(),

@@ -9,6 +9,8 @@
 
 pub mod admin;
 pub mod app;
+pub mod cli;
+pub mod commands;
 pub mod control;
 pub mod dead_letter;
 pub mod delivery;

@@ -227,8 +227,8 @@ impl StreamNode {
         kept: &std::ops::Range<u64>,
         standings: Vec<Standing>,
     ) -> Vec<DeliveryStatus> {
-        let named = self.deliveries.iter().zip(standings).map(|(delivery, standing)| {
-            DeliveryStatus {
+        let named =
+            self.deliveries.iter().zip(standings).map(|(delivery, standing)| DeliveryStatus {
                 delivery: delivery.socket.name.clone(),
                 socket: Some(delivery.socket.status()),
                 cursor: standing.cursor.position(),
@@ -236,8 +236,7 @@ impl StreamNode {
                 depth: standing.cursor.unsettled_within(kept),
                 in_flight: standing.in_flight,
                 promise: delivery.promise.map(str::to_owned),
-            }
-        });
+            });
         let removed = self.removed.iter().map(|(name, cursor)| DeliveryStatus {
             delivery: name.clone(),
             socket: None,

@@ -10,7 +10,8 @@ pub const FILTER_VARIABLE: &str = "LIFEBOAT_LOG";
 
 /// Starts the log. A second call in one process changes nothing.
 pub fn start() {
-    let filter = EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // An error says that a log is set up already.
     let _ = if std::io::stderr().is_terminal() {

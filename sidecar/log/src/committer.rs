@@ -264,15 +264,18 @@ impl Committer {
         self.reserve.replenish()
     }
 
+    /// Folds the journal into a snapshot. Without space the journal grows on until there is some.
     fn snapshot(&mut self) -> Result<(), LogError> {
-        match self.journal.snapshot() {
-            Err(LogError::Full) if self.reserve.release()? => match self.journal.snapshot() {
-                // The journal grows on until there is space.
-                Err(LogError::Full) => Ok(()),
-                result => result,
-            },
-            Err(LogError::Full) => Ok(()),
+        let result = match self.journal.snapshot() {
+            Err(LogError::Full) if self.reserve.release()? => self.journal.snapshot(),
             result => result,
+        };
+        match result {
+            // A snapshot holds, synced, all that was appended.
+            Ok(()) => self.journal_synced(),
+            Err(LogError::Full) => {}
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 }

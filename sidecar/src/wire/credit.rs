@@ -11,9 +11,9 @@
 use std::time::Duration;
 
 use super::decimal::{self, Decimal};
-use lifeboat_zmtp::{frames, push_frame};
 use super::token::{Origin, StreamId, Token};
 use crate::delivery::LeaseKey;
+use lifeboat_zmtp::{frames, push_frame};
 
 /// Most tokens in one `ACK`.
 pub const MAX_TOKENS: usize = 1024;

@@ -1,0 +1,136 @@
+//! `lifeboat run`: a queue from its file, until a signal.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+use lifeboat_api::Dataplane;
+use lifeboat_log::LogError;
+use tokio::select;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::app::{self, Place, Sidecar, StartError};
+use crate::cli::Run;
+use crate::exit::Exit;
+use crate::node::Node;
+use crate::telemetry;
+
+/// Runs the queue in `options.file`.
+pub fn run(options: &Run) -> Exit {
+    telemetry::start();
+    let (dataplane, place) = match prepare(options) {
+        Ok(prepared) => prepared,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return Exit::BadInput;
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error, Exit::Failure),
+    };
+    let exit = runtime.block_on(serve(&dataplane, &place));
+    runtime.shutdown_background();
+    exit
+}
+
+/// Reads and checks everything, and touches nothing.
+fn prepare(options: &Run) -> Result<(Dataplane, Place), String> {
+    let file = options.file.display();
+    let text =
+        std::fs::read_to_string(&options.file).map_err(|error| format!("{file}: {error}"))?;
+    let named = |problems: lifeboat_api::Problems| {
+        let lines: Vec<String> =
+            problems.iter().map(|problem| format!("{file}: {problem}")).collect();
+        lines.join("\n")
+    };
+    let tree = lifeboat_api::parse(&text).map_err(named)?;
+    let dataplane = lifeboat_api::validate_dataplane(&tree).map_err(named)?;
+    let data = absolute(&options.data)?;
+    let sockets = match &options.sockets {
+        Some(sockets) => absolute(sockets)?,
+        None => data.join("sockets"),
+    };
+    dataplane.check_sockets(&sockets).map_err(named)?;
+    let place = Place { data, sockets, host: options.host.clone(), admin: options.admin.0 };
+    Ok((dataplane, place))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, String> {
+    std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+async fn serve(dataplane: &Dataplane, place: &Place) -> Exit {
+    let signals = signal(SignalKind::interrupt())
+        .and_then(|interrupt| Ok([interrupt, signal(SignalKind::terminate())?]));
+    let mut signals = match signals {
+        Ok(signals) => signals,
+        Err(error) => return fail(&error, Exit::Failure),
+    };
+    let sidecar = match app::start(dataplane, place).await {
+        Ok(sidecar) => sidecar,
+        Err(error) => return fail(&error, start_exit(&error)),
+    };
+    announce(&sidecar.node, dataplane, place);
+    select! {
+        () = any(&mut signals) => {
+            tracing::info!("stopping: what is stored stays");
+            select! {
+                exit = stop(sidecar) => exit,
+                () = any(&mut signals) => Exit::Failure,
+            }
+        }
+        () = sidecar.failed() => stop(sidecar).await,
+    }
+}
+
+async fn stop(sidecar: Sidecar) -> Exit {
+    match sidecar.stop().await {
+        Ok(()) => Exit::Success,
+        Err(error) => fail(&error, Exit::DiskFailed),
+    }
+}
+
+async fn any(signals: &mut [Signal; 2]) {
+    let [interrupt, terminate] = signals;
+    select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn start_exit(error: &StartError) -> Exit {
+    match error {
+        StartError::Bind { .. } => Exit::CannotBind,
+        StartError::Volume { source, .. } => match source {
+            LogError::Locked { .. } => Exit::Locked,
+            LogError::Corrupt { .. } | LogError::Version { .. } => Exit::BadVolume,
+            _ => Exit::DiskFailed,
+        },
+        StartError::Directory { .. } => Exit::DiskFailed,
+        StartError::System(_) | StartError::Metrics(_) => Exit::Failure,
+    }
+}
+
+fn fail(error: &dyn Display, exit: Exit) -> Exit {
+    eprintln!("lifeboat: {error}");
+    exit
+}
+
+/// Says where everything is.
+fn announce(node: &Node, dataplane: &Dataplane, place: &Place) {
+    println!("{} is open; data in {}", node.name, place.data.display());
+    for stream in &node.streams {
+        let ingress = stream.ingress.iter().map(|ingress| (&ingress.socket, "producers"));
+        let deliveries = stream.deliveries.iter().map(|delivery| (&delivery.socket, "apps"));
+        for (socket, side) in ingress.chain(deliveries) {
+            let kind = socket.protocol.unwrap_or(socket.socket);
+            let name = format!("{}.{}", stream.name, socket.name);
+            println!("  {side:<9}  {name:<24}  {kind:<7}  {}", socket.endpoint);
+        }
+    }
+    if dataplane.ignored.is_empty() {
+        println!("ready");
+    } else {
+        println!("ready; one replica runs here, ignored: {}", dataplane.ignored.join(", "));
+    }
+}
