@@ -174,9 +174,8 @@ impl CreditDelivery {
 
     /// Where the delivery stands.
     pub(super) fn standing(&self) -> Standing {
-        let published_end = self.log.published_end();
         let inner = self.lock();
-        let figures = inner.leases.figures(published_end);
+        let figures = inner.leases.figures(self.log.published_end());
         Standing {
             cursor: inner.leases.cursor().clone(),
             delivered_end: figures.delivered_end,

@@ -113,10 +113,11 @@ impl Session {
 
     /// Leases records. `false` when none are ready to go out now.
     fn lease(&mut self) -> bool {
-        let published_end = self.delivery.log.published_end();
         let mut grants = Vec::new();
+        let log = &self.delivery.log;
         let ((), fate) = self.delivery.step(|leases, effects| {
-            let now = Instant::now();
+            // Read in here: another connection may have handed out more than was published before.
+            let (now, published_end) = (Instant::now(), log.published_end());
             leases.grant(self.id, now, published_end, GRANT_LIMIT, &mut grants, effects);
         });
         let (ready, again): (Vec<_>, Vec<_>) = grants.into_iter().partition(Grant::is_ready);
@@ -219,8 +220,8 @@ fn settle(delivery: &CreditDelivery, acked: &mut Vec<LeaseKey>, errors: &mut Vec
     if acked.is_empty() {
         return;
     }
-    let published_end = delivery.log.published_end();
-    let (outcome, _) = delivery.step(|leases, effects| leases.ack(acked, published_end, effects));
+    let (outcome, _) =
+        delivery.step(|leases, effects| leases.ack(acked, delivery.log.published_end(), effects));
     for _ in 0..outcome.refused {
         append_err(errors, Refusal::NoSuchRecord);
     }

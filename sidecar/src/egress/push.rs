@@ -79,9 +79,8 @@ impl PushDelivery {
 
     /// Where the delivery stands.
     pub(super) fn standing(&self) -> Standing {
-        let published_end = self.log.published_end();
         let inner = self.lock();
-        let figures = inner.cursor.figures(published_end);
+        let figures = inner.cursor.figures(self.log.published_end());
         Standing {
             cursor: inner.cursor.cursor().clone(),
             delivered_end: figures.delivered_end,
@@ -177,17 +176,18 @@ impl Session {
                 // Deleted under us: retention has moved on, and the cursor with it.
                 return Ok(());
             };
-            self.send(&batch, next, published_end);
+            self.send(&batch, next);
         }
         Ok(())
     }
 
     /// Takes a run out of `batch`, from `next` on, unless another connection was faster.
-    fn send(&mut self, batch: &Batch, next: u64, published_end: u64) {
+    fn send(&mut self, batch: &Batch, next: u64) {
         let max = records_within(batch, next, RUN_LIMIT);
-        let id = self.id;
+        let (id, log) = (self.id, &self.delivery.log);
         let run = self.delivery.step(|cursor, _| {
-            let run = cursor.take(id, published_end, max)?;
+            // Read in here: another connection may have taken more than was published before.
+            let run = cursor.take(id, log.published_end(), max)?;
             let held = batch.first_seq..batch.end_seq();
             if held.contains(&run.start) && run.end <= held.end {
                 cursor.sent(id, run.start, sizes(batch, run.start, run.end));
