@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -98,10 +99,11 @@ impl Lifeboat {
         self.child.id()
     }
 
-    /// SIGKILL.
+    /// SIGKILL; it must have lived until then.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        let status = self.child.wait().unwrap();
+        assert_eq!(status.signal(), Some(9), "lifeboat had ended before it was killed: {status}");
     }
 
     /// SIGTERM, and how it ended.
