@@ -114,9 +114,20 @@ pub(crate) fn socket(context: &zmq::Context, kind: zmq::SocketType) -> zmq::Sock
 
 /// The next message, if one is there within `patience`.
 pub(crate) fn receive(socket: &zmq::Socket, patience: Duration) -> Option<Vec<Vec<u8>>> {
-    let millis = i64::try_from(patience.as_millis()).unwrap();
-    let readable = socket.poll(zmq::POLLIN, millis).unwrap() > 0;
-    readable.then(|| socket.recv_multipart(0).unwrap())
+    let deadline = Instant::now() + patience;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if socket.poll(zmq::POLLIN, i64::try_from(left.as_millis()).unwrap()).unwrap() == 0 {
+            return None;
+        }
+        match socket.recv_multipart(zmq::DONTWAIT) {
+            Ok(message) => return Some(message),
+            // What a REQ could read was the answer to an earlier question: it throws that away.
+            Err(zmq::Error::EAGAIN) if Instant::now() < deadline => {}
+            Err(zmq::Error::EAGAIN) => return None,
+            Err(error) => panic!("cannot receive: {error}"),
+        }
+    }
 }
 
 /// Sends a message, unless the socket takes none now.

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,12 +58,19 @@ impl Queue {
 
     /// Starts the process and waits until it is open.
     pub(crate) fn start(&self) -> Lifeboat {
-        self.home.start()
+        Lifeboat::start(self.command())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.home.command();
+        // Every dead letter is a warning, and here they come by the hundred.
+        command.env("LIFEBOAT_LOG", "error");
+        command
     }
 
     /// Starts the process and kills it after `life`, however far it came.
     pub(crate) fn start_and_kill(&self, life: Duration) {
-        let mut child = self.home.command().stdout(Stdio::null()).spawn().unwrap();
+        let mut child = self.command().stdout(Stdio::null()).spawn().unwrap();
         std::thread::sleep(life);
         child.kill().unwrap();
         child.wait().unwrap();
