@@ -34,7 +34,7 @@ pub(super) const FAR: Duration = Duration::from_secs(24 * 60 * 60);
 pub enum Event {
     /// There is something in [`Connection::messages`]. No more is read until it is consumed.
     Messages,
-    /// [`Connection::queued`] fell to the low mark or below.
+    /// [`Connection::has_room`] is true again.
     Flushed,
 }
 
@@ -201,14 +201,21 @@ impl Connection {
         if self.write_failed {
             self.output.discard();
         }
-        self.above_mark |= self.output.queued() > self.low_mark;
+        self.above_mark |= !self.has_room();
         end
     }
 
     /// Sets the queue length in bytes at which [`Event::Flushed`] is due; 0 at first.
     pub fn set_low_mark(&mut self, bytes: usize) {
         self.low_mark = bytes;
-        self.above_mark = self.output.queued() > bytes;
+        self.above_mark = !self.has_room();
+    }
+
+    /// Whether the queue is at the low mark or below. Producers that keep a connection busy ask
+    /// this before each [`Connection::enqueue`] and wait for [`Event::Flushed`] when it is false:
+    /// any other threshold may miss that event.
+    pub fn has_room(&self) -> bool {
+        self.output.queued() <= self.low_mark
     }
 
     /// Message bytes not yet handed to the kernel.
