@@ -130,3 +130,19 @@ impl Drop for Lifeboat {
         let _ = self.child.wait();
     }
 }
+
+/// Group commits of the queue that runs on `data`, and the records that they synced.
+pub(crate) fn commits(data: &Path) -> Option<(u64, u64)> {
+    let status = status(data)?;
+    Some((status.syncs, status.synced_records))
+}
+
+/// What the queue that runs on `data` says of itself.
+pub(crate) fn status(data: &Path) -> Option<lifeboat_sidecar::status::Status> {
+    use lifeboat_sidecar::control::{Reply, Request, ask};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    match runtime.block_on(ask(data, &Request::Status)) {
+        Ok(Reply::Status(status)) => Some(*status),
+        _ => None,
+    }
+}
