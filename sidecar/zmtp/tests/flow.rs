@@ -328,6 +328,8 @@ async fn silence_counts_for_nothing_while_reading_is_off() {
     })
     .await;
     let mut peer = Raw::ready(&rig.endpoint, "PUSH").await;
+    // The first thing that we hear is a question, not a farewell.
+    assert_eq!(peer.receive(PING.len()).await, PING);
     peer.send(&wire(&["x"])).await;
     assert_eq!(next(&mut results).await, Ok(Event::Messages));
 }

@@ -163,7 +163,8 @@ impl Connection {
     }
 
     /// Done with the first `count` messages. Costs a pass over the rest: meant for callers that
-    /// stop early now and then, not for one message at a time.
+    /// stop early now and then, not for one message at a time. [`Connection::drive`] does not
+    /// report the rest again; it is in [`Connection::messages`] until consumed.
     pub fn consume(&mut self, count: usize) {
         let count = count.min(self.input.ends.len());
         let Some(&end) = self.input.ends[..count].last() else { return };
