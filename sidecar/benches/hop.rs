@@ -7,7 +7,7 @@
 //! - `proxy`: libzmq's own `zmq_proxy`, PULL on tcp, PUSH on ipc, which stores nothing;
 //! - `hop`: `lifeboat run`, the same sockets, every message synced before it is handed on;
 //! - `receipts`: a DEALER with 512 messages outstanding towards `lifeboat run`, no consumer.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // a bench may panic and prints
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_precision_loss)] // a bench may panic, and rounds
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -119,9 +119,7 @@ fn through_lifeboat(count: usize, size: usize) -> f64 {
     );
     let lifeboat = home.start();
     let rate = hop(lifeboat.endpoint("work.in"), lifeboat.endpoint("work.out"), count, size);
-    finish(lifeboat, &home)
-        .then_some(rate)
-        .expect("lifeboat did not end well")
+    finish(lifeboat, &home).then_some(rate).expect("lifeboat did not end well")
 }
 
 fn receipts(count: usize, size: usize) -> f64 {

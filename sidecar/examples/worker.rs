@@ -11,10 +11,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while done < 100 {
         let frames = socket.recv().await?.into_vec();
         match frames.first().map(AsRef::as_ref) {
-            Some(b"HELLO") => socket.send(verb(&[b"CREDIT", b"64"])?).await?,
+            Some(b"HELLO") => socket.send(verb(&[b"CREDIT", b"64"])).await?,
             Some(b"MSG") => {
                 done += 1; // here the work is done: frames[5..] is the message
-                socket.send(verb(&[b"ACK", &frames[1]])?).await?;
+                socket.send(verb(&[b"ACK", &frames[1]])).await?;
             }
             _ => eprintln!("not understood: {frames:?}"),
         }
@@ -23,6 +23,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn verb(frames: &[&[u8]]) -> Result<ZmqMessage, zeromq::ZmqEmptyMessageError> {
-    frames.iter().map(|frame| frame.to_vec().into()).collect::<Vec<_>>().try_into()
+fn verb(frames: &[&[u8]]) -> ZmqMessage {
+    let mut message = ZmqMessage::from(frames[0].to_vec());
+    for frame in &frames[1..] {
+        message.push_back(frame.to_vec().into());
+    }
+    message
 }

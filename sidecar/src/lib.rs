@@ -6,6 +6,7 @@
 //! record on its way to an application. Both are pure: bytes and time come in as arguments, and
 //! what must be written, synced or sent goes out as values. [`app`] puts everything together.
 #![forbid(unsafe_code)]
+#![warn(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod admin;
 pub mod app;

@@ -172,8 +172,8 @@ impl Node {
             gauges.depth.with_label_values(&labels).set(number(stream.depth));
             gauges.dead_letter_records.with_label_values(&labels).set(number(stream.dead_letters));
             gauges.disk_bytes.with_label_values(&labels).set(number(stream.disk_bytes));
-            let oldest = stream.oldest_time.unwrap_or(0.0) as i64;
-            gauges.oldest_seconds.with_label_values(&labels).set(oldest);
+            let oldest = stream.oldest_time.unwrap_or(0);
+            gauges.oldest_seconds.with_label_values(&labels).set(number(oldest));
             let stopped = stream.state == StreamState::Stopped;
             gauges.stopped.with_label_values(&labels).set(i64::from(stopped));
             let full = stream.state == StreamState::Full;
@@ -257,10 +257,10 @@ impl StreamNode {
     }
 
     /// Unix time of a record's commit, in seconds.
-    fn time_of(&self, seq: u64) -> Option<f64> {
+    fn time_of(&self, seq: u64) -> Option<u64> {
         // Damage shows as a stopped stream; the time is then unknown.
         match self.log.reader().read(seq) {
-            Ok(Read::Batch(batch)) => Some(batch.time as f64 / 1e9),
+            Ok(Read::Batch(batch)) => Some(batch.time / 1_000_000_000),
             _ => None,
         }
     }

@@ -68,7 +68,7 @@ pub struct StreamStatus {
     /// Records that applications have and have not settled.
     pub in_flight: u64,
     /// Unix time of the oldest unsettled record, in seconds.
-    pub oldest_time: Option<f64>,
+    pub oldest_time: Option<u64>,
     /// Records parked.
     pub dead_letters: u64,
     /// Bytes of segment files, dead letters included.

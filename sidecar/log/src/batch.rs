@@ -186,6 +186,18 @@ impl Batch {
         Some(self.payloads.slice_ref(self.payload_bytes(seq)?))
     }
 
+    /// Wire bytes of each record of `seqs`, which the batch must hold.
+    pub fn sizes(&self, seqs: Range<u64>) -> impl Iterator<Item = u32> + '_ {
+        let index = |seq: u64| (seq - self.first_seq) as usize;
+        let range = index(seqs.start)..index(seqs.end);
+        let mut start = range.start.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.ends[range].iter().map(move |&end| {
+            let size = end - start;
+            start = end;
+            size
+        })
+    }
+
     /// The payloads of `seqs`, which the batch must hold, back to back and without a copy.
     pub fn payloads_of(&self, seqs: Range<u64>) -> Bytes {
         let index = |seq: u64| (seq - self.first_seq) as usize;

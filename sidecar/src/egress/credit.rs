@@ -80,7 +80,7 @@ struct Inner {
 impl CreditDelivery {
     /// Starts from what the journal knows. [`Self::run`] must follow.
     pub fn new(parts: CreditParts) -> (Arc<Self>, Parking) {
-        let (parks, parking) = unbounded_channel();
+        let (sender, receiver) = unbounded_channel();
         let mut effects = Effects::default();
         let leases = Leases::new(parts.policy, parts.recovered, &mut effects);
         let counted = leases.counters();
@@ -97,11 +97,11 @@ impl CreditDelivery {
             journal: parts.journal,
             inner: Mutex::new(inner),
             work: Event::new(),
-            parks,
+            parks: sender,
         });
         // What was to be parked when the last boot ended.
         delivery.step(|_, _| ());
-        (delivery, Parking(parking))
+        (delivery, Parking(receiver))
     }
 
     /// One step of the leases, and what it asks for: the journal is told in the order of the
