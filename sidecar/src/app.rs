@@ -100,17 +100,29 @@ pub struct Sidecar {
     services: JoinSet<()>,
 }
 
-/// Starts everything that `dataplane` names. Nothing is bound before the volume is open, and no
-/// connection is taken before everything is bound.
+/// Starts everything that `dataplane` names on the real disk; see [`start_on`].
 ///
 /// # Errors
 /// Of the volume, or of a socket; then nothing runs.
 pub async fn start(dataplane: &Dataplane, place: &Place) -> Result<Sidecar, StartError> {
+    start_on(Arc::new(Disk::new()), dataplane, place).await
+}
+
+/// Starts everything that `dataplane` names, its volume on `vfs`. Nothing is bound before the volume
+/// is open, and no connection is taken before everything is bound.
+///
+/// # Errors
+/// Of the volume, or of a socket; then nothing runs.
+pub async fn start_on(
+    vfs: Arc<dyn Vfs>,
+    dataplane: &Dataplane,
+    place: &Place,
+) -> Result<Sidecar, StartError> {
     for dir in [&place.data, &place.sockets] {
         std::fs::create_dir_all(dir)
             .map_err(|source| StartError::Directory { dir: dir.clone(), source })?;
     }
-    let vfs: Arc<dyn Vfs> = Arc::new(Disk::new());
+    vfs.create_dir(&place.data)?;
     let total = vfs.space(&place.data)?.total;
     let sizes = sizes(dataplane, total, rand::random());
     let volume = Volume::open(vfs, &place.data, &sizes.volume, &sizes.streams)
