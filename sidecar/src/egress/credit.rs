@@ -73,7 +73,7 @@ struct Inner {
     effects: Effects,
     /// What the metrics were last told.
     counted: Counters,
-    /// What the timer is set for.
+    /// What the timer is set for, or was told to be.
     armed: Option<Instant>,
 }
 
@@ -131,6 +131,10 @@ impl CreditDelivery {
         self.count(leases.counters(), counted);
         let deadline = leases.next_deadline();
         let earlier = deadline.is_some() && armed.is_none_or(|armed| deadline < Some(armed));
+        if earlier {
+            // Said once: a session that is woken steps again before the timer has run.
+            *armed = deadline;
+        }
         drop(inner);
         if earlier {
             self.work.notify(usize::MAX);
