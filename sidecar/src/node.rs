@@ -12,7 +12,9 @@ use crate::depth::depth;
 use crate::egress::{Outlet, Standing};
 use crate::metrics::{IngressMetrics, Metrics};
 use crate::rates::Rate;
-use crate::status::{DeliveryStatus, SocketStatus, State, Status, StreamState, StreamStatus};
+use crate::status::{
+    DeliveryStatus, IngressStatus, SocketStatus, State, Status, StreamState, StreamStatus,
+};
 
 /// A running queue.
 #[derive(Debug)]
@@ -136,6 +138,12 @@ impl SocketNode {
     }
 }
 
+impl IngressNode {
+    fn status(&self) -> IngressStatus {
+        IngressStatus { socket: self.socket.status(), messages: self.metrics.messages() }
+    }
+}
+
 impl Node {
     /// Everything. May read from the disk, so it belongs on a thread that may block.
     pub fn status(&self) -> Status {
@@ -217,7 +225,7 @@ impl StreamNode {
             max_bytes: self.max_bytes,
             ingress_per_second,
             delivered_per_second,
-            ingress: self.ingress.iter().map(|ingress| ingress.socket.status()).collect(),
+            ingress: self.ingress.iter().map(IngressNode::status).collect(),
             deliveries: self.delivery_statuses(&kept, standings),
         }
     }
