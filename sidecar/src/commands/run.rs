@@ -1,13 +1,13 @@
 //! `lifeboat run`: a queue from its file, until a signal.
 
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use lifeboat_api::Dataplane;
 use lifeboat_log::LogError;
 use tokio::select;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::fail;
+use super::signals::Signals;
 use crate::app::{self, Place, Sidecar, StartError};
 use crate::cli::Run;
 use crate::exit::Exit;
@@ -60,9 +60,7 @@ fn absolute(path: &Path) -> Result<PathBuf, String> {
 }
 
 async fn serve(dataplane: &Dataplane, place: &Place) -> Exit {
-    let signals = signal(SignalKind::interrupt())
-        .and_then(|interrupt| Ok([interrupt, signal(SignalKind::terminate())?]));
-    let mut signals = match signals {
+    let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return fail(&error, Exit::Failure),
     };
@@ -72,11 +70,11 @@ async fn serve(dataplane: &Dataplane, place: &Place) -> Exit {
     };
     announce(&sidecar.node, dataplane, place);
     select! {
-        () = any(&mut signals) => {
+        () = signals.next() => {
             tracing::info!("stopping: what is stored stays");
             select! {
                 exit = stop(sidecar) => exit,
-                () = any(&mut signals) => Exit::Failure,
+                () = signals.next() => Exit::Failure,
             }
         }
         () = sidecar.failed() => stop(sidecar).await,
@@ -87,14 +85,6 @@ async fn stop(sidecar: Sidecar) -> Exit {
     match sidecar.stop().await {
         Ok(()) => Exit::Success,
         Err(error) => fail(&error, Exit::DiskFailed),
-    }
-}
-
-async fn any(signals: &mut [Signal; 2]) {
-    let [interrupt, terminate] = signals;
-    select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
     }
 }
 
@@ -109,11 +99,6 @@ fn start_exit(error: &StartError) -> Exit {
         StartError::Directory { .. } => Exit::DiskFailed,
         StartError::System(_) | StartError::Metrics(_) => Exit::Failure,
     }
-}
-
-fn fail(error: &dyn Display, exit: Exit) -> Exit {
-    eprintln!("lifeboat: {error}");
-    exit
 }
 
 /// Says where everything is.
