@@ -1,0 +1,66 @@
+//! SIGKILL of the real process under load, again and again: nothing that was receipted is lost,
+//! nothing comes that was not sent, and duplicates and order follow the rules.
+//!
+//! `LIFEBOAT_KILL_ROUNDS` sets the number of rounds, `LIFEBOAT_KILL_SEED` repeats a schedule.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
+#![allow(clippy::print_stdout)] // whoever runs the rig wants to see the figures
+
+mod rig;
+mod support;
+
+use rig::checker::check;
+use rig::report::Report;
+use rig::run::{Plan, run};
+use rig::schedule::rounds;
+use rig::stage::Conduct;
+
+/// Rounds within which a fault must be found.
+const CONTROL_ROUNDS: usize = 4;
+
+fn from_environment<T: std::str::FromStr>(name: &str) -> Option<T> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}: {text:?} is no number")))
+}
+
+/// A plan for `count` rounds, without stages.
+fn plan(count: usize) -> Plan {
+    let seed = from_environment("LIFEBOAT_KILL_SEED").unwrap_or_else(rand::random);
+    let rounds = rounds(seed, count);
+    Plan { seed, rounds, consumers: 2, puller: false, receipts: None, credit: None }
+}
+
+fn judge(what: &str, plan: &Plan) -> Report {
+    println!("{what}: {} rounds, LIFEBOAT_KILL_SEED={}", plan.rounds.len(), plan.seed);
+    let report = check(&run(plan));
+    println!("{what}:\n{report}");
+    report
+}
+
+#[test]
+fn nothing_is_lost_by_kill_9() {
+    let count = from_environment("LIFEBOAT_KILL_ROUNDS").unwrap_or(12);
+    let report = judge("kill -9", &Plan { consumers: 3, puller: true, ..plan(count) });
+    assert_eq!(report.violations, []);
+}
+
+#[test]
+fn a_stage_alone_breaks_no_rule() {
+    let honest = Some(Conduct::Honest);
+    let report =
+        judge("honest stages", &Plan { receipts: honest, credit: honest, ..plan(CONTROL_ROUNDS) });
+    assert_eq!(report.violations, []);
+}
+
+#[test]
+fn a_receipt_before_the_write_is_found() {
+    let early = Some(Conduct::Early);
+    let report = judge("early receipts", &Plan { receipts: early, ..plan(CONTROL_ROUNDS) });
+    assert!(report.lost() > 0);
+}
+
+#[test]
+fn a_settlement_before_the_delivery_is_found() {
+    let early = Some(Conduct::Early);
+    let report = judge("early settlements", &Plan { credit: early, ..plan(CONTROL_ROUNDS) });
+    assert!(report.lost() > 0);
+}
