@@ -217,8 +217,11 @@ impl Active {
     }
 }
 
-/// Writes a seal at its position, cuts the file off behind it, and syncs. Returns the seal's
-/// checksum. Doing it again changes nothing.
+/// Syncs what precedes a seal, writes it at its position, cuts the file off behind it, and syncs
+/// again. Returns the seal's checksum. Doing it again changes nothing.
+///
+/// The first sync makes a seal on the disk prove what is before it: a power cut between the two
+/// may keep the seal and nothing else of what was not synced.
 pub(crate) fn write_seal(
     file: &dyn File,
     path: &Path,
@@ -227,6 +230,7 @@ pub(crate) fn write_seal(
 ) -> Result<u32, LogError> {
     let (bytes, sum) = seal.encode(salt);
     let end = seal.position + bytes.len() as u64;
+    file.sync_data().map_err(LogError::sync(path))?;
     write_all_at(file, &mut [IoSlice::new(&bytes)], seal.position)
         .map_err(LogError::io("write", path))?;
     file.truncate(end).map_err(LogError::io("truncate", path))?;

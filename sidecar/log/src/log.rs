@@ -168,9 +168,13 @@ impl Log {
     }
 
     /// Closes the active segment, which syncs it.
-    pub(crate) fn seal(&mut self) -> Result<(), LogError> {
-        let Some(mut active) = self.active.take() else { return Ok(()) };
+    ///
+    /// # Errors
+    /// After `Full` the segment is as before, and it can be tried again.
+    fn seal(&mut self) -> Result<(), LogError> {
+        let Some(active) = &mut self.active else { return Ok(()) };
         let (end, disk_len) = active.seal(&*self.vfs, self.end)?;
+        let Some(active) = self.active.take() else { return Ok(()) };
         self.end = end;
         self.unwitnessed = false;
         let unused = active.allocated() - disk_len;

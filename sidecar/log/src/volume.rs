@@ -205,6 +205,7 @@ fn open_meta(vfs: &dyn Vfs, dir: &Path, random: &mut SmallRng) -> Result<VolumeM
     } else if names.iter().any(|name| name == STREAMS || name == JOURNAL) {
         return Err(LogError::Corrupt { path, position: 0, kind: Corruption::Missing });
     } else {
+        sync_name(vfs, dir)?;
         let mut id = [0; 16];
         random.fill_bytes(&mut id);
         VolumeMeta { id: VolumeId(id), epoch: 0 }
@@ -212,6 +213,20 @@ fn open_meta(vfs: &dyn Vfs, dir: &Path, random: &mut SmallRng) -> Result<VolumeM
     let meta = VolumeMeta { epoch: old.epoch + 1, ..old };
     replace(vfs, dir, VOLUME_META, &meta.encode()).map_err(LogError::io("write", &path))?;
     Ok(meta)
+}
+
+/// Makes the name of a new data directory durable: whoever made it may have left that to us.
+fn sync_name(vfs: &dyn Vfs, dir: &Path) -> Result<(), LogError> {
+    let parent = match dir.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return Ok(()),
+    };
+    match vfs.sync_dir(parent) {
+        // A mount point below a directory that is not ours, made by those who mounted it.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        result => result.map_err(LogError::sync(parent)),
+    }
 }
 
 fn rejected_meta(path: &Path, rejected: Rejected) -> LogError {
@@ -234,8 +249,11 @@ fn open_journal(
     findings: &mut Vec<Finding>,
 ) -> Result<Journal, LogError> {
     let path = make_dir(&**vfs, dir, JOURNAL)?;
-    let journal_options =
-        JournalOptions { snapshot_bytes: options.snapshot_bytes, ..JournalOptions::default() };
+    let JournalOptions { slack_bytes, .. } = JournalOptions::default();
+    let snapshot_bytes = options.snapshot_bytes;
+    // Less beside a small journal: all of it is read at the next start.
+    let slack_bytes = slack_bytes.min(snapshot_bytes);
+    let journal_options = JournalOptions { snapshot_bytes, slack_bytes };
     let (journal, recovery) = Journal::open(Arc::clone(vfs), &path, id, journal_options)?;
     if recovery.discarded_tail_bytes > 0 {
         findings.push(Finding::TornTail { path, bytes: recovery.discarded_tail_bytes });
