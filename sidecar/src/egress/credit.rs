@@ -1,12 +1,14 @@
 //! One Credit delivery: the leases that all its connections share, their timer, and its dead
 //! letters. The rules are in [`crate::delivery::lease`]; here is what they ask for.
 
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use event_listener::{Event, EventListener};
 use lifeboat_log::{DeliveryId, Fate, JournalQueue, LogHandle, Op, StreamId, Urgency};
 use tokio::select;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep_until;
 
@@ -62,8 +64,10 @@ pub struct CreditDelivery {
     dead_letters: Arc<LogHandle>,
     journal: Arc<JournalQueue>,
     inner: Mutex<Inner>,
-    /// Records became due, or an earlier deadline came up.
+    /// Records became due.
     work: Event,
+    /// An earlier deadline came up.
+    timer: Notify,
     parks: UnboundedSender<Park>,
 }
 
@@ -97,6 +101,7 @@ impl CreditDelivery {
             journal: parts.journal,
             inner: Mutex::new(inner),
             work: Event::new(),
+            timer: Notify::new(),
             parks: sender,
         });
         // What was to be parked when the last boot ended.
@@ -132,13 +137,10 @@ impl CreditDelivery {
         let deadline = leases.next_deadline();
         let earlier = deadline.is_some() && armed.is_none_or(|armed| deadline < Some(armed));
         if earlier {
-            // Said once: a session that is woken steps again before the timer has run.
             *armed = deadline;
+            self.timer.notify_one();
         }
         drop(inner);
-        if earlier {
-            self.work.notify(usize::MAX);
-        }
         (outcome, fate)
     }
 
@@ -201,22 +203,23 @@ impl CreditDelivery {
     /// Ends leases and delays whose time has come.
     async fn keep_time(&self) {
         loop {
-            let woken = self.woken();
             let deadline = {
                 let mut inner = self.lock();
                 inner.armed = inner.leases.next_deadline();
                 inner.armed
             };
-            let Some(deadline) = deadline else {
-                woken.await;
-                continue;
+            let due = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline.into()).await,
+                    None => pending().await,
+                }
             };
             select! {
-                () = sleep_until(deadline.into()) => {
+                () = due => {
                     self.step(|leases, effects| leases.expire(Instant::now(), effects));
                     self.wake();
                 }
-                () = woken => {}
+                () = self.timer.notified() => {}
             }
         }
     }
