@@ -260,7 +260,9 @@ impl CreditDelivery {
                 return false;
             }
         };
-        tracing::warn!(
+        // Counted and shown by status; a line each would drown the log when an application rejects
+        // everything.
+        tracing::debug!(
             stream = self.stream,
             delivery = self.name,
             seq = park.seq,
