@@ -1,5 +1,6 @@
 //! The command line: what can be said, and its help. What it does is in [`crate::commands`].
 
+mod completions;
 mod demo;
 mod receive;
 mod run;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use lifeboat_api::DurationText;
 
+pub use self::completions::Completions;
 pub use self::demo::Demo;
 pub use self::receive::{Protocol as ReceiveProtocol, Receive};
 pub use self::run::{AdminAddress, Run};
@@ -49,6 +51,8 @@ enum Command {
     Receive(Receive),
     /// Say the version and what it supports
     Version(Version),
+    /// Print a completion script for a shell
+    Completions(Completions),
 }
 
 impl Cli {
@@ -61,6 +65,7 @@ impl Cli {
             Command::Send(options) => commands::send::run(&options),
             Command::Receive(options) => commands::receive::run(&options),
             Command::Version(options) => commands::version::run(&options),
+            Command::Completions(options) => commands::completions::run(&options),
         }
     }
 }
