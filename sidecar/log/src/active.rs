@@ -211,6 +211,11 @@ impl Active {
         Ok((End { chain, ..end }, self.position + seal::LEN as u64))
     }
 
+    /// Whether it holds no record yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first_time.is_none()
+    }
+
     /// Bytes that the file takes.
     pub(crate) fn allocated(&self) -> u64 {
         self.allocated

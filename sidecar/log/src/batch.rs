@@ -18,10 +18,14 @@ pub(crate) const HEADER_LEN: usize = 64;
 pub(crate) const ROW_LEN: usize = 8;
 /// Batches start at multiples of this.
 pub(crate) const ALIGNMENT: usize = 8;
-/// No batch body is larger: one record at the hard cap, its row, and slack for padding.
+/// No batch body is larger: one record at the hard cap for messages, what a dead letter adds to
+/// it, its row, and slack for padding.
 pub(crate) const MAX_BODY_LEN: u32 = (64 << 20) + (64 << 10);
+/// No record's payload may be larger.
+pub(crate) const MAX_RECORD_LEN: usize = MAX_BODY_LEN as usize - ROW_LEN;
 
-const MAGIC: [u8; 4] = *b"LBB1";
+/// Starts every batch.
+pub(crate) const MAGIC: [u8; 4] = *b"LBB1";
 
 /// What a batch is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

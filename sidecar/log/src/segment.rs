@@ -101,6 +101,9 @@ fn header_sum(block: &[u8]) -> u32 {
     salted_sum(0, &block[..SUM_AT])
 }
 
+/// How the names end of files that are not complete. `.log.tmp`, and those of [`crate::vfs::replace`].
+pub(crate) const TEMPORARY: &str = ".tmp";
+
 /// Name of the segment whose first record is `base_seq`.
 pub(crate) fn file_name(base_seq: u64) -> String {
     format!("{base_seq:020}.log")

@@ -42,7 +42,7 @@ fn record(seed: u64, vfs: impl FnOnce(SimDisk) -> Arc<dyn Vfs>) -> (History, Met
     let count = || disk.calls();
     let mut workload = Workload::new(vfs(disk.clone()), seed, &count);
     workload.run(STEPS).unwrap();
-    assert!(!workload.broke);
+    assert!(workload.broke.is_none());
     (workload.history, workload.met, disk.recorded())
 }
 

@@ -143,3 +143,12 @@ impl Clock {
         Now { instant: self.start + self.passed, unix_nanos }
     }
 }
+
+/// Waits for something that another thread does, and fails if it takes too long.
+pub(crate) fn within(happened: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !happened() {
+        assert!(Instant::now() < deadline, "it does not happen");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lifeboat_log::ranges::RangeSet;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Fate, Refusal, Rejection, Urgency, Volume};
+use lifeboat_log::{Fate, LogError, Refusal, Rejection, Urgency, Volume};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -26,8 +26,8 @@ pub(crate) struct Workload<'a> {
     clock: Clock,
     payloads: u64,
     pub(crate) history: History,
-    /// Whether a call ended with an error, so that only a restart could tell.
-    pub(crate) broke: bool,
+    /// What ended it early, so that only a restart can tell what is stored.
+    pub(crate) broke: Option<LogError>,
     pub(crate) met: Met,
     records: Vec<Awaited>,
     settlements: Vec<Settlement>,
@@ -75,7 +75,7 @@ impl<'a> Workload<'a> {
             clock: Clock::new(),
             payloads: 0,
             history: History { streams: streams.collect() },
-            broke: false,
+            broke: None,
             met: Met::default(),
             records: Vec::new(),
             settlements: Vec::new(),
@@ -95,26 +95,30 @@ impl<'a> Workload<'a> {
             if self.rng.random_ratio(1, 20) {
                 if self.rng.random() {
                     self.finish(&mut volume);
+                    if self.broke.is_some() {
+                        break;
+                    }
                 }
                 drop(volume);
                 volume = self.boot()?;
             }
             self.step(&mut volume);
-            if self.broke {
+            if self.broke.is_some() {
                 break;
             }
         }
         Some(volume)
     }
 
-    /// Opens the volume, and notes what an interrupted boot had written and this one did not find.
+    /// Opens the volume, at the second attempt if need be, and notes what an interrupted boot had written and this one did not find.
     fn boot(&mut self) -> Option<Volume> {
         self.records.clear();
         self.settlements.clear();
-        let Ok(volume) = open(Arc::clone(&self.vfs)) else {
-            self.broke = true;
-            return None;
+        let opened = match open(Arc::clone(&self.vfs)) {
+            Err(LogError::Full) => open(Arc::clone(&self.vfs)),
+            opened => opened,
         };
+        let volume = opened.map_err(|error| self.broke = Some(error)).ok()?;
         let now = (self.count)();
         self.met.boots += 1;
         for (history, stream) in self.history.streams.iter_mut().zip(&volume.streams) {
@@ -138,7 +142,8 @@ impl<'a> Workload<'a> {
         let marks = || volume.streams.iter().map(|stream| stream.log.marks());
         self.met.full += usize::from(marks().any(|marks| marks.full));
         self.met.deleted = marks().map(|marks| marks.log_start).sum();
-        if done.is_err() {
+        if let Err(error) = done {
+            self.broke = Some(error);
             self.end(volume, Refusal::Poisoned);
         }
     }
@@ -147,13 +152,12 @@ impl<'a> Workload<'a> {
         let done = volume.committer.finish(self.clock.after(1));
         self.decided();
         let refusal = if done.is_ok() { Refusal::Closed } else { Refusal::Poisoned };
-        self.broke |= done.is_err();
+        self.broke = done.err();
         self.end(volume, refusal);
     }
 
     /// After the end every fate is decided, and nothing is taken.
     fn end(&mut self, volume: &mut Volume, refusal: Refusal) {
-        self.broke |= refusal == Refusal::Poisoned;
         volume.committer.close(refusal);
         for awaited in self.records.drain(..) {
             assert_eq!(awaited.submitted.fate.outcome(), Some(Err(refusal)));
