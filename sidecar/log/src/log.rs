@@ -182,8 +182,9 @@ impl Log {
             created: self.end.time,
             epoch: self.epoch,
             salt: salt(),
+            len,
         };
-        let (active, sum) = Active::create(&*self.vfs, &self.dir, &header, len)
+        let (active, sum) = Active::create(&*self.vfs, &self.dir, &header)
             .inspect_err(|_| self.budget.give_back(len))?;
         self.end.chain = sum;
         self.next_number += 1;

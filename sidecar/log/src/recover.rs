@@ -71,6 +71,15 @@ struct Ending {
     index: Option<SparseIndex>,
 }
 
+impl Ending {
+    /// The seal that goes there.
+    fn seal(&self) -> Seal {
+        let End { seq, chain, time } = self.end;
+        let Self { position, first_time, .. } = *self;
+        Seal { end_seq: seq, time, chain, first_time, position }
+    }
+}
+
 /// Recovers the log `id` in `dir`, of whose segments those numbered in `deleted` are gone for good.
 ///
 /// # Errors
@@ -113,7 +122,7 @@ fn segments(
             recovered.next_number = candidate.header.number;
             recovered.end.chain = candidate.header.chain;
             recovered.discarded += ending.discarded;
-            keep_place(&candidate)?;
+            keep_place(&candidate, &ending)?;
             break;
         }
         recovered.next_number = candidate.header.number + 1;
@@ -130,10 +139,12 @@ fn segments(
 
 /// Keeps an empty last segment for what its header says, the next seq, but not its space: the next
 /// segment replaces it under the same name.
-fn keep_place(candidate: &Candidate) -> Result<(), LogError> {
-    let Candidate { path, file, .. } = candidate;
-    file.truncate(segment::HEADER_LEN as u64).map_err(LogError::io("truncate", path))?;
-    file.sync_data().map_err(LogError::sync(path))
+fn keep_place(candidate: &Candidate, ending: &Ending) -> Result<(), LogError> {
+    let Candidate { path, file, header, .. } = candidate;
+    if ending.sealed {
+        return file.sync_data().map_err(LogError::sync(path));
+    }
+    write_seal(&**file, path, &ending.seal(), header.salt).map(|_| ())
 }
 
 /// The segment files of a directory, in order. Finishes deletions and failed creations.
@@ -227,7 +238,8 @@ fn ending(candidate: &Candidate, last: bool) -> Result<Ending, LogError> {
     if let Some(ending) = sealed_ending(candidate)? {
         return Ok(ending);
     }
-    if !last {
+    // A segment is as long as its header says until it is sealed.
+    if !last || candidate.len < candidate.header.len {
         return Err(corrupt(&candidate.path, candidate.len, Corruption::Truncated));
     }
     scan_tail(candidate)
@@ -332,14 +344,7 @@ fn close(
 ) -> Result<Sealed, LogError> {
     let Candidate { path, file, header, .. } = candidate;
     if !ending.sealed {
-        let seal = Seal {
-            end_seq: ending.end.seq,
-            time: ending.end.time,
-            chain: ending.end.chain,
-            first_time: ending.first_time,
-            position: ending.position,
-        };
-        end.chain = write_seal(&*file, &path, &seal, header.salt)?;
+        end.chain = write_seal(&*file, &path, &ending.seal(), header.salt)?;
     } else if last {
         // After a kill the cache may show a seal, and batches, that are not on the disk yet.
         file.sync_data().map_err(LogError::sync(&path))?;
