@@ -25,7 +25,7 @@ fn get(admin: &str, path: &str) -> (u16, String) {
 fn probes_metrics_and_status_answer() {
     let home = Home::queue(RECEIPTS, CREDIT);
     let process = Lifeboat::start(home.command_with_admin("127.0.0.1:0"));
-    let queue = Running { process, home };
+    let queue = Running { home, process };
     queue.run(&["send", "work.receipts", "a", "b", "c"]).succeeds();
     queue.run(&["receive", "work.workers", "--count", "1"]).succeeds();
 

@@ -78,7 +78,8 @@ fn sigterm_ends_it_in_time_with_its_backlog_kept() {
     assert_eq!(process.stop().code(), Some(0));
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     assert!(!data.join("control.sock").exists());
-    let queue = Running { process: home.start(), home };
+    let process = home.start();
+    let queue = Running { home, process };
     assert_eq!(queue.depth(), 1000);
 }
 
