@@ -1,8 +1,10 @@
 //! Builds a sidecar out of its parts and wires them: the one place that shows all of them.
 
+mod operators;
+
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +14,6 @@ use lifeboat_log::state::DeliveryState;
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{DeliveryId, Finding, JournalQueue, LogError, Running, Stream, Volume};
 use lifeboat_zmtp::{Handlers, Listener, MemoryBudget};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -31,7 +32,6 @@ use crate::rates::Rate;
 use crate::sizing::{Sizes, sizes};
 use crate::status::State;
 use crate::stop::{self, Stop, Stopper};
-use crate::{admin, control};
 
 /// How long connections may take to end once they were told to.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -91,6 +91,8 @@ pub enum StartError {
 pub struct Sidecar {
     /// What it looks like from outside.
     pub node: Arc<Node>,
+    /// Where the admin HTTP listens.
+    pub admin: Option<SocketAddr>,
     running: Running,
     /// Stops what takes records in.
     intake: Stopper,
@@ -148,7 +150,8 @@ pub async fn start_on(
         streams.push(build.stream(at, stream).await?);
     }
     let node = Arc::new(build.node(&volume, streams));
-    let mut services = build.serve_operators(&node).await?;
+    let mut services = build.services;
+    let admin = operators::serve(&node, place, &build.rest, &mut services).await?;
     let (running, ..) = volume.start()?;
     let mut listeners = JoinSet::new();
     for bound in build.bound {
@@ -163,7 +166,7 @@ pub async fn start_on(
             }
         }
     });
-    Ok(Sidecar { node, running, intake, rest, listeners, services })
+    Ok(Sidecar { node, admin, running, intake, rest, listeners, services })
 }
 
 fn report(findings: &[Finding]) {
@@ -440,37 +443,6 @@ impl Build<'_> {
             commits: volume.committer.stats(),
             state: Lifecycle::default(),
         }
-    }
-
-    /// The control socket and the admin HTTP.
-    async fn serve_operators(&mut self, node: &Arc<Node>) -> Result<JoinSet<()>, StartError> {
-        let mut services = std::mem::take(&mut self.services);
-        let data: &Path = &self.place.data;
-        let control = control::bind(data).map_err(|source| StartError::Bind {
-            what: "--data".to_owned(),
-            endpoint: control::path_in(data).display().to_string(),
-            source,
-        })?;
-        services.spawn(control::serve(
-            control,
-            data.to_owned(),
-            Arc::clone(node),
-            self.rest.clone(),
-        ));
-        if let Some(address) = self.place.admin {
-            let listener = TcpListener::bind(address).await.map_err(|source| StartError::Bind {
-                what: "--admin".to_owned(),
-                endpoint: format!("http://{address}"),
-                source,
-            })?;
-            let served = admin::serve(listener, Arc::clone(node), self.rest.clone());
-            services.spawn(async move {
-                if let Err(error) = served.await {
-                    tracing::error!(%error, "admin HTTP ended");
-                }
-            });
-        }
-        Ok(services)
     }
 }
 

@@ -167,12 +167,12 @@ impl CreditConsumer {
         if self.acks.len() >= ACK_BATCH.min(self.window as usize) {
             self.tell_when_greeted().await?;
         }
-        let frames = match self.connected().await?.try_recv().await? {
-            Some(frames) => frames,
-            None => {
-                self.tell_when_greeted().await?;
-                self.connected().await?.recv().await?
-            }
+        let at_once = self.connected().await?.try_recv().await?;
+        let frames = if let Some(frames) = at_once {
+            frames
+        } else {
+            self.tell_when_greeted().await?;
+            self.connected().await?.recv().await?
         };
         heard(&frames)
             .ok_or_else(|| ClientError::Protocol { expected: "Credit", found: readable(&frames) })

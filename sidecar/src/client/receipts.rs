@@ -107,13 +107,11 @@ impl ReceiptProducer {
                 Some(dealer) => self.dealer.insert(dealer),
                 None => self.connect_again().await?,
             };
-            match dealer.recv().await {
-                Ok(frames) => return self.settle(&frames),
-                Err(_) => {
-                    self.dealer = None;
-                    self.losses += 1;
-                }
+            if let Ok(frames) = dealer.recv().await {
+                return self.settle(&frames);
             }
+            self.dealer = None;
+            self.losses += 1;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use indicatif::{BinaryBytes, HumanCount};
+use indicatif::{BinaryBytes, HumanCount, HumanFloatCount};
 
 /// `1,234,567`.
 pub(super) fn count(number: u64) -> String {
@@ -29,7 +29,7 @@ pub(super) fn age(age: Duration) -> String {
 /// A rate a second: whole numbers from 10 on.
 pub(super) fn rate(per_second: f64) -> String {
     if per_second >= 10.0 {
-        count(per_second.round() as u64)
+        HumanFloatCount(per_second.round()).to_string()
     } else if per_second > 0.0 {
         format!("{per_second:.1}")
     } else {

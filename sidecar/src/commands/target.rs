@@ -97,7 +97,7 @@ fn in_status(side: Side, target: &str, status: &Status) -> Result<Target, Failur
     if named(&sockets(side.other(), status), target).is_some() {
         let (other_noun, other_command) = side.other().words();
         return Err(Failure::usage(format!(
-            "{target} is no {noun} but a {other_noun}: `lifeboat {other_command} {target}`"
+            "{target} is of the {other_noun} side: `lifeboat {other_command} {target}`"
         )));
     }
     let names: Vec<String> =

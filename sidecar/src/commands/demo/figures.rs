@@ -1,6 +1,7 @@
 //! What a demo counts: figures for the eye while it runs, and a ledger of every message.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters that the demo's parts share.
@@ -36,7 +37,7 @@ impl Counter {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// The seq under which each message came in first.
-    first: Vec<Option<u64>>,
+    first: HashMap<u64, u64>,
     /// Further seqs of messages that were stored more than once.
     copies: HashSet<u64>,
     /// Deliveries of a record that had been delivered before.
@@ -46,18 +47,15 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Notes that message `number` came in as the record `seq`. `true` for the first time.
     pub(super) fn note(&mut self, number: u64, seq: u64) -> bool {
-        let at = number as usize;
-        if self.first.len() <= at {
-            self.first.resize(at + 1, None);
-        }
-        match self.first[at] {
-            None => {
-                self.first[at] = Some(seq);
+        let first = match self.first.entry(number) {
+            Entry::Vacant(entry) => {
+                entry.insert(seq);
                 return true;
             }
-            Some(first) if first != seq && self.copies.insert(seq) => {}
-            Some(_) => self.redelivered += 1,
-        }
+            Entry::Occupied(entry) => *entry.get(),
+        };
+        let is_new_copy = first != seq && self.copies.insert(seq);
+        self.redelivered += u64::from(!is_new_copy);
         false
     }
 
@@ -68,8 +66,7 @@ impl Ledger {
 
     /// How many of the messages below `receipted` never came in.
     pub(super) fn missing(&self, receipted: u64) -> u64 {
-        (0..receipted as usize).filter(|&at| self.first.get(at).is_none_or(Option::is_none)).count()
-            as u64
+        (0..receipted).filter(|number| !self.first.contains_key(number)).count() as u64
     }
 }
 

@@ -70,9 +70,9 @@ impl Report {
     }
 
     fn messages_per_sync(&self) -> String {
-        match self.syncs {
-            0 => "-".to_owned(),
-            syncs => format!("{:.1}", self.synced_records as f64 / syncs as f64),
+        match (10 * self.synced_records).checked_div(self.syncs) {
+            None => "-".to_owned(),
+            Some(tenths) => format!("{}.{}", count(tenths / 10), tenths % 10),
         }
     }
 
