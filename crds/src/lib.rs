@@ -7,6 +7,7 @@
 //!
 //! This crate must not repair what a user wrote, open sockets or files, or know Kubernetes' API.
 #![forbid(unsafe_code)]
+#![warn(clippy::print_stderr, clippy::print_stdout)]
 
 mod bounds;
 mod dataplane;

@@ -1,8 +1,10 @@
 //! Builds a sidecar out of its parts and wires them: the one place that shows all of them.
 
+mod operators;
+
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +14,6 @@ use lifeboat_log::state::DeliveryState;
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{DeliveryId, Finding, JournalQueue, LogError, Running, Stream, Volume};
 use lifeboat_zmtp::{Handlers, Listener, MemoryBudget};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -31,7 +32,6 @@ use crate::rates::Rate;
 use crate::sizing::{Sizes, sizes};
 use crate::status::State;
 use crate::stop::{self, Stop, Stopper};
-use crate::{admin, control};
 
 /// How long connections may take to end once they were told to.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -91,6 +91,8 @@ pub enum StartError {
 pub struct Sidecar {
     /// What it looks like from outside.
     pub node: Arc<Node>,
+    /// Where the admin HTTP listens.
+    pub admin: Option<SocketAddr>,
     running: Running,
     /// Stops what takes records in.
     intake: Stopper,
@@ -100,17 +102,29 @@ pub struct Sidecar {
     services: JoinSet<()>,
 }
 
-/// Starts everything that `dataplane` names. Nothing is bound before the volume is open, and no
-/// connection is taken before everything is bound.
+/// Starts everything that `dataplane` names on the real disk; see [`start_on`].
 ///
 /// # Errors
 /// Of the volume, or of a socket; then nothing runs.
 pub async fn start(dataplane: &Dataplane, place: &Place) -> Result<Sidecar, StartError> {
+    start_on(Arc::new(Disk::new()), dataplane, place).await
+}
+
+/// Starts everything that `dataplane` names, its volume on `vfs`. Nothing is bound before the volume
+/// is open, and no connection is taken before everything is bound.
+///
+/// # Errors
+/// Of the volume, or of a socket; then nothing runs.
+pub async fn start_on(
+    vfs: Arc<dyn Vfs>,
+    dataplane: &Dataplane,
+    place: &Place,
+) -> Result<Sidecar, StartError> {
     for dir in [&place.data, &place.sockets] {
         std::fs::create_dir_all(dir)
             .map_err(|source| StartError::Directory { dir: dir.clone(), source })?;
     }
-    let vfs: Arc<dyn Vfs> = Arc::new(Disk::new());
+    vfs.create_dir(&place.data)?;
     let total = vfs.space(&place.data)?.total;
     let sizes = sizes(dataplane, total, rand::random());
     let volume = Volume::open(vfs, &place.data, &sizes.volume, &sizes.streams)
@@ -136,7 +150,8 @@ pub async fn start(dataplane: &Dataplane, place: &Place) -> Result<Sidecar, Star
         streams.push(build.stream(at, stream).await?);
     }
     let node = Arc::new(build.node(&volume, streams));
-    let mut services = build.serve_operators(&node).await?;
+    let mut services = build.services;
+    let admin = operators::serve(&node, place, &build.rest, &mut services).await?;
     let (running, ..) = volume.start()?;
     let mut listeners = JoinSet::new();
     for bound in build.bound {
@@ -151,7 +166,7 @@ pub async fn start(dataplane: &Dataplane, place: &Place) -> Result<Sidecar, Star
             }
         }
     });
-    Ok(Sidecar { node, running, intake, rest, listeners, services })
+    Ok(Sidecar { node, admin, running, intake, rest, listeners, services })
 }
 
 fn report(findings: &[Finding]) {
@@ -428,37 +443,6 @@ impl Build<'_> {
             commits: volume.committer.stats(),
             state: Lifecycle::default(),
         }
-    }
-
-    /// The control socket and the admin HTTP.
-    async fn serve_operators(&mut self, node: &Arc<Node>) -> Result<JoinSet<()>, StartError> {
-        let mut services = std::mem::take(&mut self.services);
-        let data: &Path = &self.place.data;
-        let control = control::bind(data).map_err(|source| StartError::Bind {
-            what: "--data".to_owned(),
-            endpoint: control::path_in(data).display().to_string(),
-            source,
-        })?;
-        services.spawn(control::serve(
-            control,
-            data.to_owned(),
-            Arc::clone(node),
-            self.rest.clone(),
-        ));
-        if let Some(address) = self.place.admin {
-            let listener = TcpListener::bind(address).await.map_err(|source| StartError::Bind {
-                what: "--admin".to_owned(),
-                endpoint: format!("http://{address}"),
-                source,
-            })?;
-            let served = admin::serve(listener, Arc::clone(node), self.rest.clone());
-            services.spawn(async move {
-                if let Err(error) = served.await {
-                    tracing::error!(%error, "admin HTTP ended");
-                }
-            });
-        }
-        Ok(services)
     }
 }
 

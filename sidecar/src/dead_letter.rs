@@ -64,9 +64,10 @@ impl Label {
 }
 
 /// Stores a dead letter and waits until it is synced, however long space is short.
-/// `false` when the log takes nothing any more: the record stays where it was.
+/// `false` when the log takes nothing any more, or not this: the record stays where it was.
 pub async fn store(dead_letters: &Arc<LogHandle>, record: &[u8]) -> bool {
-    let whole = 0..record.len() as u32;
+    let Ok(len) = u32::try_from(record.len()) else { return false };
+    let whole = 0..len;
     loop {
         let room = dead_letters.queue().room();
         let run = Run { bytes: record, records: std::slice::from_ref(&whole) };

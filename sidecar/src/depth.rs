@@ -26,16 +26,16 @@ pub fn depth(kept: &Range<u64>, cursors: &[Cursor]) -> u64 {
 mod tests {
     use super::*;
 
-    fn cursor(position: u64, settled: &[Range<u64>]) -> Cursor {
-        Cursor::new(position, settled.iter().cloned().collect())
+    fn cursor(position: u64, settled: Option<Range<u64>>) -> Cursor {
+        Cursor::new(position, settled.into_iter().collect())
     }
 
     #[test]
     fn a_record_counts_once_however_many_deliveries_owe_it() {
-        assert_eq!(depth(&(0..10), &[cursor(4, &[6..8])]), 4);
-        assert_eq!(depth(&(0..10), &[cursor(4, &[6..8]), cursor(5, &[5..10])]), 4);
-        assert_eq!(depth(&(0..10), &[cursor(4, &[]), cursor(2, &[])]), 8);
-        assert_eq!(depth(&(3..10), &[cursor(10, &[]), cursor(10, &[])]), 0);
+        assert_eq!(depth(&(0..10), &[cursor(4, Some(6..8))]), 4);
+        assert_eq!(depth(&(0..10), &[cursor(4, Some(6..8)), cursor(5, Some(5..10))]), 4);
+        assert_eq!(depth(&(0..10), &[cursor(4, None), cursor(2, None)]), 8);
+        assert_eq!(depth(&(3..10), &[cursor(10, None), cursor(10, None)]), 0);
         assert_eq!(depth(&(3..3), &[]), 0);
     }
 }

@@ -5,11 +5,15 @@
 //! [`wire`] holds the message forms that are Lifeboat's own, [`delivery`] what is known about each
 //! record on its way to an application. Both are pure: bytes and time come in as arguments, and
 //! what must be written, synced or sent goes out as values. [`app`] puts everything together.
+//!
+//! [`client`] is the other end of the sockets, for the commands that use a queue.
 #![forbid(unsafe_code)]
+#![warn(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod admin;
 pub mod app;
 pub mod cli;
+pub mod client;
 pub mod commands;
 pub mod control;
 pub mod dead_letter;

@@ -12,7 +12,9 @@ use crate::depth::depth;
 use crate::egress::{Outlet, Standing};
 use crate::metrics::{IngressMetrics, Metrics};
 use crate::rates::Rate;
-use crate::status::{DeliveryStatus, SocketStatus, State, Status, StreamState, StreamStatus};
+use crate::status::{
+    DeliveryStatus, IngressStatus, SocketStatus, State, Status, StreamState, StreamStatus,
+};
 
 /// A running queue.
 #[derive(Debug)]
@@ -136,6 +138,12 @@ impl SocketNode {
     }
 }
 
+impl IngressNode {
+    fn status(&self) -> IngressStatus {
+        IngressStatus { socket: self.socket.status(), messages: self.metrics.messages() }
+    }
+}
+
 impl Node {
     /// Everything. May read from the disk, so it belongs on a thread that may block.
     pub fn status(&self) -> Status {
@@ -172,8 +180,8 @@ impl Node {
             gauges.depth.with_label_values(&labels).set(number(stream.depth));
             gauges.dead_letter_records.with_label_values(&labels).set(number(stream.dead_letters));
             gauges.disk_bytes.with_label_values(&labels).set(number(stream.disk_bytes));
-            let oldest = stream.oldest_time.unwrap_or(0.0) as i64;
-            gauges.oldest_seconds.with_label_values(&labels).set(oldest);
+            let oldest = stream.oldest_time.unwrap_or(0);
+            gauges.oldest_seconds.with_label_values(&labels).set(number(oldest));
             let stopped = stream.state == StreamState::Stopped;
             gauges.stopped.with_label_values(&labels).set(i64::from(stopped));
             let full = stream.state == StreamState::Full;
@@ -217,7 +225,7 @@ impl StreamNode {
             max_bytes: self.max_bytes,
             ingress_per_second,
             delivered_per_second,
-            ingress: self.ingress.iter().map(|ingress| ingress.socket.status()).collect(),
+            ingress: self.ingress.iter().map(IngressNode::status).collect(),
             deliveries: self.delivery_statuses(&kept, standings),
         }
     }
@@ -257,10 +265,10 @@ impl StreamNode {
     }
 
     /// Unix time of a record's commit, in seconds.
-    fn time_of(&self, seq: u64) -> Option<f64> {
+    fn time_of(&self, seq: u64) -> Option<u64> {
         // Damage shows as a stopped stream; the time is then unknown.
         match self.log.reader().read(seq) {
-            Ok(Read::Batch(batch)) => Some(batch.time as f64 / 1e9),
+            Ok(Read::Batch(batch)) => Some(batch.time / 1_000_000_000),
             _ => None,
         }
     }

@@ -20,6 +20,7 @@ impl Rate {
     }
 
     /// The rate over the last whole span, given where the counter stands.
+    #[expect(clippy::cast_precision_loss, reason = "a rate is for people to look at")]
     pub fn at(&mut self, now: Instant, count: u64) -> f64 {
         let elapsed = now.saturating_duration_since(self.since);
         if elapsed >= SPAN {

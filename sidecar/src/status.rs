@@ -68,7 +68,7 @@ pub struct StreamStatus {
     /// Records that applications have and have not settled.
     pub in_flight: u64,
     /// Unix time of the oldest unsettled record, in seconds.
-    pub oldest_time: Option<f64>,
+    pub oldest_time: Option<u64>,
     /// Records parked.
     pub dead_letters: u64,
     /// Bytes of segment files, dead letters included.
@@ -80,7 +80,7 @@ pub struct StreamStatus {
     /// Records handed out per second.
     pub delivered_per_second: f64,
     /// The sockets towards producers.
-    pub ingress: Vec<SocketStatus>,
+    pub ingress: Vec<IngressStatus>,
     /// The sockets towards applications.
     pub deliveries: Vec<DeliveryStatus>,
 }
@@ -111,6 +111,17 @@ pub struct SocketStatus {
     pub endpoint: String,
     /// Open connections.
     pub connections: u64,
+}
+
+/// An ingress.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IngressStatus {
+    /// Its socket.
+    #[serde(flatten)]
+    pub socket: SocketStatus,
+    /// Messages read since the start, refused ones included.
+    pub messages: u64,
 }
 
 /// A delivery.

@@ -46,17 +46,16 @@ pub(crate) struct Records<'a> {
 }
 
 impl Active {
-    /// Makes a segment of `len` bytes. It has its name only once its header is synced, so that a
+    /// Makes a segment with this header. It has its name only once its header is synced, so that a
     /// segment with a damaged header is never the trace of a crash.
     pub(crate) fn create(
         vfs: &dyn Vfs,
         dir: &Path,
         header: &segment::Header,
-        len: u64,
     ) -> Result<(Self, u32), LogError> {
         let path = dir.join(segment::file_name(header.base_seq));
         let temporary = path.with_extension("log.tmp");
-        let made = Self::write_header(vfs, &temporary, header, len).and_then(|made| {
+        let made = Self::write_header(vfs, &temporary, header).and_then(|made| {
             vfs.rename(&temporary, &path).map_err(LogError::io("rename", &path))?;
             Ok(made)
         });
@@ -72,7 +71,7 @@ impl Active {
             number: header.number,
             salt: header.salt,
             position,
-            allocated: len,
+            allocated: header.len,
             first_time: None,
             padding: Vec::new(),
             dirty: false,
@@ -84,10 +83,9 @@ impl Active {
         vfs: &dyn Vfs,
         path: &Path,
         header: &segment::Header,
-        len: u64,
     ) -> Result<(Arc<dyn File>, u32), LogError> {
         let file = vfs.create(path).map_err(LogError::io("create", path))?;
-        file.allocate(len).map_err(LogError::io("allocate", path))?;
+        file.allocate(header.len).map_err(LogError::io("allocate", path))?;
         let (block, sum) = header.encode();
         write_all_at(&*file, &mut [IoSlice::new(&block)], 0)
             .map_err(LogError::io("write", path))?;
@@ -211,14 +209,22 @@ impl Active {
         Ok((End { chain, ..end }, self.position + seal::LEN as u64))
     }
 
+    /// Whether it holds no record yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first_time.is_none()
+    }
+
     /// Bytes that the file takes.
     pub(crate) fn allocated(&self) -> u64 {
         self.allocated
     }
 }
 
-/// Writes a seal at its position, cuts the file off behind it, and syncs. Returns the seal's
-/// checksum. Doing it again changes nothing.
+/// Closes a segment durably with a seal at its position. Returns the seal's checksum. Doing it
+/// again changes nothing.
+///
+/// A sync stands between each two steps, for what a power cut may keep of un-synced ones: a seal
+/// proves that all before it is there, and a file that was cut off proves that it was sealed.
 pub(crate) fn write_seal(
     file: &dyn File,
     path: &Path,
@@ -226,11 +232,13 @@ pub(crate) fn write_seal(
     salt: u64,
 ) -> Result<u32, LogError> {
     let (bytes, sum) = seal.encode(salt);
-    let end = seal.position + bytes.len() as u64;
+    let sync = || file.sync_data().map_err(LogError::sync(path));
+    sync()?;
     write_all_at(file, &mut [IoSlice::new(&bytes)], seal.position)
         .map_err(LogError::io("write", path))?;
-    file.truncate(end).map_err(LogError::io("truncate", path))?;
-    file.sync_data().map_err(LogError::sync(path))?;
+    sync()?;
+    file.truncate(seal.position + bytes.len() as u64).map_err(LogError::io("truncate", path))?;
+    sync()?;
     Ok(sum)
 }
 

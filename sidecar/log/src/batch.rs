@@ -18,10 +18,14 @@ pub(crate) const HEADER_LEN: usize = 64;
 pub(crate) const ROW_LEN: usize = 8;
 /// Batches start at multiples of this.
 pub(crate) const ALIGNMENT: usize = 8;
-/// No batch body is larger: one record at the hard cap, its row, and slack for padding.
+/// No batch body is larger: one record at the hard cap for messages, what a dead letter adds to
+/// it, its row, and slack for padding.
 pub(crate) const MAX_BODY_LEN: u32 = (64 << 20) + (64 << 10);
+/// No record's payload may be larger.
+pub(crate) const MAX_RECORD_LEN: usize = MAX_BODY_LEN as usize - ROW_LEN;
 
-const MAGIC: [u8; 4] = *b"LBB1";
+/// Starts every batch.
+pub(crate) const MAGIC: [u8; 4] = *b"LBB1";
 
 /// What a batch is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,6 +188,18 @@ impl Batch {
     /// The same, to be kept longer than the batch.
     pub fn payload(&self, seq: u64) -> Option<Bytes> {
         Some(self.payloads.slice_ref(self.payload_bytes(seq)?))
+    }
+
+    /// Wire bytes of each record of `seqs`, which the batch must hold.
+    pub fn sizes(&self, seqs: Range<u64>) -> impl Iterator<Item = u32> + '_ {
+        let index = |seq: u64| (seq - self.first_seq) as usize;
+        let range = index(seqs.start)..index(seqs.end);
+        let mut start = range.start.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.ends[range].iter().map(move |&end| {
+            let size = end - start;
+            start = end;
+            size
+        })
     }
 
     /// The payloads of `seqs`, which the batch must hold, back to back and without a copy.

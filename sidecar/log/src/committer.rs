@@ -3,6 +3,7 @@
 //! One step at a time and without a thread or a clock of its own, so that tests can stop it
 //! anywhere. [`crate::writer`] runs it.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,8 +25,9 @@ use crate::vfs::{File, Vfs};
 const JOURNAL_INTERVAL: Duration = Duration::from_millis(50);
 /// ... or after so many operations.
 const JOURNAL_OPS: usize = 1_000;
-/// A log is quiet, and gets its marker, after this time without a record.
-const QUIET: Duration = Duration::from_millis(5);
+/// So many operations go into one batch of the journal at most: far fewer than its format takes,
+/// however many have gathered while a slow sync went on.
+const OPS_A_BATCH: usize = 10_000;
 /// How often a full log looks whether space was freed by others.
 const RETRY_FULL: Duration = Duration::from_millis(100);
 
@@ -53,7 +55,6 @@ pub struct Committer {
     unjournaled: Option<Taken>,
     /// Operations in the journal that no sync has covered.
     unsynced: Unsynced,
-    last_records: Option<Instant>,
     stats: Arc<CommitStats>,
 }
 
@@ -93,7 +94,6 @@ impl Committer {
             salts: SmallRng::seed_from_u64(seed),
             unjournaled: None,
             unsynced: Unsynced::default(),
-            last_records: None,
             stats: Arc::default(),
         }
     }
@@ -106,18 +106,20 @@ impl Committer {
     pub fn commit(&mut self, now: Now) -> Result<(), LogError> {
         self.append_journal(now.instant)?;
         for log in &mut self.logs {
-            log.append_waiting(now.unix_nanos, &mut || self.salts.next_u64())?;
-            if !log.unpublished.is_empty() {
-                self.last_records = Some(now.instant);
+            log.append_waiting(now, &mut || self.salts.next_u64())?;
+            if log.quiet_at().is_some_and(|quiet| now.instant >= quiet) {
+                log.mark()?;
             }
         }
-        self.mark_if_quiet(now.instant)?;
-        let journal_due = self.journal.dirty() && self.unsynced.due(now.instant);
-        self.sync(journal_due)?;
+        let journal_due = self.unsynced.due(now.instant);
+        self.sync(journal_due && self.journal.dirty())?;
         let records = self.logs.iter_mut().map(Log::publish).sum();
         self.stats.committed(records);
         if journal_due {
             self.journal_synced();
+        }
+        // A log that waits for space may wait for a deletion that an earlier process did not get to.
+        if journal_due || self.logs.iter().any(|log| log.stalled.is_some()) {
             self.delete_settled()?;
         }
         if self.journal.snapshot_due() {
@@ -147,7 +149,7 @@ impl Committer {
     pub fn deadline(&self) -> Option<Instant> {
         let now = Instant::now();
         let journal = self.unsynced.since.map(|since| since + JOURNAL_INTERVAL);
-        let quiet = self.last_records.map(|last| last + QUIET);
+        let quiet = self.logs.iter().filter_map(Log::quiet_at).min();
         let stalled =
             self.unjournaled.is_some() || self.logs.iter().any(|log| log.stalled.is_some());
         [journal, quiet, stalled.then(|| now + RETRY_FULL)].into_iter().flatten().min()
@@ -190,21 +192,13 @@ impl Committer {
     }
 
     /// Appends to the journal, on the reserve's space if there is no other.
+    ///
+    /// # Errors
+    /// After `Full` some of the operations may be in the journal. They say nothing new when they
+    /// are all appended again.
     fn append_ops(&mut self, ops: &[Op]) -> Result<(), LogError> {
-        match self.journal.append(ops) {
-            Err(LogError::Full) if self.reserve.release()? => self.journal.append(ops),
-            result => result,
-        }
-    }
-
-    fn mark_if_quiet(&mut self, now: Instant) -> Result<(), LogError> {
-        if self.last_records.is_some_and(|last| now >= last + QUIET) {
-            self.last_records = None;
-            for log in &mut self.logs {
-                log.mark()?;
-            }
-        }
-        Ok(())
+        let Self { journal, reserve, .. } = self;
+        ops.chunks(OPS_A_BATCH).try_for_each(|some| reserve.lend(|| journal.append(some)))
     }
 
     /// One sync for all that was written.
@@ -231,13 +225,14 @@ impl Committer {
         let state = self.journal.state();
         let deletions: Vec<(usize, u64)> = self
             .logs
-            .iter()
+            .iter_mut()
             .enumerate()
             .flat_map(|(at, log)| {
                 let stream = state.stream(log.handle.id());
-                let settled = log
-                    .settled_segments(|seqs| stream.is_some_and(|stream| stream.all_settled(seqs)));
-                settled.into_iter().map(move |number| (at, number))
+                let settled =
+                    |seqs: &Range<u64>| stream.is_some_and(|stream| stream.all_settled(seqs));
+                log.discount_newest(settled);
+                log.settled_segments(settled).into_iter().map(move |number| (at, number))
             })
             .collect();
         if deletions.is_empty() {
@@ -251,7 +246,10 @@ impl Committer {
             })
             .collect();
         match self.append_ops(&ops) {
-            Ok(()) => self.journal.sync()?,
+            Ok(()) => {
+                self.journal.sync()?;
+                self.journal_synced();
+            }
             // Tried again after the next sync of the journal.
             Err(LogError::Full) => return Ok(()),
             Err(error) => return Err(error),
@@ -266,11 +264,8 @@ impl Committer {
 
     /// Folds the journal into a snapshot. Without space the journal grows on until there is some.
     fn snapshot(&mut self) -> Result<(), LogError> {
-        let result = match self.journal.snapshot() {
-            Err(LogError::Full) if self.reserve.release()? => self.journal.snapshot(),
-            result => result,
-        };
-        match result {
+        let Self { journal, reserve, .. } = self;
+        match reserve.lend(|| journal.snapshot()) {
             // A snapshot holds, synced, all that was appended.
             Ok(()) => self.journal_synced(),
             Err(LogError::Full) => {}

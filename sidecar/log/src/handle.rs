@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use event_listener::{Event, EventListener};
 
 use crate::batch::Batch;
+use crate::error::LogError;
+use crate::fate::Refusal;
 use crate::ids::StreamId;
 use crate::index::SparseIndex;
 use crate::pending::CommitQueue;
 use crate::reader::Reader;
-use crate::tail::Tail;
+use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
 
 /// One log, shared by its producers, its readers and the writer thread.
@@ -129,18 +131,28 @@ impl LogHandle {
         self.view().tail.get(seq)
     }
 
+    /// Stops the log: nothing more goes in, and status says why.
+    pub fn stop(&self, why: &LogError) {
+        self.queue.close(Refusal::Stopped);
+        let why: Arc<str> = why.to_string().into();
+        self.update(|view| {
+            view.marks.stopped.get_or_insert(why);
+        });
+    }
+
     pub(crate) fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets readers see batches that were just synced.
-    pub(crate) fn publish(&self, batches: Vec<Arc<Batch>>) {
+    pub(crate) fn publish(&self, batches: Vec<InMemory>) {
         let mut evicted = Vec::new();
         let mut view = self.view();
-        for batch in batches {
-            assert!(batch.first_seq == view.marks.published_end, "batches are published in order");
-            view.marks.published_end = batch.end_seq();
-            evicted.extend(view.tail.push(batch));
+        for held in batches {
+            let Batch { first_seq, .. } = *held.batch;
+            assert!(first_seq == view.marks.published_end, "batches are published in order");
+            view.marks.published_end = held.batch.end_seq();
+            evicted.extend(view.tail.push(held));
         }
         drop(view);
         self.published.notify(usize::MAX);

@@ -34,10 +34,10 @@ impl SparseIndex {
         }
     }
 
-    /// Position of the last noted batch that starts at or before `seq`.
-    pub(crate) fn locate(&self, seq: u64) -> Option<u64> {
+    /// The last noted batch that starts at or before `seq`.
+    pub(crate) fn locate(&self, seq: u64) -> Option<Entry> {
         let after = self.entries.partition_point(|entry| entry.seq <= seq);
-        Some(self.entries.get(after.checked_sub(1)?)?.position)
+        self.entries.get(after.checked_sub(1)?).copied()
     }
 
     /// The index file's bytes, bound to its segment by the segment's salt.
@@ -94,7 +94,7 @@ mod tests {
         let index = sample();
         assert!(index.entries.len() < 10);
         for seq in 0..400 {
-            let position = index.locate(seq).unwrap();
+            let position = index.locate(seq).unwrap().position;
             assert!((position - 4096) / 10_000 * 10 <= seq);
             assert!((position - 4096) + STRIDE + 10_000 > seq / 10 * 10_000);
         }

@@ -42,7 +42,8 @@ impl JournalQueue {
         Self { inner: Mutex::new(Taken::nothing()), closed: Mutex::new(None), writer }
     }
 
-    /// Hands operations over, in order. The fate is decided once they are durable.
+    /// Hands operations over, in order. The fate is decided once they are durable, and with
+    /// [`Urgency::Now`] also what was handed over before.
     ///
     /// What waits is bounded by what is in flight: each record adds a few operations until it is
     /// settled, and settled neighbours become one.
@@ -51,6 +52,11 @@ impl JournalQueue {
         let idle = inner.ops.is_empty();
         for op in ops {
             push(&mut inner.ops, op);
+        }
+        if inner.ops.is_empty() && urgency == Urgency::Lazy {
+            let nothing = Fate::undecided();
+            nothing.decide(Ok(()));
+            return nothing;
         }
         let urgent = urgency > inner.urgency;
         inner.urgency = inner.urgency.max(urgency);
@@ -118,6 +124,15 @@ mod tests {
         taken.fate.decide(Ok(()));
         assert_eq!(fate.outcome(), Some(Ok(())));
         assert!(queue.take().is_none());
+    }
+
+    #[test]
+    fn nothing_is_durable_at_once_and_still_asks_for_a_sync_if_urgent() {
+        let queue = JournalQueue::new(Arc::default());
+        assert_eq!(queue.submit([], Urgency::Lazy).outcome(), Some(Ok(())));
+        assert!(queue.take().is_none());
+        assert_eq!(queue.submit([], Urgency::Now).outcome(), None);
+        assert!(queue.take().unwrap().ops.is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The segmented log and the state journal.
 #![forbid(unsafe_code)]
+#![warn(clippy::print_stderr, clippy::print_stdout)]
 
 mod active;
 mod batch;

@@ -4,18 +4,24 @@
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use crate::active::{Active, End, Records};
-use crate::batch::Batch;
+use crate::batch::{Batch, MAX_RECORD_LEN};
 use crate::budget::Budget;
+use crate::committer::Now;
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
 use crate::handle::{LogHandle, SegmentView};
 use crate::pending::Pending;
 use crate::segment;
+use crate::tail::InMemory;
 use crate::vfs::{File, Vfs};
+
+/// A log is quiet, and gets its marker, after this time without a record.
+const QUIET: Duration = Duration::from_millis(5);
 
 /// A segment that is closed, or that recovery closed.
 #[derive(Debug)]
@@ -23,6 +29,8 @@ pub(crate) struct Sealed {
     pub(crate) number: u64,
     pub(crate) seqs: Range<u64>,
     pub(crate) disk_len: u64,
+    /// Whether it counts towards the stream's space.
+    pub(crate) counted: bool,
     pub(crate) view: Arc<SegmentView>,
 }
 
@@ -44,17 +52,19 @@ pub(crate) struct Log {
     /// Records that found no room, the oldest part of what producers handed over.
     pub(crate) stalled: Option<Rest>,
     /// Written, not published yet.
-    pub(crate) unpublished: Vec<Arc<Batch>>,
+    pub(crate) unpublished: Vec<InMemory>,
     /// To be decided when those are published.
     pub(crate) undecided: Vec<(Arc<Fate<u64>>, u64)>,
-    /// Whether records were written since the last marker or seal.
-    pub(crate) unwitnessed: bool,
+    /// When the last records were written, if neither a marker nor a seal is behind them.
+    pub(crate) unwitnessed: Option<Instant>,
 }
 
 /// What is left to append of one group of records.
 #[derive(Debug)]
 pub(crate) struct Rest {
     payloads: Bytes,
+    /// Bytes of the buffer behind `payloads`.
+    capacity: usize,
     ends: Vec<u32>,
     sums: Vec<u32>,
     fate: Arc<Fate<u64>>,
@@ -66,7 +76,8 @@ pub(crate) struct Rest {
 impl Rest {
     fn new(pending: Pending, first_seq: u64) -> Self {
         let Pending { payloads, ends, sums, fate } = pending;
-        Self { payloads: shrink(payloads), ends, sums, fate, first_seq, done: 0 }
+        let (payloads, capacity) = shrink(payloads);
+        Self { payloads, capacity, ends, sums, fate, first_seq, done: 0 }
     }
 
     fn start(&self) -> u32 {
@@ -74,12 +85,15 @@ impl Rest {
     }
 }
 
-/// A large buffer that holds little is copied, so that the tail ring's memory is what it counts.
-fn shrink(payloads: bytes::BytesMut) -> Bytes {
-    if payloads.len() < payloads.capacity() / 4 {
-        return Bytes::copy_from_slice(&payloads);
+/// A large buffer that holds little is copied, so that the tail ring holds records, not air.
+/// Returns the bytes and how much memory they take.
+fn shrink(payloads: bytes::BytesMut) -> (Bytes, usize) {
+    let (len, capacity) = (payloads.len(), payloads.capacity());
+    if len < capacity / 4 {
+        (Bytes::copy_from_slice(&payloads), len)
+    } else {
+        (payloads.freeze(), capacity)
     }
-    payloads.freeze()
 }
 
 /// What one look for a salt or an id may draw from: random, or seeded in a simulation.
@@ -87,8 +101,8 @@ pub(crate) type Entropy<'a> = &'a mut dyn FnMut() -> u64;
 
 impl Log {
     /// Appends what waits. What found no space stays and is tried again at the next call.
-    pub(crate) fn append_waiting(&mut self, now: u64, salt: Entropy<'_>) -> Result<(), LogError> {
-        self.end.time = self.end.time.max(now);
+    pub(crate) fn append_waiting(&mut self, now: Now, salt: Entropy<'_>) -> Result<(), LogError> {
+        self.end.time = self.end.time.max(now.unix_nanos);
         if let Some(rest) = self.stalled.take() {
             self.stalled = self.append(rest, salt)?;
         }
@@ -96,6 +110,10 @@ impl Log {
             && let Some(pending) = self.handle.queue().take()
         {
             self.stalled = self.append(Rest::new(pending, self.end.seq), salt)?;
+        }
+        let holds_new = self.active.as_ref().is_some_and(|active| !active.is_empty());
+        if holds_new && !self.unpublished.is_empty() {
+            self.unwitnessed = Some(now.instant);
         }
         Ok(())
     }
@@ -126,17 +144,28 @@ impl Log {
         };
         let count = active.fitting(start, ends);
         let Some(&end) = count.checked_sub(1).and_then(|last| ends.get(last)) else {
+            if active.is_empty() {
+                // Segments are made for the record that comes first, so this one fits in none.
+                let size = ends.first().map_or(0, |end| u64::from(end - start));
+                return Err(LogError::TooLarge { size, limit: MAX_RECORD_LEN as u64 });
+            }
             return self.seal();
         };
+        let whole = count == rest.ends.len();
         let ends: Vec<u32> = ends.iter().take(count).map(|end| end - start).collect();
         let payloads = rest.payloads.slice(start as usize..end as usize);
         let sums = rest.sums.get(rest.done..rest.done + count).unwrap_or_default();
         let records = Records { payloads: &payloads, ends: &ends, sums };
         let first_seq = self.end.seq;
         self.end = active.append(self.end, self.handle.published_end(), &records)?;
+        // A part of a group does not hold on to the memory of all of it.
+        let (payloads, memory) = if whole {
+            (payloads, rest.capacity)
+        } else {
+            (Bytes::copy_from_slice(&payloads), payloads.len())
+        };
         let batch = Batch { first_seq, time: self.end.time, ends, payloads };
-        self.unpublished.push(Arc::new(batch));
-        self.unwitnessed = true;
+        self.unpublished.push(InMemory::new(batch, memory));
         rest.done += count;
         Ok(())
     }
@@ -153,8 +182,9 @@ impl Log {
             created: self.end.time,
             epoch: self.epoch,
             salt: salt(),
+            len,
         };
-        let (active, sum) = Active::create(&*self.vfs, &self.dir, &header, len)
+        let (active, sum) = Active::create(&*self.vfs, &self.dir, &header)
             .inspect_err(|_| self.budget.give_back(len))?;
         self.end.chain = sum;
         self.next_number += 1;
@@ -168,17 +198,21 @@ impl Log {
     }
 
     /// Closes the active segment, which syncs it.
-    pub(crate) fn seal(&mut self) -> Result<(), LogError> {
-        let Some(mut active) = self.active.take() else { return Ok(()) };
+    ///
+    /// # Errors
+    /// After `Full` the segment is as before, and it can be tried again.
+    fn seal(&mut self) -> Result<(), LogError> {
+        let Some(active) = &mut self.active else { return Ok(()) };
         let (end, disk_len) = active.seal(&*self.vfs, self.end)?;
+        let Some(active) = self.active.take() else { return Ok(()) };
         self.end = end;
-        self.unwitnessed = false;
+        self.unwitnessed = None;
         let unused = active.allocated() - disk_len;
         self.budget.give_back(unused);
         self.handle.update(|shared| shared.marks.disk_bytes -= unused);
         let seqs = active.view.base_seq..self.end.seq;
         let Active { view, number, .. } = active;
-        self.sealed.push(Sealed { number, seqs, disk_len, view });
+        self.sealed.push(Sealed { number, seqs, disk_len, counted: true, view });
         Ok(())
     }
 
@@ -194,7 +228,7 @@ impl Log {
         if let Some(active) = &mut self.active {
             active.synced();
         }
-        let records = self.unpublished.iter().map(|batch| batch.ends.len() as u64).sum();
+        let records = self.unpublished.iter().map(InMemory::records).sum();
         if !self.unpublished.is_empty() {
             self.handle.publish(std::mem::take(&mut self.unpublished));
         }
@@ -208,12 +242,22 @@ impl Log {
         records
     }
 
-    /// Puts a marker behind the last records, once, now that the log is quiet. Not synced.
+    /// When the log counts as quiet if no more records come, and is to be marked.
+    pub(crate) fn quiet_at(&self) -> Option<Instant> {
+        self.unwitnessed.map(|last| last + QUIET)
+    }
+
+    /// Puts a marker behind the last records, once, now that the log is quiet and they are synced.
+    /// Not synced itself. Without space there is none.
     pub(crate) fn mark(&mut self) -> Result<(), LogError> {
         if let Some(active) = &mut self.active
-            && std::mem::take(&mut self.unwitnessed)
+            && self.unwitnessed.take().is_some()
         {
-            self.end = active.mark(self.end)?;
+            match active.mark(self.end) {
+                Ok(end) => self.end = end,
+                Err(LogError::Full) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -229,6 +273,20 @@ impl Log {
             .collect()
     }
 
+    /// Lets records that wait have the space of the newest segment if all in it is settled: it
+    /// stays only until the next one is made, and must not be what keeps that from being made.
+    pub(crate) fn discount_newest(&mut self, settled: impl Fn(&Range<u64>) -> bool) {
+        if self.stalled.is_some()
+            && self.active.is_none()
+            && let Some(newest) = self.sealed.last_mut()
+            && newest.counted
+            && settled(&newest.seqs)
+        {
+            newest.counted = false;
+            self.budget.give_back(newest.disk_len);
+        }
+    }
+
     /// Lets a segment go whose deletion is journaled and synced. A crash before the file is gone
     /// leaves it to the next start.
     pub(crate) fn delete(&mut self, number: u64) {
@@ -236,7 +294,9 @@ impl Log {
             return;
         };
         let segment = self.sealed.remove(at);
-        self.budget.give_back(segment.disk_len);
+        if segment.counted {
+            self.budget.give_back(segment.disk_len);
+        }
         self.handle.update(|shared| {
             shared.segments.remove(&segment.seqs.start);
             shared.marks.disk_bytes -= segment.disk_len;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::{Bytes, BytesMut};
 use event_listener::{Event, EventListener};
 
+use crate::batch::ROW_LEN;
 use crate::fate::{Fate, Refusal};
 use crate::waker::Waker;
 
@@ -53,6 +54,12 @@ impl Pending {
     fn with(payloads: BytesMut) -> Self {
         Self { payloads, ends: Vec::new(), sums: Vec::new(), fate: Fate::undecided() }
     }
+
+    /// What it takes of the byte budget: as much as it will take on disk, so that many empty
+    /// records are no way around it.
+    fn bytes(&self) -> usize {
+        self.payloads.len() + self.ends.len() * ROW_LEN
+    }
 }
 
 /// A stream's records on their way to the next commit, bounded in bytes.
@@ -95,7 +102,8 @@ impl CommitQueue {
             return Err(Rejection::Closed(refusal));
         }
         let pending = &mut inner.pending;
-        if !pending.ends.is_empty() && pending.payloads.len() + total > self.limit {
+        let more = total + run.records.len() * ROW_LEN;
+        if !pending.ends.is_empty() && pending.bytes() + more > self.limit {
             return Err(Rejection::Full);
         }
         let index = pending.ends.len() as u64;
@@ -215,6 +223,13 @@ mod tests {
         assert_eq!(queue.take().unwrap().ends, [16]);
         event_listener::Listener::wait(room);
         assert!(queue.submit(run(b"x", &[0..1]), &mut Vec::new()).is_ok());
+    }
+
+    #[test]
+    fn empty_records_count_too() {
+        let queue = queue(100);
+        let submit = || queue.submit(run(b"", &[0..0, 0..0]), &mut Vec::new());
+        assert_eq!((0..10).take_while(|_| submit().is_ok()).count(), 100 / (2 * ROW_LEN));
     }
 
     #[test]

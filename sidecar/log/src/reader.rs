@@ -105,17 +105,19 @@ impl Reader {
 impl OpenSegment {
     /// Opens `view` at the last indexed batch that starts at or before `seq`.
     fn at(view: Arc<SegmentView>, seq: u64) -> Result<Self, LogError> {
-        let position = {
+        let found = {
             let mut index = view.index.lock().unwrap_or_else(PoisonError::into_inner);
             let index = match &mut *index {
                 Some(index) => index,
                 empty => empty.insert(rebuild_index(&view)?),
             };
-            index.locate(seq).unwrap_or(segment::HEADER_LEN as u64)
+            index.locate(seq)
         };
+        let start = (segment::HEADER_LEN as u64, view.base_seq);
+        let (position, next_seq) = found.map_or(start, |entry| (entry.position, entry.seq));
         let limit = view.published_len();
-        let walk = Walk::from_position(Arc::clone(&view.file), limit, view.salt, position);
-        Ok(Self { next_seq: view.base_seq, view, walk })
+        let walk = Walk::from_batch(Arc::clone(&view.file), limit, view.salt, position, next_seq);
+        Ok(Self { view, walk, next_seq })
     }
 
     fn error(&self, halt: Halt) -> LogError {
@@ -128,7 +130,7 @@ fn rebuild_index(view: &SegmentView) -> Result<SparseIndex, LogError> {
     let mut index = SparseIndex::default();
     let limit = view.published_len();
     let start = segment::HEADER_LEN as u64;
-    let mut walk = Walk::from_position(Arc::clone(&view.file), limit, view.salt, start);
+    let mut walk = Walk::from_batch(Arc::clone(&view.file), limit, view.salt, start, view.base_seq);
     while walk.position() < limit {
         let position = walk.position();
         let found = walk.header().map_err(|halt| halt_error(view, position, halt))?;

@@ -4,6 +4,7 @@
 //! Nothing valid is ever cut off. Running it again, also after a crash in the middle of it, comes
 //! to the same result.
 
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::reader::stored_index;
 use crate::scan::{Found, Halt, Walk};
 use crate::seal::{self, Seal};
 use crate::segment::{self, Rejected};
-use crate::vfs::{File, Vfs, read_exact_at};
+use crate::vfs::{File, Vfs, read_exact_at, remove_if_there};
 
 /// What a log directory holds.
 #[derive(Debug)]
@@ -35,6 +36,19 @@ pub(crate) struct Recovered {
     pub(crate) discarded: u64,
     /// The first damage found: the log must not be served.
     pub(crate) damage: Option<LogError>,
+}
+
+impl Recovered {
+    /// What an empty directory holds.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            sealed: Vec::new(),
+            end: End { seq: 0, chain: 0, time: 0 },
+            next_number: 0,
+            discarded: 0,
+            damage: None,
+        }
+    }
 }
 
 /// A segment file with a valid header.
@@ -57,6 +71,15 @@ struct Ending {
     index: Option<SparseIndex>,
 }
 
+impl Ending {
+    /// The seal that goes there.
+    fn seal(&self) -> Seal {
+        let End { seq, chain, time } = self.end;
+        let Self { position, first_time, .. } = *self;
+        Seal { end_seq: seq, time, chain, first_time, position }
+    }
+}
+
 /// Recovers the log `id` in `dir`, of whose segments those numbered in `deleted` are gone for good.
 ///
 /// # Errors
@@ -67,13 +90,7 @@ pub(crate) fn recover(
     id: StreamId,
     deleted: &RangeSet,
 ) -> Result<Recovered, LogError> {
-    let mut recovered = Recovered {
-        sealed: Vec::new(),
-        end: End { seq: 0, chain: 0, time: 0 },
-        next_number: 0,
-        discarded: 0,
-        damage: None,
-    };
+    let mut recovered = Recovered::nothing();
     match segments(vfs, dir, id, deleted, &mut recovered) {
         Ok(()) => {}
         Err(damage @ (LogError::Corrupt { .. } | LogError::Version { .. })) => {
@@ -99,9 +116,13 @@ fn segments(
         let ending = ending(&candidate, at == last)?;
         recovered.end = ending.end;
         if ending.end.seq == candidate.header.base_seq {
+            if at != last {
+                return Err(corrupt(&candidate.path, ending.position, Corruption::Content));
+            }
+            recovered.next_number = candidate.header.number;
             recovered.end.chain = candidate.header.chain;
             recovered.discarded += ending.discarded;
-            keep_place(&candidate)?;
+            keep_place(&candidate, &ending)?;
             break;
         }
         recovered.next_number = candidate.header.number + 1;
@@ -118,10 +139,12 @@ fn segments(
 
 /// Keeps an empty last segment for what its header says, the next seq, but not its space: the next
 /// segment replaces it under the same name.
-fn keep_place(candidate: &Candidate) -> Result<(), LogError> {
-    let Candidate { path, file, .. } = candidate;
-    file.truncate(segment::HEADER_LEN as u64).map_err(LogError::io("truncate", path))?;
-    file.sync_data().map_err(LogError::sync(path))
+fn keep_place(candidate: &Candidate, ending: &Ending) -> Result<(), LogError> {
+    let Candidate { path, file, header, .. } = candidate;
+    if ending.sealed {
+        return file.sync_data().map_err(LogError::sync(path));
+    }
+    write_seal(&**file, path, &ending.seal(), header.salt).map(|_| ())
 }
 
 /// The segment files of a directory, in order. Finishes deletions and failed creations.
@@ -134,13 +157,19 @@ fn candidates(
     let mut candidates = Vec::new();
     for name in vfs.list(dir).map_err(LogError::io("list", dir))? {
         let path = dir.join(&name);
-        if name.ends_with(".tmp") {
-            vfs.remove(&path).map_err(LogError::io("remove", &path))?;
+        if name.ends_with(segment::TEMPORARY) {
+            remove_if_there(vfs, &path).map_err(LogError::io("remove", &path))?;
         }
         let Some(base_seq) = segment::parse_file_name(&name) else { continue };
-        let candidate = open(vfs, path, id, base_seq)?;
+        let candidate = match open(vfs, path, id, base_seq) {
+            // Removed since it was listed, on behalf of an earlier opening in this process. That it
+            // was not to be removed shows in the numbers.
+            Err(LogError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => continue,
+            candidate => candidate?,
+        };
         if deleted.contains(candidate.header.number) {
-            vfs.remove(&candidate.path).map_err(LogError::io("remove", &candidate.path))?;
+            let path = &candidate.path;
+            remove_if_there(vfs, path).map_err(LogError::io("remove", path))?;
             // Derived, so a failure to remove it costs nothing but its bytes.
             vfs.remove(&dir.join(segment::index_name(base_seq))).ok();
         } else {
@@ -191,7 +220,10 @@ fn follows(
         return Err(missing(path, lost));
     }
     let continues = header.chain == recovered.end.chain && header.base_seq == recovered.end.seq;
-    if between.is_empty() && !(continues || header.number == 0 && header.base_seq == 0) {
+    let first = header.number == 0 && header.base_seq == 0;
+    let in_order =
+        if between.is_empty() { continues || first } else { header.base_seq >= recovered.end.seq };
+    if !in_order {
         return Err(corrupt(path, 0, Corruption::Chain));
     }
     Ok(())
@@ -199,10 +231,15 @@ fn follows(
 
 /// Finds where a segment ends. Only the last may lack its seal.
 fn ending(candidate: &Candidate, last: bool) -> Result<Ending, LogError> {
+    if last {
+        // After a failed sync the cache shows what the disk does not have, and takes it for clean.
+        candidate.file.forget(candidate.len);
+    }
     if let Some(ending) = sealed_ending(candidate)? {
         return Ok(ending);
     }
-    if !last {
+    // A segment is as long as its header says until it is sealed.
+    if !last || candidate.len < candidate.header.len {
         return Err(corrupt(&candidate.path, candidate.len, Corruption::Truncated));
     }
     scan_tail(candidate)
@@ -307,14 +344,7 @@ fn close(
 ) -> Result<Sealed, LogError> {
     let Candidate { path, file, header, .. } = candidate;
     if !ending.sealed {
-        let seal = Seal {
-            end_seq: ending.end.seq,
-            time: ending.end.time,
-            chain: ending.end.chain,
-            first_time: ending.first_time,
-            position: ending.position,
-        };
-        end.chain = write_seal(&*file, &path, &seal, header.salt)?;
+        end.chain = write_seal(&*file, &path, &ending.seal(), header.salt)?;
     } else if last {
         // After a kill the cache may show a seal, and batches, that are not on the disk yet.
         file.sync_data().map_err(LogError::sync(&path))?;
@@ -323,7 +353,7 @@ fn close(
     let seqs: Range<u64> = header.base_seq..ending.end.seq;
     let view = SegmentView::new(path, file, &header, ending.position, index);
     let disk_len = ending.position + seal::LEN as u64;
-    Ok(Sealed { number: header.number, seqs, disk_len, view })
+    Ok(Sealed { number: header.number, seqs, disk_len, counted: true, view })
 }
 
 fn corrupt(path: &Path, position: u64, kind: Corruption) -> LogError {

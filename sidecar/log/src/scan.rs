@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::batch::{ALIGNMENT, Batch, HEADER_LEN, Header, Kind, array_at};
+use crate::batch::{ALIGNMENT, Batch, HEADER_LEN, Header, Kind, MAGIC, array_at};
 use crate::error::Corruption;
 use crate::segment;
 use crate::vfs::File;
 use crate::window::Window;
+
+/// Bytes that a search looks through at once.
+const SEARCH_LEN: usize = 64 << 10;
 
 /// Why a walk cannot go on.
 #[derive(Debug)]
@@ -50,13 +53,14 @@ pub(crate) struct Walk {
     /// Nothing at or above this byte is looked at.
     pub(crate) limit: u64,
     position: u64,
-    expected: Option<Expected>,
+    expected: Expected,
 }
 
 /// What the next batch must continue.
 #[derive(Debug, Clone, Copy)]
 struct Expected {
-    chain: u32,
+    /// `None` where the batch before is not known.
+    chain: Option<u32>,
     seq: u64,
     time: u64,
 }
@@ -69,14 +73,21 @@ impl Walk {
         header: &segment::Header,
         sum: u32,
     ) -> Self {
-        let expected = Some(Expected { chain: sum, seq: header.base_seq, time: 0 });
+        let expected = Expected { chain: Some(sum), seq: header.base_seq, time: 0 };
         let position = segment::HEADER_LEN as u64;
         Self { window: Window::new(file), salt: header.salt, limit, position, expected }
     }
 
-    /// From a batch in the middle, whose predecessor is not known.
-    pub(crate) fn from_position(file: Arc<dyn File>, limit: u64, salt: u64, position: u64) -> Self {
-        Self { window: Window::new(file), salt, limit, position, expected: None }
+    /// From the batch at `position`, which starts with `seq` and whose predecessor is not known.
+    pub(crate) fn from_batch(
+        file: Arc<dyn File>,
+        limit: u64,
+        salt: u64,
+        position: u64,
+        seq: u64,
+    ) -> Self {
+        let expected = Expected { chain: None, seq, time: 0 };
+        Self { window: Window::new(file), salt, limit, position, expected }
     }
 
     /// Where the next batch is looked for.
@@ -89,9 +100,8 @@ impl Walk {
         let found =
             self.header_at(self.position)?.ok_or(Halt::Invalid(Corruption::Truncated))??;
         let Header { first_seq, chain, time, .. } = found.header;
-        if let Some(expected) = self.expected
-            && (chain != expected.chain || first_seq != expected.seq || time < expected.time)
-        {
+        let Expected { chain: after, seq, time: earliest } = self.expected;
+        if after.is_some_and(|after| chain != after) || first_seq != seq || time < earliest {
             return Err(Halt::Invalid(Corruption::Chain));
         }
         if found.end() > self.limit {
@@ -125,24 +135,34 @@ impl Walk {
     /// Goes on behind `found`.
     pub(crate) fn pass(&mut self, found: &Found) {
         self.position = found.end();
-        self.expected = Some(Expected {
-            chain: found.sum,
+        self.expected = Expected {
+            chain: Some(found.sum),
             seq: found.header.end_seq(),
             time: found.header.time,
-        });
+        };
     }
 
     /// The next valid batch header of this segment at or after `from`, whatever it continues:
     /// the evidence that something was written behind a place that does not validate.
     pub(crate) fn search(&mut self, from: u64) -> io::Result<Option<Found>> {
         let mut position = from.next_multiple_of(ALIGNMENT as u64);
-        while let Some(found) = self.header_at(position)? {
-            if let Ok(found) = found {
-                return Ok(Some(found));
+        loop {
+            let left = self.limit.saturating_sub(position);
+            let len = usize::try_from(left).unwrap_or(SEARCH_LEN).min(SEARCH_LEN);
+            let Some(piece) = self.window.slice(position, len, self.limit)? else {
+                return Ok(None);
+            };
+            let candidates = piece.chunks_exact(ALIGNMENT).zip((position..).step_by(ALIGNMENT));
+            for (_, at) in candidates.filter(|(start, _)| start.starts_with(&MAGIC)) {
+                if let Some(Ok(found)) = self.header_at(at)? {
+                    return Ok(Some(found));
+                }
             }
-            position += ALIGNMENT as u64;
+            position += len as u64;
+            if len < SEARCH_LEN {
+                return Ok(None);
+            }
         }
-        Ok(None)
     }
 
     /// `None` when the segment ends before a whole header.

@@ -12,7 +12,7 @@ pub(crate) const MINOR: u16 = 0;
 
 const MAGIC: [u8; 8] = *b"LBSEGMNT";
 /// Where the header's checksum stands; the rest of the block is zero.
-const SUM_AT: usize = 92;
+const SUM_AT: usize = 96;
 
 /// Why a header block is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub(crate) struct Header {
     pub(crate) epoch: u64,
     /// Random; seeds the checksum of every batch header in the file.
     pub(crate) salt: u64,
+    /// Bytes set aside for the file before it got its name. It is shorter only once it is sealed.
+    pub(crate) len: u64,
 }
 
 impl Header {
@@ -63,6 +65,7 @@ impl Header {
         out[64..72].copy_from_slice(&self.created.to_le_bytes());
         out[72..80].copy_from_slice(&self.epoch.to_le_bytes());
         out[80..88].copy_from_slice(&self.salt.to_le_bytes());
+        out[88..96].copy_from_slice(&self.len.to_le_bytes());
         let sum = header_sum(&out);
         out[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
         (out, sum)
@@ -92,6 +95,7 @@ impl Header {
             created: u64_at(block, 64),
             epoch: u64_at(block, 72),
             salt: u64_at(block, 80),
+            len: u64_at(block, 88),
         };
         Ok((header, sum))
     }
@@ -100,6 +104,9 @@ impl Header {
 fn header_sum(block: &[u8]) -> u32 {
     salted_sum(0, &block[..SUM_AT])
 }
+
+/// How the names end of files that are not complete. `.log.tmp`, and those of [`crate::vfs::replace`].
+pub(crate) const TEMPORARY: &str = ".tmp";
 
 /// Name of the segment whose first record is `base_seq`.
 pub(crate) fn file_name(base_seq: u64) -> String {
@@ -132,6 +139,7 @@ mod tests {
             created: 7,
             epoch: 8,
             salt: 9,
+            len: 10,
         }
     }
 

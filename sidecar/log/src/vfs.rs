@@ -135,14 +135,20 @@ pub fn write_all_at(
 /// temporary file, sync, rename, directory sync.
 pub fn replace(vfs: &dyn Vfs, dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let temporary = dir.join(format!("{name}.tmp"));
-    if vfs.list(dir)?.iter().any(|entry| *entry == format!("{name}.tmp")) {
-        vfs.remove(&temporary)?;
-    }
+    remove_if_there(vfs, &temporary)?;
     let file = vfs.create(&temporary)?;
     write_all_at(&*file, &mut [IoSlice::new(content)], 0)?;
     file.sync_data()?;
     vfs.rename(&temporary, &dir.join(name))?;
     vfs.sync_dir(dir)
+}
+
+/// Removes a file that may not be there.
+pub fn remove_if_there(vfs: &dyn Vfs, path: &Path) -> io::Result<()> {
+    match vfs.remove(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
 }
 
 /// The whole content of a file of at most `limit` bytes.

@@ -53,6 +53,14 @@ impl Writer {
     }
 }
 
+/// A writer that nobody can stop any more would write on after its volume's lock is gone.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Whoever wants to know how it ended has asked before.
+        let _ = self.stop();
+    }
+}
+
 /// Whatever happens, nobody is left waiting.
 struct TellAll<'a> {
     committer: Committer,

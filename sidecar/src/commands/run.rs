@@ -1,17 +1,16 @@
 //! `lifeboat run`: a queue from its file, until a signal.
 
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use lifeboat_api::Dataplane;
 use lifeboat_log::LogError;
 use tokio::select;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::fail;
+use super::signals::Signals;
 use crate::app::{self, Place, Sidecar, StartError};
 use crate::cli::Run;
 use crate::exit::Exit;
-use crate::node::Node;
 use crate::telemetry;
 
 /// Runs the queue in `options.file`.
@@ -60,9 +59,7 @@ fn absolute(path: &Path) -> Result<PathBuf, String> {
 }
 
 async fn serve(dataplane: &Dataplane, place: &Place) -> Exit {
-    let signals = signal(SignalKind::interrupt())
-        .and_then(|interrupt| Ok([interrupt, signal(SignalKind::terminate())?]));
-    let mut signals = match signals {
+    let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return fail(&error, Exit::Failure),
     };
@@ -70,13 +67,13 @@ async fn serve(dataplane: &Dataplane, place: &Place) -> Exit {
         Ok(sidecar) => sidecar,
         Err(error) => return fail(&error, start_exit(&error)),
     };
-    announce(&sidecar.node, dataplane, place);
+    announce(&sidecar, dataplane, place);
     select! {
-        () = any(&mut signals) => {
+        () = signals.next() => {
             tracing::info!("stopping: what is stored stays");
             select! {
                 exit = stop(sidecar) => exit,
-                () = any(&mut signals) => Exit::Failure,
+                () = signals.next() => Exit::Failure,
             }
         }
         () = sidecar.failed() => stop(sidecar).await,
@@ -87,14 +84,6 @@ async fn stop(sidecar: Sidecar) -> Exit {
     match sidecar.stop().await {
         Ok(()) => Exit::Success,
         Err(error) => fail(&error, Exit::DiskFailed),
-    }
-}
-
-async fn any(signals: &mut [Signal; 2]) {
-    let [interrupt, terminate] = signals;
-    select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
     }
 }
 
@@ -111,13 +100,9 @@ fn start_exit(error: &StartError) -> Exit {
     }
 }
 
-fn fail(error: &dyn Display, exit: Exit) -> Exit {
-    eprintln!("lifeboat: {error}");
-    exit
-}
-
 /// Says where everything is.
-fn announce(node: &Node, dataplane: &Dataplane, place: &Place) {
+fn announce(sidecar: &Sidecar, dataplane: &Dataplane, place: &Place) {
+    let node = &sidecar.node;
     println!("{} is open; data in {}", node.name, place.data.display());
     for stream in &node.streams {
         let ingress = stream.ingress.iter().map(|ingress| (&ingress.socket, "producers"));
@@ -127,6 +112,9 @@ fn announce(node: &Node, dataplane: &Dataplane, place: &Place) {
             let name = format!("{}.{}", stream.name, socket.name);
             println!("  {side:<9}  {name:<24}  {kind:<7}  {}", socket.endpoint);
         }
+    }
+    if let Some(admin) = sidecar.admin {
+        println!("  admin      http://{admin}");
     }
     if dataplane.ignored.is_empty() {
         println!("ready");

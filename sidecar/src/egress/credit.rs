@@ -1,12 +1,14 @@
 //! One Credit delivery: the leases that all its connections share, their timer, and its dead
 //! letters. The rules are in [`crate::delivery::lease`]; here is what they ask for.
 
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use event_listener::{Event, EventListener};
 use lifeboat_log::{DeliveryId, Fate, JournalQueue, LogHandle, Op, StreamId, Urgency};
 use tokio::select;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep_until;
 
@@ -64,8 +66,8 @@ pub struct CreditDelivery {
     inner: Mutex<Inner>,
     /// Records became due.
     work: Event,
-    /// A deadline came up that is earlier than what the timer is set for.
-    earlier: Event,
+    /// An earlier deadline came up.
+    timer: Notify,
     parks: UnboundedSender<Park>,
 }
 
@@ -75,14 +77,14 @@ struct Inner {
     effects: Effects,
     /// What the metrics were last told.
     counted: Counters,
-    /// What the timer is set for.
+    /// What the timer is set for, or was told to be.
     armed: Option<Instant>,
 }
 
 impl CreditDelivery {
     /// Starts from what the journal knows. [`Self::run`] must follow.
     pub fn new(parts: CreditParts) -> (Arc<Self>, Parking) {
-        let (parks, parking) = unbounded_channel();
+        let (sender, receiver) = unbounded_channel();
         let mut effects = Effects::default();
         let leases = Leases::new(parts.policy, parts.recovered, &mut effects);
         let counted = leases.counters();
@@ -99,12 +101,12 @@ impl CreditDelivery {
             journal: parts.journal,
             inner: Mutex::new(inner),
             work: Event::new(),
-            earlier: Event::new(),
-            parks,
+            timer: Notify::new(),
+            parks: sender,
         });
         // What was to be parked when the last boot ended.
         delivery.step(|_, _| ());
-        (delivery, Parking(parking))
+        (delivery, Parking(receiver))
     }
 
     /// One step of the leases, and what it asks for: the journal is told in the order of the
@@ -135,13 +137,10 @@ impl CreditDelivery {
         let deadline = leases.next_deadline();
         let earlier = deadline.is_some() && armed.is_none_or(|armed| deadline < Some(armed));
         if earlier {
-            // From here on it counts as set: one call is enough, however late it is heard.
             *armed = deadline;
+            self.timer.notify_one();
         }
         drop(inner);
-        if earlier {
-            self.earlier.notify(usize::MAX);
-        }
         (outcome, fate)
     }
 
@@ -203,22 +202,23 @@ impl CreditDelivery {
     /// Ends leases and delays whose time has come.
     async fn keep_time(&self) {
         loop {
-            let earlier = self.earlier.listen();
             let deadline = {
                 let mut inner = self.lock();
                 inner.armed = inner.leases.next_deadline();
                 inner.armed
             };
-            let Some(deadline) = deadline else {
-                earlier.await;
-                continue;
+            let due = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline.into()).await,
+                    None => pending().await,
+                }
             };
             select! {
-                () = sleep_until(deadline.into()) => {
+                () = due => {
                     self.step(|leases, effects| leases.expire(Instant::now(), effects));
                     self.wake();
                 }
-                () = earlier => {}
+                () = self.timer.notified() => {}
             }
         }
     }
@@ -259,7 +259,9 @@ impl CreditDelivery {
                 return false;
             }
         };
-        tracing::warn!(
+        // Counted and shown by status; a line each would drown the log when an application rejects
+        // everything.
+        tracing::debug!(
             stream = self.stream,
             delivery = self.name,
             seq = park.seq,

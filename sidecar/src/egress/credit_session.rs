@@ -62,14 +62,14 @@ impl Session {
         let mut hello = Vec::new();
         append_hello(&mut hello, &self.delivery.origin.stream);
         self.connection.enqueue(hello.into());
-        self.connection.set_low_mark(QUEUE_LIMIT / 2);
+        self.connection.set_low_mark(QUEUE_LIMIT);
         loop {
             let (woken, changed) = (self.delivery.woken(), self.delivery.log.changed());
             if !self.fill() {
                 return CloseReason::Shutdown;
             }
             // An application that never reads its errors is not heard until it does.
-            self.connection.set_reading(self.connection.queued() < 2 * QUEUE_LIMIT);
+            self.connection.set_reading(self.connection.queued() < 4 * QUEUE_LIMIT);
             let next = self.unconfirmed.front().map(|(fate, _)| Arc::clone(fate));
             let confirmed = async {
                 match next {
@@ -99,7 +99,7 @@ impl Session {
     /// Leases what the credit allows and queues what the connection has room for. `false` when the
     /// stream cannot be read.
     fn fill(&mut self) -> bool {
-        while self.connection.queued() < QUEUE_LIMIT {
+        while self.connection.has_room() {
             if self.ready.is_empty() && !self.lease() {
                 self.payloads.rest();
                 return true;
@@ -148,7 +148,7 @@ impl Session {
     fn send(&mut self) -> bool {
         let mut out = Vec::new();
         let mut records = 0;
-        let room = QUEUE_LIMIT - self.connection.queued().min(QUEUE_LIMIT);
+        let room = 2 * QUEUE_LIMIT - self.connection.queued().min(QUEUE_LIMIT);
         while out.len() < room
             && let Some(mut grant) = self.ready.pop_front()
         {

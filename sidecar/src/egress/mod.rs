@@ -15,10 +15,7 @@ pub use push::{PushDelivery, PushParts};
 
 use crate::delivery::cursor::Cursor;
 use crate::stop::Stop;
-use crate::wire::credit::MAX_TOKENS;
-
-/// Frames of the longest verb: a delimiter, ACK, and its tokens.
-const VERB_PARTS: u32 = 2 + MAX_TOKENS as u32;
+use crate::wire::credit::{MAX_BYTES, MAX_PARTS};
 
 /// A delivery of either kind.
 #[derive(Debug, Clone)]
@@ -66,9 +63,10 @@ pub fn listener_config(delivery: &Delivery, budget: Arc<MemoryBudget>) -> Listen
         DeliveryKind::Push(_) => (SocketType::Push, &[SocketType::Pull]),
         DeliveryKind::Credit(_) => (SocketType::Router, &[SocketType::Dealer]),
     };
+    let limits = Limits::DEFAULT.with_max_parts(MAX_PARTS).with_max_message_size(MAX_BYTES);
     ListenerConfig {
+        limits,
         max_connections: delivery.max_connections as usize,
-        limits: Limits::DEFAULT.with_max_parts(VERB_PARTS),
         ..ListenerConfig::new(socket, accepts, budget)
     }
 }

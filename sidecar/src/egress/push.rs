@@ -20,7 +20,7 @@ use crate::stop::Stop;
 /// Bytes on their way to one application beyond which no further run is added.
 const QUEUE_LIMIT: usize = 256 << 10;
 /// Bytes of one run: so much may a connection take that then stands still.
-const RUN_LIMIT: usize = 256 << 10;
+const RUN_LIMIT: u64 = 256 << 10;
 /// How often a connection looks how much was taken, while something is not.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -139,7 +139,7 @@ struct Session {
 
 impl Session {
     async fn run(&mut self, mut stop: Stop) -> CloseReason {
-        self.connection.set_low_mark(QUEUE_LIMIT / 2);
+        self.connection.set_low_mark(QUEUE_LIMIT);
         loop {
             let (woken, changed) = (self.delivery.work.listen(), self.delivery.log.changed());
             if let Err(error) = self.fill() {
@@ -165,7 +165,7 @@ impl Session {
 
     /// Queues runs until the connection has enough or nothing is left.
     fn fill(&mut self) -> Result<(), LogError> {
-        while self.connection.queued() < QUEUE_LIMIT {
+        while self.connection.has_room() {
             let published_end = self.delivery.log.published_end();
             let next = self.delivery.lock().cursor.next(published_end);
             let Some(next) = next else {
@@ -190,7 +190,7 @@ impl Session {
             let run = cursor.take(id, log.published_end(), max)?;
             let held = batch.first_seq..batch.end_seq();
             if held.contains(&run.start) && run.end <= held.end {
-                cursor.sent(id, run.start, sizes(batch, run.start, run.end));
+                cursor.sent(id, run.start, batch.sizes(run.clone()));
                 Some(run)
             } else {
                 cursor.give_back(id);
@@ -226,21 +226,12 @@ impl Session {
     }
 }
 
-/// How many records from `seq` on lie within `limit` bytes of the batch; at least one.
-fn records_within(batch: &Batch, seq: u64, limit: usize) -> u64 {
-    let index = (seq - batch.first_seq) as usize;
-    let limit = (batch.start_of(index) + limit) as u64;
-    let rest = batch.ends.get(index..).unwrap_or_default();
-    (rest.partition_point(|&end| u64::from(end) <= limit) as u64).max(1)
-}
-
-/// Wire bytes of each record from `first` to `end`.
-fn sizes(batch: &Batch, first: u64, end: u64) -> impl Iterator<Item = u32> + '_ {
-    let range = (first - batch.first_seq) as usize..(end - batch.first_seq) as usize;
-    let mut start = batch.start_of(range.start) as u32;
-    batch.ends.get(range).unwrap_or_default().iter().map(move |&end| {
-        let size = end - start;
-        start = end;
-        size
-    })
+/// How many records from `seq` on lie within `limit` bytes; at least one.
+fn records_within(batch: &Batch, seq: u64, limit: u64) -> u64 {
+    let mut bytes = 0;
+    let fit = batch.sizes(seq..batch.end_seq()).take_while(|&size| {
+        bytes += u64::from(size);
+        bytes <= limit
+    });
+    (fit.count() as u64).max(1)
 }

@@ -20,7 +20,7 @@ enum Answer {
 /// The answers to one run of messages.
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    answers: Vec<(Answer, u32)>,
+    answers: Vec<(Answer, usize)>,
     envelopes: Vec<u8>,
     /// `None` when the run holds no record.
     submitted: Option<Submitted>,
@@ -38,13 +38,12 @@ impl Group {
     }
 
     fn owe(&mut self, answer: Answer, envelope: &[u8]) {
-        // An envelope is part of a message, which the codec keeps far below 4 GiB.
-        self.answers.push((answer, envelope.len() as u32));
+        self.answers.push((answer, envelope.len()));
         self.envelopes.extend_from_slice(envelope);
     }
 
     fn cost(&self) -> usize {
-        self.envelopes.len() + self.answers.len() * size_of::<(Answer, u32)>() + size_of::<Self>()
+        self.envelopes.len() + self.answers.len() * size_of::<(Answer, usize)>() + size_of::<Self>()
     }
 }
 
@@ -107,7 +106,7 @@ impl Answers {
 fn reply(group: &Group, mut seq: Option<u64>, out: &mut Vec<u8>, count: &mut impl FnMut(Receipt)) {
     let mut envelopes = group.envelopes.as_slice();
     for &(answer, len) in &group.answers {
-        let (envelope, rest) = envelopes.split_at(len as usize);
+        let (envelope, rest) = envelopes.split_at(len);
         envelopes = rest;
         let receipt = match answer {
             Answer::Known(receipt) => receipt,

@@ -86,15 +86,15 @@ impl Session<'_> {
     fn take_messages(&mut self) {
         let messages = self.connection.messages();
         self.context.metrics.received(messages.len(), messages.bytes().len());
-        let mut start = 0;
+        let mut start = 0u32;
         for &end in messages.ends() {
-            let message = start..end as usize;
-            let wire = messages.bytes().get(message.clone()).unwrap_or_default();
+            let wire = messages.bytes().get(start as usize..end as usize).unwrap_or_default();
             let envelope = |range| wire.get(range).unwrap_or_default();
             match split(wire, self.client, self.first) {
                 Submission::Probe => {}
                 Submission::Message { envelope: head, body } => {
-                    self.intake.push(message.start + body.start..message.start + body.end);
+                    // A body is the tail of its message.
+                    self.intake.push(start + offset(body.start)..end);
                     self.group.owe_record(envelope(head));
                 }
                 Submission::Malformed { envelope: head } => {
@@ -102,7 +102,7 @@ impl Session<'_> {
                 }
             }
             self.first = false;
-            start = message.end;
+            start = end;
         }
         if let Some(head) = messages.too_large() {
             self.first = false;
@@ -123,7 +123,7 @@ impl Session<'_> {
                     self.room = Some(room);
                     return;
                 }
-                Handed::Refused(_) => {
+                Handed::Refused => {
                     self.answers.push_refused(std::mem::take(&mut self.group));
                     None
                 }
@@ -156,6 +156,11 @@ impl Session<'_> {
         }
         CloseReason::Shutdown
     }
+}
+
+/// A place within one message, which the codec keeps far below 4 GiB.
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// The envelope in the whole frames that came before the one that was too large.

@@ -17,6 +17,10 @@ use lifeboat_zmtp::{frames, push_frame};
 
 /// Most tokens in one `ACK`.
 pub const MAX_TOKENS: usize = 1024;
+/// Frames of the longest verb: a delimiter, `ACK`, and its tokens.
+pub const MAX_PARTS: u32 = 1026;
+/// Bytes of the longest verb: that, or a `REJECT` with a long reason.
+pub const MAX_BYTES: u64 = 64 << 10;
 /// Longest `delay_ms` of a `NACK` and `ms` of an `EXTEND`: seven days.
 pub const MAX_DELAY: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Bytes of a `REJECT`'s reason that are kept; a longer one is cut, for the verdict matters more.
@@ -301,6 +305,7 @@ mod tests {
 
         let mut frames: Vec<&[u8]> = vec![b"ACK"];
         assert_eq!(refusal(&frames), Some(Refusal::Ack));
+        assert_eq!(MAX_PARTS as usize, 2 + MAX_TOKENS);
         frames.extend(std::iter::repeat_n(&token[..], MAX_TOKENS));
         assert_eq!(refusal(&frames), None);
         frames.push(&token);

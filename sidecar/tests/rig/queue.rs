@@ -1,16 +1,13 @@
 //! The queue that the rig kills: its file, its process, what it says of itself, and what it leaves.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lifeboat_log::disk::Disk;
 use lifeboat_log::{Read, Volume};
-use lifeboat_sidecar::control::{Reply, path_in};
 use lifeboat_sidecar::dead_letter::Label;
 use lifeboat_sidecar::sizing::sizes;
 use lifeboat_sidecar::status::Status;
@@ -18,7 +15,7 @@ use rand::Rng;
 
 use super::history::DeadLetter;
 use super::message::Submission;
-use crate::support::{Home, Lifeboat, PATIENCE};
+use crate::support::{self, Home, Lifeboat};
 
 /// Short, so that consumers can wait for it.
 pub(crate) const ACK_TIMEOUT: Duration = Duration::from_millis(600);
@@ -58,19 +55,12 @@ impl Queue {
 
     /// Starts the process and waits until it is open.
     pub(crate) fn start(&self) -> Lifeboat {
-        Lifeboat::start(self.command())
-    }
-
-    fn command(&self) -> Command {
-        let mut command = self.home.command();
-        // Every dead letter is a warning, and here they come by the hundred.
-        command.env("LIFEBOAT_LOG", "error");
-        command
+        self.home.start()
     }
 
     /// Starts the process and kills it after `life`, however far it came.
     pub(crate) fn start_and_kill(&self, life: Duration) {
-        let mut child = self.command().stdout(Stdio::null()).spawn().unwrap();
+        let mut child = self.home.command().stdout(Stdio::null()).spawn().unwrap();
         std::thread::sleep(life);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -78,15 +68,7 @@ impl Queue {
 
     /// What the running process says of itself.
     pub(crate) fn status(&self) -> Status {
-        let mut stream = UnixStream::connect(path_in(&self.home.data())).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(b"{\"command\":\"status\"}\n").unwrap();
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).unwrap();
-        match serde_json::from_str(&line).unwrap() {
-            Reply::Status(status) => *status,
-            Reply::Error(error) => panic!("{error}"),
-        }
+        support::status(&self.home.data()).unwrap()
     }
 
     /// The dead letters on the disk, when no process runs.

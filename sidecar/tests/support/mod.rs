@@ -3,7 +3,7 @@
 #![allow(dead_code)] // each test binary uses its own part
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -15,8 +15,41 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// A running queue. Dropped, it is killed.
 pub(crate) struct Lifeboat {
     child: Child,
-    /// Endpoints by `stream.socket`.
+    /// Endpoints by `stream.socket`, and `admin`.
     endpoints: BTreeMap<String, String>,
+}
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs `lifeboat` with these arguments and this standard input until it ends.
+pub(crate) fn lifeboat(arguments: &[&str], input: &str) -> Outcome {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lifeboat"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    // A command that ends early reads no input.
+    std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+    let (sender, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    let Ok(output) = ended.recv_timeout(PATIENCE) else {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        panic!("lifeboat {arguments:?} does not end");
+    };
+    let output = output.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Outcome { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
 /// A queue's file and its directories, below one temporary directory.
@@ -53,11 +86,16 @@ impl Home {
         self.dir.path()
     }
 
-    /// The command that runs the queue.
+    /// The command that runs the queue, without admin HTTP.
     pub(crate) fn command(&self) -> Command {
+        self.command_with_admin("off")
+    }
+
+    /// The command that runs the queue with its admin HTTP there.
+    pub(crate) fn command_with_admin(&self, admin: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lifeboat"));
         command.arg("run").arg(self.file()).arg("--data").arg(self.data());
-        command.args(["--admin", "off"]).env("LIFEBOAT_LOG", "warn");
+        command.args(["--admin", admin]).env("LIFEBOAT_LOG", "warn");
         command
     }
 
@@ -79,6 +117,9 @@ impl Lifeboat {
             let mut words = line.split_whitespace();
             let (side, name, endpoint) = (words.next(), words.next(), words.next_back());
             match (side, name, endpoint) {
+                (Some("admin"), Some(url), None) => {
+                    endpoints.insert("admin".to_owned(), url.to_owned());
+                }
                 (Some("producers" | "apps"), Some(name), Some(endpoint)) => {
                     endpoints.insert(name.to_owned(), endpoint.to_owned());
                 }
@@ -90,7 +131,7 @@ impl Lifeboat {
         Self { child, endpoints }
     }
 
-    /// The endpoint of `stream.socket`.
+    /// The endpoint of `stream.socket`, or the URL of `admin`.
     pub(crate) fn endpoint(&self, name: &str) -> &str {
         self.endpoints.get(name).unwrap_or_else(|| panic!("no endpoint {name}"))
     }
@@ -108,9 +149,13 @@ impl Lifeboat {
 
     /// SIGTERM, and how it ended.
     pub(crate) fn stop(mut self) -> ExitStatus {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(rustix::process::Signal::TERM);
         self.wait()
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
     }
 
     /// Waits until it ends by itself.
@@ -126,9 +171,34 @@ impl Lifeboat {
     }
 }
 
+/// Waits until `condition` holds.
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}: not in time");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 impl Drop for Lifeboat {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Group commits of the queue that runs on `data`, and the records that they synced.
+pub(crate) fn commits(data: &Path) -> Option<(u64, u64)> {
+    let status = status(data)?;
+    Some((status.syncs, status.synced_records))
+}
+
+/// What the queue that runs on `data` says of itself.
+pub(crate) fn status(data: &Path) -> Option<lifeboat_sidecar::status::Status> {
+    use lifeboat_sidecar::control::{Reply, Request, ask};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    match runtime.block_on(ask(data, &Request::Status)) {
+        Ok(Reply::Status(status)) => Some(*status),
+        _ => None,
     }
 }

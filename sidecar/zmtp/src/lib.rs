@@ -12,6 +12,7 @@
 //!
 //! It must not know what a message means: no envelopes, no receipts, no storage.
 #![deny(unsafe_code)]
+#![warn(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod codec;
 pub mod driver;

@@ -310,3 +310,26 @@ async fn a_handler_that_panics_takes_down_its_own_connection_only() {
     assert_eq!(rig.counts.closed(CloseReason::Handler), 1);
     Raw::ready(&rig.endpoint, "PUSH").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silence_counts_for_nothing_while_reading_is_off() {
+    let endpoint = "tcp://*:*".parse().unwrap();
+    let mut config = pull();
+    config.heartbeat = Some(lifeboat_zmtp::HeartbeatConfig {
+        interval: Duration::from_millis(50),
+        timeout: Duration::from_millis(150),
+    });
+    let (rig, mut results) = rig_of(&endpoint, config, |mut connection: Connection| async move {
+        connection.set_reading(false);
+        let silent = timeout(Duration::from_millis(400), connection.drive()).await;
+        assert!(silent.is_err(), "{silent:?}");
+        connection.set_reading(true);
+        connection.drive().await
+    })
+    .await;
+    let mut peer = Raw::ready(&rig.endpoint, "PUSH").await;
+    // The first thing that we hear is a question, not a farewell.
+    assert_eq!(peer.receive(PING.len()).await, PING);
+    peer.send(&wire(&["x"])).await;
+    assert_eq!(next(&mut results).await, Ok(Event::Messages));
+}

@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lifeboat_zmtp::codec::greeting::greeting;
-use lifeboat_zmtp::{
-    CloseReason, Connection, Endpoint, Event, ListenerConfig, MemoryBudget, SocketType,
-};
+use lifeboat_zmtp::{CloseReason, Connection, Endpoint, ListenerConfig, MemoryBudget, SocketType};
 use support::raw::{Raw, announce, ready};
 use support::{Counts, Inbox, Rig, both_transports, config, wait_for, wire};
 
@@ -218,7 +216,7 @@ async fn a_consumer_that_never_reads_costs_what_the_caller_lets_wait() {
                 let run = Bytes::from(wire(&[[7; 1015]]).repeat(RUN / 1024));
                 connection.set_low_mark(BOUND - RUN);
                 loop {
-                    while connection.queued() + run.len() <= BOUND {
+                    while connection.has_room() {
                         connection.enqueue(run.clone());
                     }
                     most.fetch_max(connection.queued(), Ordering::Relaxed);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::LogError;
-use crate::vfs::{File, Vfs, write_all_at};
+use crate::vfs::{self, File, Vfs, write_all_at};
 
 /// Subdirectory for damaged bytes.
 pub(super) const QUARANTINE: &str = "quarantine";
@@ -110,12 +110,7 @@ pub(super) fn publish(vfs: &dyn Vfs, path: &Path) -> io::Result<()> {
 
 /// Removes a file that may not be there.
 pub(super) fn remove_if_there(vfs: &dyn Vfs, path: &Path) -> Result<(), LogError> {
-    match vfs.remove(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(LogError::io("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
+    vfs::remove_if_there(vfs, path).map_err(LogError::io("remove", path))
 }
 
 #[cfg(test)]

@@ -106,16 +106,14 @@ impl Scanner {
             if sum > largest || parts >= most_parts {
                 break Stop::Over(header, sum);
             }
-            // Limits keep sizes within 1 GiB, so neither the sum nor the cast can overflow.
-            #[allow(clippy::cast_possible_truncation)]
+            #[expect(clippy::cast_possible_truncation, reason = "limits keep it within 1 GiB")]
             let end = next + header.len + header.size as usize;
             if end > bytes.len() {
                 break Stop::Starved(end);
             }
             next = end;
             if header.flags & MORE == 0 {
-                // A connection's buffer is far below 4 GiB.
-                #[allow(clippy::cast_possible_truncation)]
+                #[expect(clippy::cast_possible_truncation, reason = "no buffer has 4 GiB")]
                 ends.push(end as u32);
                 (message, parts, body) = (end, 0, 0);
             } else {

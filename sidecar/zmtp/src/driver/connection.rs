@@ -34,7 +34,7 @@ pub(super) const FAR: Duration = Duration::from_secs(24 * 60 * 60);
 pub enum Event {
     /// There is something in [`Connection::messages`]. No more is read until it is consumed.
     Messages,
-    /// [`Connection::queued`] fell to the low mark or below.
+    /// [`Connection::has_room`] is true again.
     Flushed,
 }
 
@@ -163,7 +163,8 @@ impl Connection {
     }
 
     /// Done with the first `count` messages. Costs a pass over the rest: meant for callers that
-    /// stop early now and then, not for one message at a time.
+    /// stop early now and then, not for one message at a time. [`Connection::drive`] does not
+    /// report the rest again; it is in [`Connection::messages`] until consumed.
     pub fn consume(&mut self, count: usize) {
         let count = count.min(self.input.ends.len());
         let Some(&end) = self.input.ends[..count].last() else { return };
@@ -201,14 +202,21 @@ impl Connection {
         if self.write_failed {
             self.output.discard();
         }
-        self.above_mark |= self.output.queued() > self.low_mark;
+        self.above_mark |= !self.has_room();
         end
     }
 
     /// Sets the queue length in bytes at which [`Event::Flushed`] is due; 0 at first.
     pub fn set_low_mark(&mut self, bytes: usize) {
         self.low_mark = bytes;
-        self.above_mark = self.output.queued() > bytes;
+        self.above_mark = !self.has_room();
+    }
+
+    /// Whether the queue is at the low mark or below. Producers that keep a connection busy ask
+    /// this before each [`Connection::enqueue`] and wait for [`Event::Flushed`] when it is false:
+    /// any other threshold may miss that event.
+    pub fn has_room(&self) -> bool {
+        self.output.queued() <= self.low_mark
     }
 
     /// Message bytes not yet handed to the kernel.

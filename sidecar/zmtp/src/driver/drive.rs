@@ -65,7 +65,7 @@ impl Connection {
                 yield_now().await;
             }
             let wrote = self.write();
-            let flushed = self.above_mark && self.output.queued() <= self.low_mark;
+            let flushed = self.above_mark && self.has_room();
             if flushed && !self.told_flushed {
                 return Ok(self.tell_flushed());
             }

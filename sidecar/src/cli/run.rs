@@ -1,48 +1,29 @@
-//! The command line: what can be said, and its help. What it does is in [`crate::commands`].
+//! The command line of `lifeboat run`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, Parser, Subcommand};
+use clap::Args;
 
-use crate::commands;
+use super::{DATA, after_help};
 use crate::exit::Exit;
-
-/// Durable queues for ZeroMQ applications.
-///
-/// A message is safe once Lifeboat has given its receipt: it is written and synced to the volume,
-/// and it is delivered until the application acknowledges it or it is parked as a dead letter.
-#[derive(Debug, Parser)]
-#[command(name = "lifeboat", version, propagate_version = true, after_help = exit_codes())]
-pub struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Run a queue's streams here, without Kubernetes
-    Run(Run),
-    /// Say the version and what it supports
-    Version(Version),
-}
 
 /// Options of `lifeboat run`.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_help = after_help("\
 Examples:
   lifeboat run examples/work-queue.yaml
   lifeboat run queue.yaml --data /var/lib/orders --host 0.0.0.0 --admin 127.0.0.1:9500
 
 The file is a PersistentQueue as you would `kubectl apply` it. One replica runs here; what only the
 operator heeds is accepted and ignored. SIGINT and SIGTERM stop it: intake ends, everything is
-synced, what is stored stays. A second signal ends it at once.")]
+synced, what is stored stays. A second signal ends it at once.", &Exit::ALL))]
 pub struct Run {
     /// The queue's file
     pub file: PathBuf,
     /// Data directory; made if it is not there
-    #[arg(long, default_value = "./lifeboat-data", value_name = "DIR")]
+    #[arg(long, default_value = DATA, value_name = "DIR")]
     pub data: PathBuf,
     /// Directory of ipc sockets [default: <DATA>/sockets]
     #[arg(long, value_name = "DIR")]
@@ -73,39 +54,9 @@ impl FromStr for AdminAddress {
     }
 }
 
-/// Options of `lifeboat version`.
-#[derive(Debug, Args)]
-pub struct Version {
-    /// As JSON, with the features that this version validates and runs
-    #[arg(long)]
-    pub json: bool,
-}
-
-impl Cli {
-    /// Does what was said.
-    pub fn run(self) -> Exit {
-        match self.command {
-            Command::Run(options) => commands::run::run(&options),
-            Command::Version(options) => commands::version::run(&options),
-        }
-    }
-}
-
-fn exit_codes() -> String {
-    let lines = Exit::ALL.map(|exit| format!("  {:>2}  {}", exit.code(), exit.meaning()));
-    format!("Exit codes:\n{}", lines.join("\n"))
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
 
     #[test]
     fn the_admin_address_is_an_address_or_off() {

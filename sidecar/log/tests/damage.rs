@@ -1,0 +1,353 @@
+//! Damage on disk, everywhere: bits flipped, files cut, pages zeroed and swapped, files missing.
+//! It is noticed or it is harmless: no wrong payload, no panic, no record gone in silence, and the
+//! other stream of the volume is served on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+
+mod volume_support;
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lifeboat_log::sim::SimDisk;
+use lifeboat_log::vfs::Vfs;
+use lifeboat_log::{Finding, LogError, LogHandle, Urgency, Volume};
+use volume_support::layout::{BATCH_HEADER, SEGMENT_HEADER, batches};
+use volume_support::{Clock, Payload, dir, open, read_all, settle, submit};
+
+/// A volume at rest: "wide" has three segments, the last one open, and "tight" has one.
+struct Image {
+    disk: SimDisk,
+    stored: [Vec<Payload>; 2],
+    /// The segments of "wide".
+    segments: Vec<PathBuf>,
+}
+
+/// What became of a damaged stream.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    /// All is there.
+    Harmless,
+    /// The stream is stopped, or reading it says what is damaged.
+    Noticed,
+}
+
+impl Image {
+    fn new() -> Self {
+        let disk = SimDisk::new(1);
+        let mut volume = open(Arc::new(disk.clone())).unwrap();
+        let (mut clock, mut stored) = (Clock::new(), [Vec::new(), Vec::new()]);
+        for step in 0..16u8 {
+            for (stream, stored) in stored.iter_mut().enumerate() {
+                let payload =
+                    Payload::from(vec![step + 100 * stream as u8; 200 + 40 * usize::from(step)]);
+                if stream == 0 || step < 4 {
+                    submit(&volume.streams[stream].log, &[Payload::clone(&payload)]).unwrap();
+                    stored.push(payload);
+                }
+            }
+            // Quiet now and then, and at the end, so that there are markers.
+            volume.committer.commit(clock.after(1)).unwrap();
+            if step % 5 == 0 {
+                volume.committer.commit(clock.after(10)).unwrap();
+            }
+        }
+        settle(&volume, 0, 0, 3..4, Urgency::Now);
+        volume.committer.commit(clock.after(10)).unwrap();
+        let streams = dir().join("streams/wide");
+        let names = disk.list(&streams).unwrap();
+        let segments: Vec<_> = names
+            .iter()
+            .filter(|name| name.ends_with(".log"))
+            .map(|name| streams.join(name))
+            .collect();
+        assert_eq!(segments.len(), 3, "{names:?}");
+        let image = Self { disk: disk.kill(), stored, segments };
+        assert_eq!(image.judge(&image.disk.fork(), 0), Verdict::Harmless);
+        image
+    }
+
+    fn contents(&self, path: &PathBuf) -> Vec<u8> {
+        self.disk.contents(path).unwrap()
+    }
+
+    /// A disk with other bytes in one file.
+    fn with(&self, path: &PathBuf, bytes: &[u8]) -> SimDisk {
+        let disk = self.disk.fork();
+        disk.set_contents(path, bytes).unwrap();
+        disk
+    }
+
+    /// Opens a disk on which the stream was harmed, and sees whether that was noticed; `lost`
+    /// records at its end may be gone unnoticed.
+    fn judge_but(&self, disk: &SimDisk, harmed: usize, lost: usize) -> Verdict {
+        let mut volume = open(Arc::new(disk.clone())).unwrap();
+        self.is_served(&mut volume, 1 - harmed);
+        let log = &volume.streams[harmed].log;
+        let verdict = read(log, &self.stored[harmed]);
+        if verdict == Verdict::Harmless {
+            let left = self.stored[harmed].len() - lost;
+            assert!(log.published_end() >= left as u64, "records are gone in silence");
+            let damage = |finding: &Finding| matches!(finding, Finding::Damage(_));
+            assert!(!volume.findings.iter().any(damage), "{:?}", volume.findings);
+        }
+        verdict
+    }
+
+    fn judge(&self, disk: &SimDisk, harmed: usize) -> Verdict {
+        self.judge_but(disk, harmed, 0)
+    }
+
+    /// A stream has all its records and takes another one.
+    fn is_served(&self, volume: &mut Volume, stream: usize) {
+        let log = volume.streams[stream].log.clone();
+        let stored = &self.stored[stream];
+        assert_eq!((log.marks().stopped, log.published_end()), (None, stored.len() as u64));
+        assert_eq!(read(&log, stored), Verdict::Harmless);
+        let fate = submit(&log, &[Payload::from(&b"more"[..])]).unwrap().fate;
+        volume.committer.commit(Clock::new().after(0)).unwrap();
+        assert_eq!(fate.outcome(), Some(Ok(stored.len() as u64)));
+    }
+}
+
+/// Reads what a log has to offer: nothing but what was stored.
+fn read(log: &Arc<LogHandle>, stored: &[Payload]) -> Verdict {
+    let found = match read_all(log, 0) {
+        Ok(found) => found,
+        Err(LogError::Corrupt { .. }) => return Verdict::Noticed,
+        Err(error) => panic!("{error}"),
+    };
+    for (at, (seq, payload)) in found.iter().enumerate() {
+        assert!(*seq == at as u64 && stored.get(at) == Some(payload), "record {seq} is another");
+    }
+    if log.marks().stopped.is_some() { Verdict::Noticed } else { Verdict::Harmless }
+}
+
+/// How many of the cases were noticed, and how many were harmless.
+fn tally(verdicts: impl Iterator<Item = Verdict>) -> (usize, usize) {
+    verdicts.fold((0, 0), |(noticed, harmless), verdict| match verdict {
+        Verdict::Noticed => (noticed + 1, harmless),
+        Verdict::Harmless => (noticed, harmless + 1),
+    })
+}
+
+fn each_byte_flipped(segment: usize) -> (usize, usize) {
+    let image = Image::new();
+    let path = &image.segments[segment];
+    tally((0..image.contents(path).len()).map(|at| {
+        let disk = image.disk.fork();
+        disk.flip_bit(path, at as u64, (at % 8) as u8).unwrap();
+        image.judge(&disk, 0)
+    }))
+}
+
+#[test]
+fn a_flipped_bit_in_a_sealed_segment() {
+    let (noticed, harmless) = each_byte_flipped(0);
+    assert!(noticed > 6000, "{noticed}");
+    assert!(harmless < 60, "only padding: {harmless}");
+}
+
+#[test]
+fn a_flipped_bit_in_the_active_segment() {
+    let image = Image::new();
+    let used = batches(&image.contents(&image.segments[2])).last().unwrap().end;
+    let (noticed, harmless) = each_byte_flipped(2);
+    let unused = image.contents(&image.segments[2]).len() - used;
+    // The last marker is a witness and not a record: without it nothing is missing.
+    assert!(noticed > used - 64 - 60, "{noticed} of {used}");
+    assert!((unused..unused + 64 + 60).contains(&harmless), "{harmless}, {unused} of them unused");
+}
+
+#[test]
+fn every_bit_of_a_streams_identity() {
+    let image = Image::new();
+    let path = dir().join("streams/wide/stream.meta");
+    for bit in 0..image.contents(&path).len() * 8 {
+        let disk = image.disk.fork();
+        disk.flip_bit(&path, bit as u64 / 8, (bit % 8) as u8).unwrap();
+        assert_eq!(image.judge(&disk, 0), Verdict::Noticed, "bit {bit}");
+    }
+}
+
+#[test]
+fn a_stream_that_does_not_know_who_it_is_is_stopped_and_left_alone() {
+    let image = Image::new();
+    let meta = dir().join("streams/wide/stream.meta");
+    let before = image.contents(&meta);
+    for len in (0..before.len()).chain([before.len() + 1]) {
+        let mut cut = before.clone();
+        cut.resize(len, 7);
+        let disk = image.with(&meta, &cut);
+        assert_eq!(image.judge(&disk, 0), Verdict::Noticed, "{len} bytes");
+        disk.set_contents(&meta, &before).unwrap();
+        let volume = open(Arc::new(disk)).unwrap();
+        let log = &volume.streams[0].log;
+        assert_eq!(read(log, &image.stored[0]), Verdict::Harmless, "nothing else was touched");
+        assert_eq!(log.published_end(), image.stored[0].len() as u64);
+    }
+    let disk = image.disk.fork();
+    disk.remove(&meta).unwrap();
+    assert_eq!(image.judge(&disk, 0), Verdict::Noticed);
+    let volume = open(Arc::new(disk)).unwrap();
+    let names: Vec<_> =
+        volume.streams[0].deliveries.iter().map(|(_, state)| state.name.as_str()).collect();
+    assert_eq!(names, ["first", "second"], "its deliveries are there, and idle");
+}
+
+#[test]
+fn every_bit_and_every_length_of_the_volumes_identity() {
+    let image = Image::new();
+    let path = dir().join("volume.meta");
+    let before = image.contents(&path);
+    let flipped = (0..before.len() * 8).map(|bit| {
+        let mut bytes = before.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        bytes
+    });
+    let cut = (0..before.len()).map(|len| before[..len].to_vec());
+    let longer = std::iter::once([&before[..], &[0]].concat());
+    for bytes in flipped.chain(cut).chain(longer) {
+        let disk = image.with(&path, &bytes);
+        let refused = open(Arc::new(disk)).unwrap_err();
+        assert!(matches!(refused, LogError::Corrupt { .. }), "{refused}");
+    }
+    let disk = image.disk.fork();
+    disk.remove(&path).unwrap();
+    assert!(matches!(open(Arc::new(disk)), Err(LogError::Corrupt { .. })));
+}
+
+#[test]
+fn segments_cut_at_each_length() {
+    let image = Image::new();
+    for path in &image.segments {
+        let before = image.contents(path);
+        for len in 0..before.len() {
+            let verdict = image.judge(&image.with(path, &before[..len]), 0);
+            assert_eq!(verdict, Verdict::Noticed, "{} cut to {len}", path.display());
+        }
+    }
+}
+
+#[test]
+fn an_index_is_never_believed() {
+    let image = Image::new();
+    let path = image.segments[0].with_extension("idx");
+    let before = image.contents(&path);
+    for at in 0..before.len() {
+        let disk = image.disk.fork();
+        disk.flip_bit(&path, at as u64, 0).unwrap();
+        assert_eq!(image.judge(&disk, 0), Verdict::Harmless);
+        assert_eq!(image.judge(&image.with(&path, &before[..at]), 0), Verdict::Harmless);
+    }
+    assert_eq!(image.judge(&image.with(&path, &vec![0; before.len()]), 0), Verdict::Harmless);
+    let disk = image.disk.fork();
+    disk.remove(&path).unwrap();
+    assert_eq!(image.judge(&disk, 0), Verdict::Harmless);
+}
+
+#[test]
+fn a_missing_segment_is_noticed() {
+    let image = Image::new();
+    for missing in 0..2 {
+        let disk = image.disk.fork();
+        disk.remove(&image.segments[missing]).unwrap();
+        let volume = open(Arc::new(disk.clone())).unwrap();
+        let why = volume.streams[0].log.marks().stopped.unwrap();
+        assert!(why.contains(&format!("segment number {missing}")), "{why}");
+        drop(volume);
+        assert_eq!(image.judge(&disk, 0), Verdict::Noticed);
+    }
+    // The newest one is missed if anything of it was settled.
+    let last = image.stored[0].len() as u64 - 1;
+    let mut volume = open(Arc::new(image.disk.clone())).unwrap();
+    settle(&volume, 0, 0, last..last + 1, Urgency::Now);
+    volume.committer.commit(Clock::new().after(0)).unwrap();
+    let disk = image.disk.kill();
+    disk.remove(&image.segments[2]).unwrap();
+    assert_eq!(image.judge(&disk, 0), Verdict::Noticed);
+}
+
+#[test]
+fn segments_in_each_others_place_are_noticed() {
+    let image = Image::new();
+    let foreign = dir().join("streams/tight/00000000000000000000.log");
+    let (first, second) = (&image.segments[0], &image.segments[1]);
+    for (into, from) in [(first, second), (second, first), (first, &foreign)] {
+        let disk = image.with(into, &image.contents(from));
+        assert_eq!(image.judge(&disk, 0), Verdict::Noticed);
+    }
+}
+
+/// How many records have nothing left that tells of them when this is gone: their batches and all
+/// behind them. They look as if they had never reached the disk.
+fn without_witness(segment: &[u8], gone: &Range<usize>) -> usize {
+    let from_the_end = batches(segment).into_iter().rev();
+    from_the_end.take_while(|batch| overlap(batch, gone)).filter(|batch| !is_marker(batch)).count()
+}
+
+fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.start < other.end && other.start < one.end
+}
+
+fn is_marker(batch: &Range<usize>) -> bool {
+    batch.len() == BATCH_HEADER
+}
+
+/// Segments and parts of them of the size of a disk's or a cache's page.
+fn pages(image: &Image) -> Vec<(usize, Range<usize>)> {
+    let mut pages = Vec::new();
+    for (segment, path) in image.segments.iter().enumerate() {
+        let len = image.contents(path).len();
+        for size in [512, 4096] {
+            let starts = (0..len).step_by(size);
+            pages.extend(starts.map(|start| (segment, start..len.min(start + size))));
+        }
+    }
+    pages
+}
+
+#[test]
+fn zeroed_pages() {
+    let image = Image::new();
+    let (mut must, mut may) = (0, 0);
+    for (segment, page) in pages(&image) {
+        let before = image.contents(&image.segments[segment]);
+        let mut bytes = before.clone();
+        bytes[page.clone()].fill(0);
+        // A sealed segment always has a witness: its length.
+        let lost = if segment == 2 { without_witness(&before, &page) } else { 0 };
+        let disk = image.with(&image.segments[segment], &bytes);
+        let verdict = image.judge_but(&disk, 0, lost);
+        let matters = page.start < SEGMENT_HEADER
+            || batches(&before).iter().any(|batch| !is_marker(batch) && overlap(batch, &page));
+        if bytes != before && matters && lost == 0 {
+            assert_eq!(verdict, Verdict::Noticed, "segment {segment}, {page:?}");
+            must += 1;
+        } else {
+            may += 1;
+        }
+    }
+    assert!(must > 20 && may < 40, "{must}, {may}");
+}
+
+#[test]
+fn pages_in_each_others_place() {
+    let image = Image::new();
+    for (segment, page) in pages(&image) {
+        let before = image.contents(&image.segments[segment]);
+        let other = page.end..page.end + page.len();
+        if other.end > before.len() {
+            continue;
+        }
+        let bytes = [
+            &before[..page.start],
+            &before[other.clone()],
+            &before[page.clone()],
+            &before[other.end..],
+        ];
+        let lost =
+            if segment == 2 { without_witness(&before, &(page.start..other.end)) } else { 0 };
+        image.judge_but(&image.with(&image.segments[segment], &bytes.concat()), 0, lost);
+    }
+}

@@ -1,0 +1,240 @@
+//! Streams and disks without space: producers wait, nothing is lost, and draining is always
+//! possible, over restarts too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+
+mod volume_support;
+
+use std::sync::Arc;
+
+use lifeboat_log::sim::SimDisk;
+use lifeboat_log::{Fate, LogError, Rejection, Urgency, Volume};
+use volume_support::{Clock, Payload, dir, open, options, read_all, settle, stream, submit};
+
+/// The stream with little space.
+const TIGHT: usize = 1;
+
+fn record(number: u64, len: usize) -> Payload {
+    number.to_le_bytes().into_iter().cycle().take(len).collect()
+}
+
+/// Hands records over until the stream is full; returns all fates.
+fn fill(volume: &mut Volume, clock: &mut Clock) -> Vec<Arc<Fate<u64>>> {
+    let log = volume.streams[TIGHT].log.clone();
+    let mut fates = Vec::new();
+    while !log.marks().full {
+        assert!(fates.len() < 1000, "it fills up");
+        fates.push(submit(&log, &[record(fates.len() as u64, 900)]).unwrap().fate);
+        volume.committer.commit(clock.after(1)).unwrap();
+    }
+    fates
+}
+
+/// Settles what is published and commits until that is durable and deleted.
+fn drain(volume: &mut Volume, clock: &mut Clock) {
+    for (at, stream) in volume.streams.iter().enumerate() {
+        for delivery in 0..stream.deliveries.len() {
+            settle(volume, at, delivery, 0..stream.log.published_end(), Urgency::Now);
+        }
+    }
+    for _ in 0..3 {
+        volume.committer.commit(clock.after(100)).unwrap();
+    }
+}
+
+#[test]
+fn records_that_wait_and_records_that_come_later_keep_their_order() {
+    let mut volume = open(Arc::new(SimDisk::new(1))).unwrap();
+    let mut clock = Clock::new();
+    let mut fates = fill(&mut volume, &mut clock);
+    let log = volume.streams[TIGHT].log.clone();
+    assert_eq!(fates.last().unwrap().outcome(), None);
+    assert!(log.marks().disk_bytes <= 40 << 10);
+    // Three groups: one that waits, one in the queue while it does, one with it.
+    for _ in 0..2 {
+        fates.push(submit(&log, &[record(fates.len() as u64, 900)]).unwrap().fate);
+        volume.committer.commit(clock.after(1)).unwrap();
+    }
+    assert!(fates.iter().rev().take(3).all(|fate| fate.outcome().is_none()));
+    let group = fates.pop().unwrap();
+    drain(&mut volume, &mut clock);
+    assert!(!log.marks().full);
+    for (seq, fate) in (0..).zip(&fates) {
+        assert_eq!(fate.outcome(), Some(Ok(seq)));
+    }
+    assert_eq!(group.outcome(), fates.last().unwrap().outcome(), "one group");
+    let end = fates.len() as u64 + 1;
+    let kept = read_all(&log, 0).unwrap();
+    assert_eq!(kept.last(), Some(&(end - 1, record(end - 1, 900))));
+    assert!(kept.iter().all(|(seq, payload)| *payload == record(*seq, 900)));
+}
+
+#[test]
+fn producers_of_a_full_stream_are_held_back_and_others_are_not() {
+    let mut volume = open(Arc::new(SimDisk::new(1))).unwrap();
+    let mut clock = Clock::new();
+    fill(&mut volume, &mut clock);
+    let (wide, tight) = (volume.streams[0].log.clone(), volume.streams[TIGHT].log.clone());
+    let mut held = 0;
+    let refused = loop {
+        match submit(&tight, &[record(0, 900)]) {
+            Ok(_) => held += 1,
+            Err(refused) => break refused,
+        }
+        volume.committer.commit(clock.after(1)).unwrap();
+    };
+    assert_eq!(refused, Rejection::Full);
+    assert!((1..20).contains(&held), "{held}: bounded by the queue");
+    let fate = submit(&wide, &[record(0, 900)]).unwrap().fate;
+    volume.committer.commit(clock.after(1)).unwrap();
+    assert_eq!(fate.outcome(), Some(Ok(0)));
+    // Its marker is made, nothing else is left to do.
+    volume.committer.commit(clock.after(10)).unwrap();
+    let deadline = volume.committer.deadline().unwrap();
+    let left = deadline.saturating_duration_since(std::time::Instant::now());
+    assert!(left.as_millis() > 50, "a full stream is no reason to spin");
+}
+
+/// A crash may come between any two steps of settling, journaling and deleting.
+#[test]
+fn a_full_stream_goes_on_after_a_crash_at_any_moment_of_its_draining() {
+    let disk = SimDisk::new(1);
+    let mut volume = open(Arc::new(disk.clone())).unwrap();
+    let mut clock = Clock::new();
+    fill(&mut volume, &mut clock);
+    disk.record();
+    drain(&mut volume, &mut clock);
+    let mut still_full = 0;
+    for moment in disk.recorded() {
+        let mut volume = open(Arc::new(moment.kill())).unwrap();
+        let log = volume.streams[TIGHT].log.clone();
+        let end = log.published_end();
+        if volume.streams[TIGHT].deliveries[0].1.cursor < end {
+            continue;
+        }
+        let fates = fill_a_little(&mut volume, &mut clock);
+        still_full += usize::from(fates.iter().any(|fate| fate.outcome().is_none()));
+        for _ in 0..3 {
+            volume.committer.commit(clock.after(100)).unwrap();
+        }
+        assert!(fates.iter().all(|fate| fate.outcome().is_some()), "nobody would wake it");
+    }
+    assert!(still_full > 0, "some moments are between settling and deleting");
+}
+
+/// Hands a segment's worth of records over.
+fn fill_a_little(volume: &mut Volume, clock: &mut Clock) -> Vec<Arc<Fate<u64>>> {
+    let log = &volume.streams[TIGHT].log;
+    let fates = (0..4).map(|number| submit(log, &[record(number, 900)]).unwrap().fate).collect();
+    volume.committer.commit(clock.after(1)).unwrap();
+    fates
+}
+
+/// A share may shrink between two boots, below what is stored and even below one large record.
+#[test]
+fn a_stream_over_its_share_at_the_start_drains() {
+    for large in [900, 30_000] {
+        let disk = SimDisk::new(1);
+        let mut volume = open(Arc::new(disk.clone())).unwrap();
+        let mut clock = Clock::new();
+        let log = volume.streams[TIGHT].log.clone();
+        let mut stored = 0;
+        while log.marks().disk_bytes < 34 << 10 {
+            submit(&log, &[record(stored, large)]).unwrap();
+            volume.committer.commit(clock.after(1)).unwrap();
+            stored += 1;
+        }
+        drop(volume);
+        let shrunk =
+            [stream("wide", 1 << 20, &["first", "second"]), stream("tight", 20 << 10, &["only"])];
+        let mut volume = Volume::open(Arc::new(disk), dir(), &options(), &shrunk).unwrap();
+        let log = volume.streams[TIGHT].log.clone();
+        assert!(log.marks().disk_bytes > 20 << 10);
+        assert_eq!(read_all(&log, 0).unwrap().len() as u64, stored);
+        let fate = submit(&log, &[record(7, 900)]).unwrap().fate;
+        volume.committer.commit(clock.after(1)).unwrap();
+        assert_eq!(fate.outcome(), None, "no space");
+        drain(&mut volume, &mut clock);
+        assert_eq!(fate.outcome(), Some(Ok(stored)));
+        drain(&mut volume, &mut clock);
+        assert!(log.marks().disk_bytes <= 20 << 10);
+    }
+}
+
+/// Not a byte is free, and the reserve is used up bit by bit.
+#[test]
+fn a_full_disk_opens_again_and_again_and_drains() {
+    let disk = SimDisk::new(1);
+    let mut volume = open(Arc::new(disk.clone())).unwrap();
+    let mut clock = Clock::new();
+    let mut stored = 0;
+    let log = volume.streams[0].log.clone();
+    for _ in 0..40 {
+        stored += 3;
+        submit(&log, &[record(1, 900), record(2, 900), record(3, 900)]).unwrap();
+        volume.committer.commit(clock.after(7)).unwrap();
+    }
+    disk.set_capacity(disk.used());
+    drop((log, volume));
+    let mut fates = Vec::new();
+    for boot in 0..20 {
+        let mut volume = open(Arc::new(disk.clone())).unwrap();
+        assert!(volume.findings.is_empty(), "{:?}", volume.findings);
+        let log = volume.streams[0].log.clone();
+        assert_eq!(log.published_end(), stored, "boot {boot}");
+        // Now and then a little is settled, which is journaled on the reserve's space.
+        settle(&volume, 0, 0, boot..boot + 1, Urgency::Now);
+        fates = (0..8).map(|number| submit(&log, &[record(number, 2_000)]).unwrap().fate).collect();
+        volume.committer.commit(clock.after(100)).unwrap();
+        stored = log.published_end();
+        disk.set_capacity(disk.used());
+    }
+    drop(fates);
+    let mut volume = open(Arc::new(disk.clone())).unwrap();
+    drain(&mut volume, &mut clock);
+    let log = volume.streams[0].log.clone();
+    assert!(log.marks().disk_bytes < 40 << 10, "{:?}", log.marks());
+    let fate = submit(&log, &[record(9, 3_000)]).unwrap().fate;
+    volume.committer.commit(clock.after(1)).unwrap();
+    assert!(fate.outcome().is_some(), "there is room again");
+}
+
+/// Others fill the disk: nobody is told a lie, and all goes on once there is room.
+#[test]
+fn producers_wait_while_the_disk_is_full_and_the_reserve_is_gone() {
+    let disk = SimDisk::new(1);
+    let mut volume = open(Arc::new(disk.clone())).unwrap();
+    let mut clock = Clock::new();
+    let log = volume.streams[0].log.clone();
+    let mut fates = vec![submit(&log, &[record(0, 900)]).unwrap().fate];
+    volume.committer.commit(clock.after(1)).unwrap();
+    disk.set_capacity(disk.used());
+    let mut settled = 0;
+    while disk.contents(&dir().join("reserve")).is_ok() {
+        settle(&volume, 0, 0, 2 * settled..2 * settled + 1, Urgency::Now);
+        volume.committer.commit(clock.after(1)).unwrap();
+        settled += 1;
+        assert!(settled < 10_000, "the journal grows into the reserve");
+    }
+    let refused = loop {
+        match submit(&log, &[record(1, 900)]) {
+            Ok(submitted) => fates.push(submitted.fate),
+            Err(refused) => break refused,
+        }
+        volume.committer.commit(clock.after(1)).unwrap();
+    };
+    assert_eq!(refused, Rejection::Full);
+    assert_eq!(fates.last().unwrap().outcome(), None);
+    disk.set_capacity(1 << 30);
+    volume.committer.commit(clock.after(100)).unwrap();
+    volume.committer.commit(clock.after(100)).unwrap();
+    assert!(fates.iter().all(|fate| matches!(fate.outcome(), Some(Ok(_)))));
+}
+
+#[test]
+fn a_volume_that_finds_no_room_at_all_says_so() {
+    let disk = SimDisk::new(1);
+    disk.set_capacity(4096);
+    assert!(matches!(open(Arc::new(disk.clone())), Err(LogError::Full)));
+    disk.set_capacity(1 << 30);
+    open(Arc::new(disk)).unwrap();
+}

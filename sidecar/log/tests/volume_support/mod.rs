@@ -1,0 +1,154 @@
+//! A volume under test: a seeded workload, the history that it leaves, and the oracle that judges
+//! whatever is recovered from it.
+#![allow(dead_code, reason = "each test file takes what it needs")]
+
+pub(crate) mod history;
+pub(crate) mod layout;
+pub(crate) mod oracle;
+pub(crate) mod tap;
+pub(crate) mod workload;
+
+use std::cell::Cell;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lifeboat_log::vfs::Vfs;
+use lifeboat_log::{
+    LogError, LogHandle, Now, Op, Read, Rejection, Run, Stream, StreamOptions, Submitted, Urgency,
+    Volume, VolumeOptions,
+};
+
+/// A record's payload.
+pub(crate) type Payload = Arc<[u8]>;
+
+/// Segments of one block of batches.
+pub(crate) const SEGMENT: u64 = 8 << 10;
+
+thread_local! {
+    static BOOTS: Cell<u64> = const { Cell::new(0) };
+}
+
+pub(crate) fn dir() -> &'static Path {
+    Path::new("/data")
+}
+
+/// Everything tiny, so that a short workload rolls segments and takes snapshots.
+pub(crate) fn options() -> VolumeOptions {
+    VolumeOptions {
+        // Ids and salts of their own for each boot, the same ones in each run of a test.
+        seed: BOOTS.replace(BOOTS.get() + 1),
+        queue_bytes: 16 << 10,
+        tail_bytes: 4 << 10,
+        snapshot_bytes: 900,
+        reserve_bytes: 16 << 10,
+    }
+}
+
+pub(crate) fn stream(name: &str, max_bytes: u64, deliveries: &[&str]) -> StreamOptions {
+    let deliveries = deliveries.iter().map(|name| (*name).to_owned()).collect();
+    StreamOptions { name: name.into(), max_bytes, segment_bytes: SEGMENT, deliveries }
+}
+
+/// One stream with room and two deliveries, one that is full now and then.
+pub(crate) fn streams() -> Vec<StreamOptions> {
+    vec![stream("wide", 1 << 20, &["first", "second"]), stream("tight", 40 << 10, &["only"])]
+}
+
+/// Opens the volume as it was left, or makes it.
+///
+/// # Errors
+/// Of [`Volume::open`].
+pub(crate) fn open(vfs: Arc<dyn Vfs>) -> Result<Volume, LogError> {
+    vfs.create_dir(dir()).map_err(LogError::io("create", dir()))?;
+    Volume::open(vfs, dir(), &options(), &streams())
+}
+
+/// The log of a stream's records, or of its dead letters.
+pub(crate) fn log_of(stream: &Stream, dead: bool) -> &Arc<LogHandle> {
+    if dead { &stream.dead_letters } else { &stream.log }
+}
+
+/// Hands records over as one run.
+///
+/// # Errors
+/// Of [`lifeboat_log::CommitQueue::submit`].
+pub(crate) fn submit(log: &LogHandle, payloads: &[Payload]) -> Result<Submitted, Rejection> {
+    let bytes = payloads.concat();
+    let mut end = 0;
+    let records: Vec<Range<u32>> = payloads
+        .iter()
+        .map(|payload| {
+            let start = end;
+            end += payload.len() as u32;
+            start..end
+        })
+        .collect();
+    log.queue().submit(Run { bytes: &bytes, records: &records }, &mut Vec::new())
+}
+
+/// Hands over that a delivery, by its place in the stream's list, settled records.
+pub(crate) fn settle(
+    volume: &Volume,
+    stream: usize,
+    delivery: usize,
+    range: Range<u64>,
+    urgency: Urgency,
+) -> Arc<lifeboat_log::Fate<()>> {
+    let stream = &volume.streams[stream];
+    let op = Op::Settled { stream: stream.id, delivery: stream.deliveries[delivery].0, range };
+    volume.journal.submit([op], urgency)
+}
+
+/// Every record from `from` on, as a reader finds them.
+///
+/// # Errors
+/// Of [`lifeboat_log::Reader::read`].
+pub(crate) fn read_all(log: &Arc<LogHandle>, from: u64) -> Result<Vec<(u64, Payload)>, LogError> {
+    let (mut reader, mut seq, mut found) = (log.reader(), from, Vec::new());
+    loop {
+        match reader.read(seq)? {
+            Read::Batch(batch) => {
+                assert!(batch.payload_bytes(seq).is_some(), "the batch holds what was asked for");
+                while let Some(payload) = batch.payload_bytes(seq) {
+                    found.push((seq, payload.into()));
+                    seq += 1;
+                }
+            }
+            Read::Deleted { next } => {
+                assert!(next > seq, "reading goes on");
+                seq = next;
+            }
+            Read::End => return Ok(found),
+        }
+    }
+}
+
+/// A clock that only its owner moves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    start: Instant,
+    passed: Duration,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Self { start: Instant::now(), passed: Duration::ZERO }
+    }
+
+    pub(crate) fn after(&mut self, millis: u64) -> Now {
+        self.passed += Duration::from_millis(millis);
+        let unix_nanos = 1_700_000_000_000_000_000 + self.passed.as_nanos() as u64;
+        Now { instant: self.start + self.passed, unix_nanos }
+    }
+}
+
+/// Waits for something that another thread does, and fails if it takes too long.
+pub(crate) fn within(happened: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !happened() {
+        assert!(Instant::now() < deadline, "it does not happen");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,125 @@
+//! Sending to a Receipt ingress: done when every message has its receipt.
+
+use std::fmt;
+
+use tokio::select;
+use tokio::time::sleep;
+
+use crate::cli::Send;
+use crate::client::{Answer, ReceiptProducer};
+use crate::commands::failure::Failure;
+use crate::commands::human::count;
+use crate::commands::input::Input;
+use crate::commands::signals::Signals;
+use crate::wire::receipt::Receipt;
+
+/// Refusals that are shown one by one.
+const SHOWN_REFUSALS: u64 = 10;
+
+/// Sends all of `input` and prints what became of it.
+pub(super) async fn send(
+    endpoint: &str,
+    mut input: Input,
+    options: &Send,
+    mut signals: Signals,
+) -> Result<(), Failure> {
+    let window = options.window as usize;
+    let mut producer = ReceiptProducer::connect(endpoint, window, options.timeout).await?;
+    let mut tally = Tally::default();
+    let outcome = pump(&mut producer, &mut input, options, &mut signals, &mut tally).await;
+    println!("{tally}");
+    if producer.losses() > 0 {
+        println!(
+            "the connection was lost {} times; {} messages were sent again and may be stored twice",
+            count(producer.losses()),
+            count(producer.resent())
+        );
+    }
+    outcome?;
+    match tally.refused {
+        0 => Ok(()),
+        refused => Err(Failure::new(format!("{} messages were refused", count(refused)))),
+    }
+}
+
+async fn pump(
+    producer: &mut ReceiptProducer,
+    input: &mut Input,
+    options: &Send,
+    signals: &mut Signals,
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    let mut ended = false;
+    while !ended || producer.waiting() > 0 {
+        let waiting = producer.waiting();
+        let room = !ended && producer.has_room();
+        select! {
+            answer = producer.answer(), if waiting > 0 => tally.add(&answer?),
+            message = input.next(), if room => match message {
+                Ok(Some(body)) => {
+                    tally.sent += 1;
+                    producer.send(body).await;
+                }
+                Ok(None) => ended = true,
+                Err(error) => return Err(Failure::new(format!("standard input: {error}"))),
+            },
+            () = sleep(options.timeout), if waiting > 0 => {
+                return Err(unreceipted("no answer in time", waiting));
+            }
+            () = signals.next() => return Err(unreceipted("interrupted", waiting)),
+        }
+    }
+    Ok(())
+}
+
+fn unreceipted(why: &str, waiting: usize) -> Failure {
+    let waiting = count(waiting as u64);
+    Failure::new(format!("{why}: {waiting} messages have no receipt; each may be stored or not"))
+}
+
+/// What became of the messages.
+#[derive(Debug, Default)]
+struct Tally {
+    sent: u64,
+    stored: u64,
+    refused: u64,
+    /// Lowest and highest seq.
+    seqs: Option<(u64, u64)>,
+}
+
+impl Tally {
+    fn add(&mut self, answer: &Answer) {
+        if let Receipt::Stored(seq) = answer.receipt {
+            self.stored += 1;
+            let (low, high) = self.seqs.unwrap_or((seq, seq));
+            self.seqs = Some((low.min(seq), high.max(seq)));
+            return;
+        }
+        let number = self.stored + self.refused + 1;
+        self.refused += 1;
+        if self.refused <= SHOWN_REFUSALS {
+            let code = String::from_utf8_lossy(answer.receipt.code());
+            eprintln!("message {number}: {code} {}", meaning(answer.receipt));
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} sent, {} receipted", count(self.sent), count(self.stored))?;
+        if let Some((low, high)) = self.seqs {
+            write!(f, " (seq {low}..{high})")?;
+        }
+        Ok(())
+    }
+}
+
+fn meaning(receipt: Receipt) -> &'static str {
+    match receipt {
+        Receipt::Stored(_) => "stored and synced",
+        Receipt::Malformed => "malformed",
+        Receipt::Conflict => "its id was used for another message",
+        Receipt::TooLarge => "larger than the ingress takes (maxMessageSize)",
+        Receipt::Unavailable => "not stored: the stream is full or stopped, try again later",
+    }
+}

@@ -1,0 +1,231 @@
+//! A status as a tired person reads it: one line on the queue, one table on its streams, one on
+//! their sockets. Pure, and without colours.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::human::{age, bytes, count, rate};
+use crate::status::{SocketStatus, State, Status, StreamState, StreamStatus};
+
+/// Renders `status`. `now` is the Unix time.
+pub(super) fn render(status: &Status, now: Duration) -> String {
+    let mut out = header(status, now);
+    let mut lines = |table: &Table| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "\n{}", table.trim_fmt());
+    };
+    lines(&streams(&status.streams, now));
+    lines(&sockets(&status.streams));
+    for stream in &status.streams {
+        if let Some(reason) = &stream.reason {
+            let _ = writeln!(out, "\n{} is stopped: {reason}", stream.name);
+        }
+    }
+    if !status.removed.is_empty() {
+        let _ = writeln!(out, "\nstored here, not in the file: {}", status.removed.join(", "));
+    }
+    out
+}
+
+fn header(status: &Status, now: Duration) -> String {
+    let state = match status.state {
+        State::Open => "open",
+        State::Stopping => "STOPPING",
+        State::Failed => "FAILED: the disk failed",
+    };
+    let uptime = age(now.saturating_sub(Duration::from_secs(status.started)));
+    let volume = if status.durable_volume {
+        "durable"
+    } else {
+        "NOT DURABLE: it does not outlive a restart of the machine"
+    };
+    format!(
+        "queue {}   {state}   up {uptime}   version {}   volume {volume}\n",
+        status.name, status.version
+    )
+}
+
+fn streams(streams: &[StreamStatus], now: Duration) -> Table {
+    let mut table = table(
+        &["stream", "depth", "in flight", "oldest", "dead", "in/s", "out/s", "disk", "of", "state"],
+        1..9,
+    );
+    for stream in streams {
+        let oldest = stream.oldest_time.map_or_else(
+            || "-".to_owned(),
+            |time| age(now.saturating_sub(Duration::from_secs(time))),
+        );
+        let state = match stream.state {
+            StreamState::Open => "open",
+            StreamState::Full => "FULL: producers wait",
+            StreamState::Stopped => "STOPPED: see below",
+        };
+        table.add_row([
+            stream.name.clone(),
+            count(stream.depth),
+            count(stream.in_flight),
+            oldest,
+            count(stream.dead_letters),
+            rate(stream.ingress_per_second),
+            rate(stream.delivered_per_second),
+            bytes(stream.disk_bytes),
+            bytes(stream.max_bytes),
+            state.to_owned(),
+        ]);
+    }
+    table
+}
+
+fn sockets(streams: &[StreamStatus]) -> Table {
+    let mut table = table(&["socket", "kind", "connections", "in flight", "lag", "endpoint"], 2..5);
+    for stream in streams {
+        let name = |name: &str| format!("{}.{name}", stream.name);
+        for ingress in &stream.ingress {
+            let socket = &ingress.socket;
+            table.add_row([
+                name(&socket.name),
+                kind(socket),
+                count(socket.connections),
+                "-".to_owned(),
+                "-".to_owned(),
+                socket.endpoint.clone(),
+            ]);
+        }
+        for delivery in &stream.deliveries {
+            let socket = delivery.socket.as_ref();
+            table.add_row([
+                name(&delivery.delivery),
+                socket.map_or_else(|| "removed".to_owned(), kind),
+                socket.map_or_else(|| "-".to_owned(), |socket| count(socket.connections)),
+                count(delivery.in_flight),
+                count(stream.durable_end.saturating_sub(delivery.cursor)),
+                socket.map_or_else(|| "-".to_owned(), |socket| socket.endpoint.clone()),
+            ]);
+        }
+    }
+    table
+}
+
+fn kind(socket: &SocketStatus) -> String {
+    match &socket.protocol {
+        Some(protocol) => format!("{} {protocol}", socket.socket),
+        None => socket.socket.clone(),
+    }
+}
+
+/// A table with these columns, those of `numbers` aligned right.
+fn table(columns: &[&str], numbers: std::ops::Range<usize>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(columns);
+    for (at, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if numbers.contains(&at) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::{DeliveryStatus, IngressStatus};
+
+    fn socket(name: &str, socket: &str, protocol: Option<&str>) -> SocketStatus {
+        SocketStatus {
+            name: name.to_owned(),
+            socket: socket.to_owned(),
+            protocol: protocol.map(str::to_owned),
+            endpoint: format!("ipc:///run/lifeboat/work.{name}"),
+            connections: 2,
+        }
+    }
+
+    fn stream() -> StreamStatus {
+        let delivery = |socket: Option<SocketStatus>, name: &str| DeliveryStatus {
+            socket,
+            delivery: name.to_owned(),
+            cursor: 1_000,
+            delivered_end: 1_064,
+            depth: 1_200,
+            in_flight: 64,
+            promise: None,
+        };
+        StreamStatus {
+            name: "work".to_owned(),
+            stream_id: "00".repeat(16),
+            state: StreamState::Stopped,
+            reason: Some("segment 7: checksum".to_owned()),
+            log_start: 0,
+            durable_end: 2_234,
+            depth: 1_234,
+            in_flight: 64,
+            oldest_time: Some(10_000),
+            dead_letters: 3,
+            disk_bytes: 3 << 20,
+            max_bytes: 1 << 30,
+            ingress_per_second: 1_000.0,
+            delivered_per_second: 0.5,
+            ingress: vec![IngressStatus { socket: socket("push", "PULL", None), messages: 9 }],
+            deliveries: vec![
+                delivery(Some(socket("workers", "ROUTER", Some("Credit"))), "workers"),
+                delivery(None, "old"),
+            ],
+        }
+    }
+
+    fn status() -> Status {
+        Status {
+            name: "orders".to_owned(),
+            version: "0.1.0".to_owned(),
+            features: Vec::new(),
+            boot_id: String::new(),
+            log_id: String::new(),
+            epoch: 1,
+            state: State::Open,
+            started: 9_000,
+            durable_volume: false,
+            syncs: 0,
+            synced_records: 0,
+            streams: vec![stream()],
+            removed: vec!["gone".to_owned()],
+        }
+    }
+
+    /// The words of the line that starts with `first`.
+    fn words<'a>(text: &'a str, first: &str) -> Vec<&'a str> {
+        let line = text.lines().find(|line| line.starts_with(first)).unwrap();
+        line.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect()
+    }
+
+    #[test]
+    fn every_figure_is_in_its_place() {
+        let text = render(&status(), Duration::from_secs(10_065));
+        let header = words(&text, "queue orders");
+        assert_eq!(header[1..4], ["open", "up 17m 45s", "version 0.1.0"]);
+        assert!(header[4].starts_with("volume NOT DURABLE"));
+        let stream = words(&text, "work ");
+        let expected = [
+            "work",
+            "1,234",
+            "64",
+            "1m 5s",
+            "3",
+            "1,000",
+            "0.5",
+            "3.00 MiB",
+            "1.00 GiB",
+            "STOPPED: see below",
+        ];
+        assert_eq!(stream, expected);
+        let endpoint = "ipc:///run/lifeboat/work.workers";
+        let expected = ["work.workers", "ROUTER Credit", "2", "64", "1,234", endpoint];
+        assert_eq!(words(&text, "work.workers"), expected);
+        assert_eq!(words(&text, "work.old"), ["work.old", "removed", "-", "64", "1,234", "-"]);
+        assert!(text.contains("work is stopped: segment 7: checksum"));
+        assert!(text.contains("stored here, not in the file: gone"));
+        assert!(!text.contains('\x1b'), "no colours");
+    }
+}
