@@ -48,32 +48,24 @@ struct Open {
     sent: Instant,
 }
 
-impl<'a> Producer<'a> {
-    /// A DEALER.
-    pub(crate) fn dealer(
-        id: u32,
-        context: &zmq::Context,
-        endpoint: &str,
-        shared: &'a Shared,
-        rng: SmallRng,
-    ) -> Self {
-        let socket = socket(context, zmq::DEALER);
-        socket.connect(endpoint).unwrap();
-        Self { id, socket, shared, rng, next: 0, log: ProducerLog::default() }
-    }
+/// A DEALER for [`Producer::run_window`].
+pub(crate) fn dealer(context: &zmq::Context, endpoint: &str) -> zmq::Socket {
+    let socket = socket(context, zmq::DEALER);
+    socket.connect(endpoint).unwrap();
+    socket
+}
 
-    /// A REQ that may repeat itself.
-    pub(crate) fn req(
-        id: u32,
-        context: &zmq::Context,
-        endpoint: &str,
-        shared: &'a Shared,
-        rng: SmallRng,
-    ) -> Self {
-        let socket = socket(context, zmq::REQ);
-        socket.set_req_relaxed(true).unwrap();
-        socket.set_req_correlate(true).unwrap();
-        socket.connect(endpoint).unwrap();
+/// A REQ that may repeat itself, for [`Producer::run_lockstep`].
+pub(crate) fn req(context: &zmq::Context, endpoint: &str) -> zmq::Socket {
+    let socket = socket(context, zmq::REQ);
+    socket.set_req_relaxed(true).unwrap();
+    socket.set_req_correlate(true).unwrap();
+    socket.connect(endpoint).unwrap();
+    socket
+}
+
+impl<'a> Producer<'a> {
+    pub(crate) fn new(id: u32, socket: zmq::Socket, shared: &'a Shared, rng: SmallRng) -> Self {
         Self { id, socket, shared, rng, next: 0, log: ProducerLog::default() }
     }
 

@@ -12,7 +12,7 @@ use super::actors::{Phase, Shared};
 use super::consumer::{Consumer, ConsumerLog};
 use super::history::History;
 use super::message::Submission;
-use super::producer::{Producer, ProducerLog};
+use super::producer::{Producer, ProducerLog, dealer, req};
 use super::puller;
 use super::queue::{ACK_TIMEOUT, Queue};
 use super::schedule::{KillAt, Round};
@@ -103,10 +103,14 @@ impl<'a> Rig<'a> {
             let rng = self.rng(u64::from(id));
             let endpoint = staged.as_ref().unwrap_or(endpoints[id as usize % 2]).clone();
             let (context, shared) = (self.context.clone(), Arc::clone(&self.shared));
-            self.producers.push(spawn(move || match id {
-                0 => Producer::dealer(id, &context, &endpoint, &shared, rng).run_window(128),
-                1 => Producer::dealer(id, &context, &endpoint, &shared, rng).run_window(32),
-                _ => Producer::req(id, &context, &endpoint, &shared, rng).run_lockstep(),
+            self.producers.push(spawn(move || {
+                let socket = if id < 2 { dealer } else { req }(&context, &endpoint);
+                let producer = Producer::new(id, socket, &shared, rng);
+                match id {
+                    0 => producer.run_window(128),
+                    1 => producer.run_window(32),
+                    _ => producer.run_lockstep(),
+                }
             }));
         }
     }
