@@ -17,6 +17,8 @@ pub(crate) fn run(
     shared: &Shared,
 ) -> Vec<Option<Submission>> {
     let socket = socket(context, zmq::PULL);
+    // Little is read ahead while it sleeps, so that much waits in the queue when that is killed.
+    socket.set_rcvhwm(10).unwrap();
     socket.connect(endpoint).unwrap();
     let (mut pulled, mut different) = (Vec::new(), BTreeSet::new());
     while !shared.is(Phase::Stop) {
