@@ -32,7 +32,7 @@ fn payload(stream: usize, number: u64) -> Payload {
     format!("stream {stream} record {number} ").bytes().cycle().take(len).collect()
 }
 
-/// Records in "clean": two sealed segments and an open one.
+/// Records in "clean": three sealed segments and an open one.
 const CLEAN: u64 = 24;
 /// Records in the others: one open segment. Of "torn" the last one is torn, of "flipped" the
 /// third one is damaged.
@@ -119,9 +119,16 @@ fn version_1_0_says_what_it_said_when_it_was_written() {
     copy_in(&disk, &golden("volume-1.0"), dir());
     let mut volume = open(&disk);
     assert_eq!(volume.epoch, 2);
-    assert_eq!(volume.id.to_string(), "VOLUME");
+    assert_eq!(volume.id.to_string(), "df230b49615d175307d580c33d6fda61");
     let ids = volume.streams.iter().map(|stream| stream.id.to_string());
-    assert_eq!(ids.collect::<Vec<_>>(), ["CLEAN", "TORN", "FLIPPED"]);
+    assert_eq!(
+        ids.collect::<Vec<_>>(),
+        [
+            "fc7b9aec91df0f5c1a5ebe3b8cbfee02",
+            "6e02b55ac79074db59c94b46e64373d8",
+            "6899c10632848450fc4daae93d07ea10"
+        ]
+    );
 
     let [clean, torn, flipped] = &volume.streams[..] else { panic!("three streams") };
     holds(clean, 0, CLEAN);
@@ -137,8 +144,8 @@ fn version_1_0_says_what_it_said_when_it_was_written() {
         matches!(
             &volume.findings[..],
             [
-                Finding::TornTail { path, bytes: 333 },
-                Finding::Damage(LogError::Corrupt { path: damaged, position: 4444, .. }),
+                Finding::TornTail { path, bytes: 328 },
+                Finding::Damage(LogError::Corrupt { path: damaged, position: 4568, .. }),
             ] if path.ends_with("torn") && damaged.ends_with("flipped/00000000000000000000.log")
         ),
         "{:?}",
