@@ -353,7 +353,7 @@ fn close(
     let seqs: Range<u64> = header.base_seq..ending.end.seq;
     let view = SegmentView::new(path, file, &header, ending.position, index);
     let disk_len = ending.position + seal::LEN as u64;
-    Ok(Sealed { number: header.number, seqs, disk_len, counted: true, view })
+    Ok(Sealed { number: header.number, seqs, disk_len, counted: true, settled: false, view })
 }
 
 fn corrupt(path: &Path, position: u64, kind: Corruption) -> LogError {

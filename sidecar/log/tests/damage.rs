@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Finding, LogError, LogHandle, Urgency, Volume};
+use lifeboat_log::{Finding, LogError, LogHandle, Read, StreamOptions, Urgency, Volume};
 use volume_support::layout::{BATCH_HEADER, SEGMENT_HEADER, batches};
-use volume_support::{Clock, Payload, dir, open, read_all, settle, submit};
+use volume_support::{Clock, Payload, dir, open, options, read_all, settle, stream, submit};
 
 /// A volume at rest: "wide" has three segments, the last one open, and "tight" has one.
 struct Image {
@@ -350,4 +350,35 @@ fn pages_in_each_others_place() {
             if segment == 2 { without_witness(&before, &(page.start..other.end)) } else { 0 };
         image.judge_but(&image.with(&image.segments[segment], &bytes.concat()), 0, lost);
     }
+}
+
+/// Batches that a reader comes to by the index, and not from the one before.
+#[test]
+fn a_batch_in_the_place_of_an_indexed_one_is_noticed() {
+    const BATCH: usize = 4096;
+    let large = [StreamOptions { segment_bytes: 160 << 10, ..stream("large", 1 << 20, &["only"]) }];
+    let disk = SimDisk::new(1);
+    disk.create_dir(dir()).unwrap();
+    let open = || Volume::open(Arc::new(disk.clone()), dir(), &options(), &large).unwrap();
+    let mut volume = open();
+    let payload = Payload::from(vec![1; BATCH - BATCH_HEADER - 8]);
+    for _ in 0..50 {
+        submit(&volume.streams[0].log, &[Payload::clone(&payload)]).unwrap();
+        volume.committer.commit(Clock::new().after(0)).unwrap();
+    }
+    drop(volume);
+    let segment = dir().join("streams/large/00000000000000000000.log");
+    let mut bytes = disk.contents(&segment).unwrap();
+    // At most one index entry for 64 KiB: the second one is of batch 16.
+    let (indexed, other) = (SEGMENT_HEADER + 16 * BATCH, SEGMENT_HEADER + 20 * BATCH);
+    let (left, right) = bytes.split_at_mut(other);
+    left[indexed..indexed + BATCH].swap_with_slice(&mut right[..BATCH]);
+    disk.set_contents(&segment, &bytes).unwrap();
+    let log = open().streams[0].log.clone();
+    for seq in [15, 21] {
+        let read = log.reader().read(seq);
+        assert!(matches!(read, Ok(Read::Batch(batch)) if batch.first_seq == seq) == (seq == 15));
+    }
+    let read = log.reader().read(16);
+    assert!(matches!(read, Err(LogError::Corrupt { .. })), "{read:?}");
 }
