@@ -67,7 +67,7 @@ mod tests {
     fn dataplane(size: &str, streams: usize) -> Dataplane {
         let stream = |at| {
             format!(
-                "    - name: s{at}\n      ingress: [{{name: in, socket: PULL}}]\n      \
+                "    - name: s{at}\n      ingress: [{{name: in, socket: PULL, maxMessageSize: 256Ki}}]\n      \
                  deliveries: [{{name: out, socket: PUSH}}]\n"
             )
         };
