@@ -91,6 +91,8 @@ pub enum StartError {
 pub struct Sidecar {
     /// What it looks like from outside.
     pub node: Arc<Node>,
+    /// Where the admin HTTP listens.
+    pub admin: Option<SocketAddr>,
     running: Running,
     /// Stops what takes records in.
     intake: Stopper,
@@ -136,7 +138,7 @@ pub async fn start(dataplane: &Dataplane, place: &Place) -> Result<Sidecar, Star
         streams.push(build.stream(at, stream).await?);
     }
     let node = Arc::new(build.node(&volume, streams));
-    let mut services = build.serve_operators(&node).await?;
+    let (mut services, admin) = build.serve_operators(&node).await?;
     let (running, ..) = volume.start()?;
     let mut listeners = JoinSet::new();
     for bound in build.bound {
@@ -151,7 +153,7 @@ pub async fn start(dataplane: &Dataplane, place: &Place) -> Result<Sidecar, Star
             }
         }
     });
-    Ok(Sidecar { node, running, intake, rest, listeners, services })
+    Ok(Sidecar { node, admin, running, intake, rest, listeners, services })
 }
 
 fn report(findings: &[Finding]) {
@@ -430,8 +432,11 @@ impl Build<'_> {
         }
     }
 
-    /// The control socket and the admin HTTP.
-    async fn serve_operators(&mut self, node: &Arc<Node>) -> Result<JoinSet<()>, StartError> {
+    /// The control socket and the admin HTTP, whose real address is returned.
+    async fn serve_operators(
+        &mut self,
+        node: &Arc<Node>,
+    ) -> Result<(JoinSet<()>, Option<SocketAddr>), StartError> {
         let mut services = std::mem::take(&mut self.services);
         let data: &Path = &self.place.data;
         let control = control::bind(data).map_err(|source| StartError::Bind {
@@ -445,12 +450,14 @@ impl Build<'_> {
             Arc::clone(node),
             self.rest.clone(),
         ));
+        let mut admin = None;
         if let Some(address) = self.place.admin {
             let listener = TcpListener::bind(address).await.map_err(|source| StartError::Bind {
                 what: "--admin".to_owned(),
                 endpoint: format!("http://{address}"),
                 source,
             })?;
+            admin = Some(listener.local_addr()?);
             let served = admin::serve(listener, Arc::clone(node), self.rest.clone());
             services.spawn(async move {
                 if let Err(error) = served.await {
@@ -458,7 +465,7 @@ impl Build<'_> {
                 }
             });
         }
-        Ok(services)
+        Ok((services, admin))
     }
 }
 

@@ -11,7 +11,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::app::{self, Place, Sidecar, StartError};
 use crate::cli::Run;
 use crate::exit::Exit;
-use crate::node::Node;
 use crate::telemetry;
 
 /// Runs the queue in `options.file`.
@@ -70,7 +69,7 @@ async fn serve(dataplane: &Dataplane, place: &Place) -> Exit {
         Ok(sidecar) => sidecar,
         Err(error) => return fail(&error, start_exit(&error)),
     };
-    announce(&sidecar.node, dataplane, place);
+    announce(&sidecar, dataplane, place);
     select! {
         () = any(&mut signals) => {
             tracing::info!("stopping: what is stored stays");
@@ -117,7 +116,8 @@ fn fail(error: &dyn Display, exit: Exit) -> Exit {
 }
 
 /// Says where everything is.
-fn announce(node: &Node, dataplane: &Dataplane, place: &Place) {
+fn announce(sidecar: &Sidecar, dataplane: &Dataplane, place: &Place) {
+    let node = &sidecar.node;
     println!("{} is open; data in {}", node.name, place.data.display());
     for stream in &node.streams {
         let ingress = stream.ingress.iter().map(|ingress| (&ingress.socket, "producers"));
@@ -127,6 +127,9 @@ fn announce(node: &Node, dataplane: &Dataplane, place: &Place) {
             let name = format!("{}.{}", stream.name, socket.name);
             println!("  {side:<9}  {name:<24}  {kind:<7}  {}", socket.endpoint);
         }
+    }
+    if let Some(admin) = sidecar.admin {
+        println!("  {:<9}  {:<24}  {:<7}  http://{admin}", "operators", "admin", "HTTP");
     }
     if dataplane.ignored.is_empty() {
         println!("ready");

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use event_listener::EventListener;
-use lifeboat_log::{LogHandle, Refusal, Rejection, Run, Submitted};
+use lifeboat_log::{LogHandle, Rejection, Run, Submitted};
 
 /// Records found in a connection's read buffer, and memory that is used again for each run.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub(super) enum Handed {
     /// Not yet: try again when this completes.
     Wait(EventListener),
     /// Never.
-    Refused(Refusal),
+    Refused,
 }
 
 impl Intake {
@@ -56,9 +56,9 @@ impl Intake {
                     self.records.clear();
                     return Handed::Over(submitted);
                 }
-                (Err(Rejection::Closed(refusal)), _) => {
+                (Err(Rejection::Closed(_)), _) => {
                     self.records.clear();
-                    return Handed::Refused(refusal);
+                    return Handed::Refused;
                 }
                 (Err(Rejection::Full), Some(room)) => return Handed::Wait(room),
                 // Once more with the listener in place, so that no wake-up is missed.

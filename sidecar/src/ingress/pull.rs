@@ -38,7 +38,7 @@ pub(super) async fn serve(mut connection: Connection, context: &IngressContext) 
                 None
             }
             Handed::Wait(room) => Some(room),
-            Handed::Refused(_) => {
+            Handed::Refused => {
                 // The stream takes nothing any more. The producer blocks, as if it were full:
                 // closing would only make it connect and lose more.
                 connection.set_reading(false);

@@ -123,7 +123,7 @@ impl Session<'_> {
                     self.room = Some(room);
                     return;
                 }
-                Handed::Refused(_) => {
+                Handed::Refused => {
                     self.answers.push_refused(std::mem::take(&mut self.group));
                     None
                 }
