@@ -62,8 +62,10 @@ pub struct CreditDelivery {
     dead_letters: Arc<LogHandle>,
     journal: Arc<JournalQueue>,
     inner: Mutex<Inner>,
-    /// Records became due, or an earlier deadline came up.
+    /// Records became due.
     work: Event,
+    /// An earlier deadline than the timer is set for came up.
+    alarm: Event,
     parks: UnboundedSender<Park>,
 }
 
@@ -97,6 +99,7 @@ impl CreditDelivery {
             journal: parts.journal,
             inner: Mutex::new(inner),
             work: Event::new(),
+            alarm: Event::new(),
             parks,
         });
         // What was to be parked when the last boot ended.
@@ -131,9 +134,12 @@ impl CreditDelivery {
         self.count(leases.counters(), counted);
         let deadline = leases.next_deadline();
         let earlier = deadline.is_some() && armed.is_none_or(|armed| deadline < Some(armed));
+        if earlier {
+            *armed = deadline;
+        }
         drop(inner);
         if earlier {
-            self.work.notify(usize::MAX);
+            self.alarm.notify(usize::MAX);
         }
         (outcome, fate)
     }
@@ -197,14 +203,14 @@ impl CreditDelivery {
     /// Ends leases and delays whose time has come.
     async fn keep_time(&self) {
         loop {
-            let woken = self.woken();
+            let alarmed = self.alarm.listen();
             let deadline = {
                 let mut inner = self.lock();
                 inner.armed = inner.leases.next_deadline();
                 inner.armed
             };
             let Some(deadline) = deadline else {
-                woken.await;
+                alarmed.await;
                 continue;
             };
             select! {
@@ -212,7 +218,7 @@ impl CreditDelivery {
                     self.step(|leases, effects| leases.expire(Instant::now(), effects));
                     self.wake();
                 }
-                () = woken => {}
+                () = alarmed => {}
             }
         }
     }
