@@ -68,7 +68,7 @@ impl Queue {
 
     /// What the running process says of itself.
     pub(crate) fn status(&self) -> Status {
-        support::status(&self.home.data()).unwrap()
+        self.home.status()
     }
 
     /// The dead letters on the disk, when no process runs.

@@ -122,18 +122,9 @@ impl Home {
         Lifeboat::start(self.command())
     }
 
-    /// What the running sidecar says of itself, over its control socket.
+    /// What the running sidecar says of itself.
     pub(crate) fn status(&self) -> Status {
-        let mut stream = UnixStream::connect(control::path_in(&self.data())).unwrap();
-        let mut request = serde_json::to_vec(&Request::Status).unwrap();
-        request.push(b'\n');
-        stream.write_all(&request).unwrap();
-        let mut answer = String::new();
-        BufReader::new(stream).read_line(&mut answer).unwrap();
-        match serde_json::from_str(&answer).unwrap() {
-            Reply::Status(status) => *status,
-            Reply::Error(error) => panic!("{error}"),
-        }
+        status(&self.data())
     }
 
     /// The status of one stream.
@@ -238,19 +229,17 @@ impl Drop for Lifeboat {
     }
 }
 
-/// Group commits of the queue that runs on `data`, and the records that they synced.
-pub(crate) fn commits(data: &Path) -> Option<(u64, u64)> {
-    let status = status(data)?;
-    Some((status.syncs, status.synced_records))
-}
-
-/// What the queue that runs on `data` says of itself.
-pub(crate) fn status(data: &Path) -> Option<lifeboat_sidecar::status::Status> {
-    use lifeboat_sidecar::control::{Reply, Request, ask};
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    match runtime.block_on(ask(data, &Request::Status)) {
-        Ok(Reply::Status(status)) => Some(*status),
-        _ => None,
+/// What the queue that runs on `data` says of itself, over its control socket.
+pub(crate) fn status(data: &Path) -> Status {
+    let mut stream = UnixStream::connect(control::path_in(data)).unwrap();
+    let mut request = serde_json::to_vec(&Request::Status).unwrap();
+    request.push(b'\n');
+    stream.write_all(&request).unwrap();
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).unwrap();
+    match serde_json::from_str(&answer).unwrap() {
+        Reply::Status(status) => *status,
+        Reply::Error(error) => panic!("{error}"),
     }
 }
 
