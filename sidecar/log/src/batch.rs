@@ -14,8 +14,9 @@ use crate::error::Corruption;
 
 /// Bytes of a batch header.
 pub(crate) const HEADER_LEN: usize = 64;
+const ROW_LEN_FIELD: u16 = 8;
 /// Bytes of one row of the record table.
-pub(crate) const ROW_LEN: usize = 8;
+pub(crate) const ROW_LEN: usize = ROW_LEN_FIELD as usize;
 /// Batches start at multiples of this.
 pub(crate) const ALIGNMENT: usize = 8;
 /// No batch body is larger: one record at the hard cap for messages, what a dead letter adds to
@@ -100,7 +101,7 @@ impl Header {
         let mut out = [0; HEADER_LEN];
         out[..4].copy_from_slice(&MAGIC);
         out[8..10].copy_from_slice(&self.kind.to_bits().to_le_bytes());
-        out[10..12].copy_from_slice(&(ROW_LEN as u16).to_le_bytes());
+        out[10..12].copy_from_slice(&ROW_LEN_FIELD.to_le_bytes());
         out[12..16].copy_from_slice(&self.count.to_le_bytes());
         out[16..24].copy_from_slice(&self.first_seq.to_le_bytes());
         out[24..32].copy_from_slice(&self.time.to_le_bytes());
@@ -134,8 +135,7 @@ impl Header {
             payload_len: u32_at(bytes, 40),
             durable_end: u64_at(bytes, 48),
         };
-        let row_len = u16_at(bytes, 10) as usize;
-        if row_len != ROW_LEN || header.body_len() > MAX_BODY_LEN as usize {
+        if u16_at(bytes, 10) != ROW_LEN_FIELD || header.body_len() > MAX_BODY_LEN as usize {
             return Err(Corruption::Content);
         }
         Ok((header, sum))
@@ -190,11 +190,16 @@ impl Batch {
         Some(self.payloads.slice_ref(self.payload_bytes(seq)?))
     }
 
-    /// The payloads of `seqs`, which the batch must hold, back to back and without a copy.
+    /// The payloads of `seqs`, back to back and without a copy; none unless the batch holds them all.
     pub fn payloads_of(&self, seqs: Range<u64>) -> Bytes {
-        let index = |seq: u64| (seq - self.first_seq) as usize;
-        let (from, to) = (self.start_of(index(seqs.start)), self.start_of(index(seqs.end)));
-        self.payloads.slice(from..to)
+        let held =
+            self.first_seq <= seqs.start && seqs.start < seqs.end && seqs.end <= self.end_seq();
+        let start =
+            |seq: u64| usize::try_from(seq - self.first_seq).map(|index| self.start_of(index));
+        match (held, start(seqs.start.max(self.first_seq)), start(seqs.end.max(self.first_seq))) {
+            (true, Ok(from), Ok(to)) => self.payloads.slice(from..to),
+            _ => Bytes::new(),
+        }
     }
 
     /// Verifies a batch body (table, payloads, padding) against its header and takes it apart.
@@ -271,7 +276,7 @@ mod tests {
             time: 1_000,
             chain: 5,
             table_sum: crc32c::crc32c(&table),
-            payload_len: payloads.len() as u32,
+            payload_len: payloads.len().try_into().unwrap(),
             durable_end: 7,
         };
         let mut body = table;
