@@ -278,7 +278,7 @@ impl Log {
     /// Whether deletions are due even if nothing new was settled: records wait, perhaps for one
     /// that an earlier process did not get to; or a segment is there whose space was given away.
     pub(crate) fn needs_deletions(&self) -> bool {
-        self.stalled.is_some() || self.sealed.last().is_some_and(|newest| !newest.counted)
+        self.stalled.is_some() || self.sealed.iter().any(|segment| !segment.counted)
     }
 
     /// Notes whether all in the newest segment is settled.

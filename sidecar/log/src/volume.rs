@@ -159,15 +159,8 @@ impl Volume {
             names.into_iter().filter(|name| streams.iter().all(|stream| stream.name != *name));
         let queue = Arc::new(JournalQueue::new(Arc::clone(&waker)));
         let seed = random.next_u64();
-        let committer = Committer::new(
-            Arc::clone(&vfs),
-            dir.to_owned(),
-            logs,
-            journal,
-            Arc::clone(&queue),
-            reserve,
-            seed,
-        );
+        let committer =
+            Committer::new(vfs, dir.to_owned(), logs, journal, Arc::clone(&queue), reserve, seed);
         Ok(Self {
             id: meta.id,
             epoch: meta.epoch,

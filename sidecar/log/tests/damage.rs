@@ -2,11 +2,12 @@
 //! It is noticed or it is harmless: no wrong payload, no panic, no record gone in silence, and the
 //! other stream of the volume is served on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+#![allow(clippy::cast_possible_truncation, reason = "the numbers are small")]
 
 mod volume_support;
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lifeboat_log::sim::SimDisk;
@@ -58,7 +59,7 @@ impl Image {
         let names = disk.list(&streams).unwrap();
         let segments: Vec<_> = names
             .iter()
-            .filter(|name| name.ends_with(".log"))
+            .filter(|name| Path::new(name).extension().is_some_and(|end| end == "log"))
             .map(|name| streams.join(name))
             .collect();
         assert_eq!(segments.len(), 3, "{names:?}");
@@ -67,12 +68,12 @@ impl Image {
         image
     }
 
-    fn contents(&self, path: &PathBuf) -> Vec<u8> {
+    fn contents(&self, path: &Path) -> Vec<u8> {
         self.disk.contents(path).unwrap()
     }
 
     /// A disk with other bytes in one file.
-    fn with(&self, path: &PathBuf, bytes: &[u8]) -> SimDisk {
+    fn with(&self, path: &Path, bytes: &[u8]) -> SimDisk {
         let disk = self.disk.fork();
         disk.set_contents(path, bytes).unwrap();
         disk

@@ -1,6 +1,7 @@
 //! The volume over a disk that fails: at every call in turn, once and for good. Nobody gets a false
 //! receipt, nobody waits for ever, and the next start finds what was promised.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+#![allow(clippy::cast_possible_truncation, reason = "the numbers are small")]
 
 mod volume_support;
 

@@ -1,6 +1,7 @@
 //! Streams and disks without space: producers wait, nothing is lost, and draining is always
 //! possible, over restarts too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+#![allow(clippy::cast_possible_truncation, reason = "the numbers are small")]
 
 mod volume_support;
 

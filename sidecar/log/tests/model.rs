@@ -1,6 +1,7 @@
 //! The volume beside a small twin in memory: the same steps, the same records, the same state.
 //! And once as it runs: with its thread, the real disk, and producers that race.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+#![allow(clippy::cast_possible_truncation, reason = "the numbers are small")]
 
 mod volume_support;
 
@@ -12,6 +13,7 @@ use lifeboat_log::ranges::RangeSet;
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::{Fate, LogHandle, Rejection, Urgency, Volume, VolumeOptions};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use volume_support::{
     Clock, Payload, log_of, open, options, read_all, settle, stream, streams, submit, within,
 };
@@ -283,8 +285,21 @@ impl Pair {
     }
 }
 
+/// The same cases in each run; another seed by PROPTEST_RNG_SEED, more of them by PROPTEST_CASES.
+fn config() -> ProptestConfig {
+    let given = |name| std::env::var_os(name).is_some();
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if !given("PROPTEST_RNG_SEED") {
+        config.rng_seed = RngSeed::Fixed(1);
+    }
+    if !given("PROPTEST_CASES") {
+        config.cases = 2000;
+    }
+    config
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
     #[test]
     fn behaves_as_its_twin(steps in prop::collection::vec(any_step(), 1..80)) {
         let pair = steps.iter().fold(Pair::new(), Pair::take);
@@ -300,7 +315,7 @@ const RUNS: u64 = 300;
 fn produce(log: &LogHandle, producer: u64) -> Vec<u64> {
     let mut submitted = Vec::new();
     for run in 0..RUNS {
-        let payloads: Vec<Payload> = (0..1 + run % 5)
+        let payloads: Vec<Payload> = (0..=run % 5)
             .map(|record| {
                 Payload::from(format!("{producer} {run} {record} ").repeat(20).as_bytes())
             })
@@ -358,7 +373,7 @@ fn producers_that_race_get_a_seq_for_each_record_and_each_is_read_back() {
     assert!(kept == live && kept.len() as u64 == total);
     for (producer, seqs) in seqs.iter().enumerate() {
         assert!(seqs.is_sorted(), "a producer's records keep their order");
-        let runs = (0..RUNS).flat_map(|run| (0..1 + run % 5).map(move |record| (run, record)));
+        let runs = (0..RUNS).flat_map(|run| (0..=run % 5).map(move |record| (run, record)));
         for ((run, record), seq) in runs.zip(seqs) {
             let payload = format!("{producer} {run} {record} ").repeat(20);
             assert_eq!(&kept[*seq as usize].1[..], payload.as_bytes());

@@ -1,6 +1,7 @@
 //! The volume under power cuts: before every call on the disk, with what POSIX leaves to chance
 //! left to chance. The controls at the end are disks and rigs that must be caught.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+#![allow(clippy::cast_possible_truncation, reason = "the numbers are small")]
 
 mod volume_support;
 

@@ -81,7 +81,7 @@ pub(crate) fn submit(log: &LogHandle, payloads: &[Payload]) -> Result<Submitted,
         .iter()
         .map(|payload| {
             let start = end;
-            end += payload.len() as u32;
+            end += u32::try_from(payload.len()).unwrap();
             start..end
         })
         .collect();
@@ -139,7 +139,7 @@ impl Clock {
 
     pub(crate) fn after(&mut self, millis: u64) -> Now {
         self.passed += Duration::from_millis(millis);
-        let unix_nanos = 1_700_000_000_000_000_000 + self.passed.as_nanos() as u64;
+        let unix_nanos = 1_700_000_000_000_000_000 + u64::try_from(self.passed.as_nanos()).unwrap();
         Now { instant: self.start + self.passed, unix_nanos }
     }
 }
