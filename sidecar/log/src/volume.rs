@@ -153,7 +153,7 @@ impl Volume {
             streams.iter().map(|stream| opening.stream(&root, stream)).collect();
         let (opened, logs) = (opened?, opening.logs);
         journal.sync()?;
-        reserve.replenish()?;
+        reserve.opened()?;
         let names = vfs.list(&root).map_err(LogError::io("list", &root))?;
         let removed =
             names.into_iter().filter(|name| streams.iter().all(|stream| stream.name != *name));

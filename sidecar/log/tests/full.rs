@@ -210,7 +210,9 @@ fn producers_wait_while_the_disk_is_full_and_the_reserve_is_gone() {
     volume.committer.commit(clock.after(1)).unwrap();
     disk.set_capacity(disk.used());
     let mut settled = 0;
-    while disk.contents(&dir().join("reserve")).is_ok() {
+    let reserve = || disk.contents(&dir().join("reserve")).unwrap().len();
+    let all = reserve();
+    while reserve() == all {
         settle(&volume, 0, 0, 2 * settled..2 * settled + 1, Urgency::Now);
         volume.committer.commit(clock.after(1)).unwrap();
         settled += 1;
@@ -225,6 +227,9 @@ fn producers_wait_while_the_disk_is_full_and_the_reserve_is_gone() {
     };
     assert_eq!(refused, Rejection::Full);
     assert_eq!(fates.last().unwrap().outcome(), None);
+    assert_eq!(reserve(), all / 4, "what is left of it is for the next start");
+    let next = open(Arc::new(disk.fork())).unwrap();
+    assert_eq!(next.streams[0].log.published_end(), log.published_end());
     disk.set_capacity(1 << 30);
     volume.committer.commit(clock.after(100)).unwrap();
     volume.committer.commit(clock.after(100)).unwrap();

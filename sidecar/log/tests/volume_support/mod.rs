@@ -42,7 +42,7 @@ pub(crate) fn options() -> VolumeOptions {
         queue_bytes: 16 << 10,
         tail_bytes: 4 << 10,
         snapshot_bytes: 900,
-        reserve_bytes: 16 << 10,
+        reserve_bytes: 64 << 10,
     }
 }
 
