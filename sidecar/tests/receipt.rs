@@ -1,5 +1,6 @@
 //! Producers that want a receipt: every form of envelope, every code, order and bounds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
+#![allow(clippy::cast_possible_truncation)] // a test's numbers are small
 
 mod support;
 

@@ -15,7 +15,7 @@ use rand::Rng;
 
 use super::history::DeadLetter;
 use super::message::Submission;
-use crate::support::{self, Home, Lifeboat};
+use crate::support::{Home, Lifeboat};
 
 /// Short, so that consumers can wait for it.
 pub(crate) const ACK_TIMEOUT: Duration = Duration::from_millis(600);

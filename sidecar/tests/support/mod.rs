@@ -147,9 +147,13 @@ pub(crate) fn yaml(size: &str, streams: &[(&str, &str, &str)]) -> String {
          spec:\n  storage: {{size: {size}}}\n  streams:\n"
     );
     for (name, ingress, deliveries) in streams {
-        yaml += &format!(
-            "    - name: {name}\n      ingress: [{ingress}]\n      deliveries: [{deliveries}]\n"
-        );
+        yaml += "    - name: ";
+        yaml += name;
+        yaml += "\n      ingress: [";
+        yaml += ingress;
+        yaml += "]\n      deliveries: [";
+        yaml += deliveries;
+        yaml += "]\n";
     }
     yaml
 }

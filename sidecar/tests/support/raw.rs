@@ -19,12 +19,11 @@ pub(crate) struct Raw(Stream);
 
 impl Raw {
     pub(crate) fn connect(endpoint: &str) -> Self {
-        let stream = match endpoint.strip_prefix("ipc://") {
-            Some(path) => Stream::Unix(UnixStream::connect(path).unwrap()),
-            None => {
-                let address = endpoint.strip_prefix("tcp://").unwrap();
-                Stream::Tcp(TcpStream::connect(address).unwrap())
-            }
+        let stream = if let Some(path) = endpoint.strip_prefix("ipc://") {
+            Stream::Unix(UnixStream::connect(path).unwrap())
+        } else {
+            let address = endpoint.strip_prefix("tcp://").unwrap();
+            Stream::Tcp(TcpStream::connect(address).unwrap())
         };
         match &stream {
             Stream::Tcp(stream) => stream.set_read_timeout(Some(PATIENCE)).unwrap(),

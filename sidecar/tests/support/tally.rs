@@ -37,7 +37,7 @@ impl Tally {
 /// A message of `len` bytes, at least eight, that carries `number`.
 pub(crate) fn numbered(number: usize, len: usize) -> Vec<u8> {
     let mut body = (number as u64).to_be_bytes().to_vec();
-    body.resize(len.max(8), number as u8);
+    body.resize(len.max(8), number.to_le_bytes()[0]);
     body
 }
 

@@ -30,7 +30,7 @@ impl Traffic {
     /// The frames of the next message.
     pub(crate) fn next(&mut self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.frames.clear();
-        let boundary = self.made.is_multiple_of(4096).then(|| self.made / 4096);
+        let boundary = self.made.is_multiple_of(4096).then_some(self.made / 4096);
         self.made += 1;
         let count = match self.random.random_range(0..100) {
             0..80 => 1,
