@@ -4,6 +4,7 @@
 #![allow(dead_code)] // each test binary uses its own part
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -147,13 +148,8 @@ pub(crate) fn yaml(size: &str, streams: &[(&str, &str, &str)]) -> String {
          spec:\n  storage: {{size: {size}}}\n  streams:\n"
     );
     for (name, ingress, deliveries) in streams {
-        yaml += "    - name: ";
-        yaml += name;
-        yaml += "\n      ingress: [";
-        yaml += ingress;
-        yaml += "]\n      deliveries: [";
-        yaml += deliveries;
-        yaml += "]\n";
+        let sockets = format!("ingress: [{ingress}], deliveries: [{deliveries}]");
+        writeln!(yaml, "    - {{name: {name}, {sockets}}}").unwrap();
     }
     yaml
 }
