@@ -22,8 +22,8 @@ pub(crate) const ALIGNMENT: usize = 8;
 /// No batch body is larger: one record at the hard cap for messages, what a dead letter adds to
 /// it, its row, and slack for padding.
 pub(crate) const MAX_BODY_LEN: u32 = (64 << 20) + (64 << 10);
-/// No record's payload may be larger.
-pub(crate) const MAX_RECORD_LEN: usize = MAX_BODY_LEN as usize - ROW_LEN;
+/// No record's payload may be larger, in bytes.
+pub const MAX_RECORD_LEN: usize = MAX_BODY_LEN as usize - ROW_LEN;
 
 /// Starts every batch.
 pub(crate) const MAGIC: [u8; 4] = *b"LBB1";

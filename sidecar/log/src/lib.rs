@@ -105,7 +105,7 @@ mod waker;
 mod window;
 mod writer;
 
-pub use batch::Batch;
+pub use batch::{Batch, MAX_RECORD_LEN};
 pub use commit_stats::CommitStats;
 pub use committer::{Committer, Now};
 pub use error::{Corruption, LogError};

@@ -88,6 +88,9 @@ impl CommitQueue {
     /// Hands a run to the next commit. A run larger than the whole budget is taken when nothing
     /// else waits, so that no record within the format's limits is locked out.
     ///
+    /// No record may be larger than [`crate::MAX_RECORD_LEN`]: the caller sees to that before it
+    /// takes the bytes in. One that is ends the writer.
+    ///
     /// Checksums are computed here, on the caller's thread and before the lock is taken.
     pub fn submit(&self, run: Run<'_>, scratch: &mut Vec<u32>) -> Result<Submitted, Rejection> {
         scratch.clear();

@@ -8,7 +8,8 @@ mod volume_support;
 use std::sync::Arc;
 
 use lifeboat_log::sim::SimDisk;
-use lifeboat_log::{Fate, LogError, Rejection, Urgency, Volume};
+use lifeboat_log::vfs::Vfs;
+use lifeboat_log::{Fate, LogError, MAX_RECORD_LEN, Refusal, Rejection, Urgency, Volume};
 use volume_support::{Clock, Payload, dir, open, options, read_all, settle, stream, submit};
 
 /// The stream with little space.
@@ -234,6 +235,22 @@ fn producers_wait_while_the_disk_is_full_and_the_reserve_is_gone() {
     volume.committer.commit(clock.after(100)).unwrap();
     volume.committer.commit(clock.after(100)).unwrap();
     assert!(fates.iter().all(|fate| matches!(fate.outcome(), Some(Ok(_)))));
+}
+
+/// Nobody should hand it over; it must not fill the disk with empty segments.
+#[test]
+fn a_record_beyond_the_formats_limit_ends_the_writer() {
+    let disk = SimDisk::new(1);
+    disk.create_dir(dir()).unwrap();
+    let streams = [stream("wide", 1 << 30, &["only"])];
+    let mut volume = Volume::open(Arc::new(disk.clone()), dir(), &options(), &streams).unwrap();
+    let fate = submit(&volume.streams[0].log, &[vec![0; MAX_RECORD_LEN + 1].into()]).unwrap().fate;
+    let refused = volume.committer.commit(Clock::new().after(0));
+    assert!(matches!(refused, Err(LogError::TooLarge { .. })), "{refused:?}");
+    volume.committer.close(Refusal::Poisoned);
+    assert_eq!(fate.outcome(), Some(Err(Refusal::Poisoned)));
+    let files = disk.list(&dir().join("streams/wide")).unwrap();
+    assert!(files.len() <= 3, "{files:?}");
 }
 
 #[test]

@@ -293,7 +293,7 @@ fn config() -> ProptestConfig {
         config.rng_seed = RngSeed::Fixed(1);
     }
     if !given("PROPTEST_CASES") {
-        config.cases = 2000;
+        config.cases = 1200;
     }
     config
 }
