@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Se
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Receipted records that consumers have not seen beyond which producers wait: the end of a run
+/// Receipts of a round that consumers are behind with beyond which producers wait: the end of a run
 /// should not have to work off hours of it.
 const BACKLOG: u64 = 4_000;
 /// How long the stall watch sleeps at a time.
@@ -36,9 +36,11 @@ pub(crate) struct Shared {
     /// Receipts so far.
     pub(crate) receipts: AtomicU64,
     /// Deliveries to Credit consumers so far.
-    pub(crate) deliveries: AtomicU64,
+    deliveries: AtomicU64,
     /// Different messages that the PULL application got.
     pub(crate) pulled: AtomicU64,
+    /// How far consumers were behind when the round began.
+    behind: AtomicU64,
     /// Whether the PULL application reads nothing.
     pub(crate) puller_sleeps: AtomicBool,
     /// Seqs that Credit consumers were handed.
@@ -54,6 +56,7 @@ impl Shared {
             receipts: AtomicU64::new(0),
             deliveries: AtomicU64::new(0),
             pulled: AtomicU64::new(0),
+            behind: AtomicU64::new(0),
             puller_sleeps: AtomicBool::new(false),
             seen: Mutex::default(),
         }
@@ -74,8 +77,21 @@ impl Shared {
 
     /// Whether a producer may send something new.
     pub(crate) fn wants_more(&self) -> bool {
-        let receipts = self.receipts.load(SeqCst);
-        self.is(Phase::Load) && receipts < self.seen_count() + BACKLOG
+        self.is(Phase::Load) && self.backlog() < self.behind.load(SeqCst) + BACKLOG
+    }
+
+    /// A round begins. What consumers are behind with may be lost, and is not waited for.
+    pub(crate) fn begin_round(&self) {
+        self.behind.store(self.backlog(), SeqCst);
+    }
+
+    fn backlog(&self) -> u64 {
+        self.receipts.load(SeqCst).saturating_sub(self.seen_count())
+    }
+
+    /// Receipts and deliveries so far.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        (self.receipts.load(SeqCst), self.deliveries.load(SeqCst))
     }
 
     /// A consumer was handed `seq`.
@@ -117,7 +133,9 @@ pub(crate) fn receive(socket: &zmq::Socket, patience: Duration) -> Option<Vec<Ve
     let deadline = Instant::now() + patience;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        if socket.poll(zmq::POLLIN, i64::try_from(left.as_millis()).unwrap()).unwrap() == 0 {
+        // Rounded up: what is left of a millisecond is to be slept, not spun away.
+        let millis = left.as_micros().div_ceil(1000);
+        if socket.poll(zmq::POLLIN, i64::try_from(millis).unwrap()).unwrap() == 0 {
             return None;
         }
         match socket.recv_multipart(zmq::DONTWAIT) {

@@ -50,7 +50,7 @@ struct Check<'a> {
 }
 
 fn positions(history: &History) -> BTreeMap<Submission, usize> {
-    history.sent.iter().enumerate().map(|(at, submission)| (*submission, at)).collect()
+    history.sent.iter().enumerate().map(|(at, sent)| (sent.submission, at)).collect()
 }
 
 impl Check<'_> {
@@ -199,8 +199,9 @@ impl Check<'_> {
 
     fn figures(&self) -> Vec<(&'static str, u64)> {
         let history = self.history;
+        let submissions = history.sent.iter().map(|sent| sent.submission);
         let messages: BTreeSet<_> =
-            history.sent.iter().map(|sent| (sent.producer, sent.number)).collect();
+            submissions.map(|message| (message.producer, message.number)).collect();
         let receipts = history.receipts.iter().filter(|receipt| receipt.seq.is_some());
         let deliveries = history.consumers.iter().map(Vec::len).sum::<usize>();
         vec![

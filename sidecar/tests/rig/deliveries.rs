@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::history::{Delivery, Given, HandOut, History, Verdict};
 use super::report::{Reason, Violation};
 
-/// An acknowledgement that arrived this long before a kill is in the journal (DESIGN section 6:
-/// synced every 50 ms; a kill does not even ask for the sync).
-const JOURNALED_AFTER: Duration = Duration::from_millis(500);
+/// A verdict takes no longer to reach the process, unless this machine stands still.
+const ON_ITS_WAY: Duration = Duration::from_millis(200);
 
 /// Adds what is broken to `violations`, and counts what is not to `duplicates`.
 pub(crate) fn check(
@@ -92,20 +91,56 @@ fn verdicts(history: &History) -> BTreeMap<HandOut, Given> {
     history.verdicts.iter().map(|given| (given.hand_out, *given)).collect()
 }
 
-/// Records that a boot knew to be acknowledged, long before it was killed; with its epoch.
+/// Records whose acknowledgement was surely in the journal when the boot that got it was killed;
+/// with its epoch. (A kill leaves the page cache alone: that it was written is enough.)
 fn firm_acks(history: &History) -> BTreeMap<u64, u64> {
-    let acks = history.verdicts.iter().filter(|given| given.verdict == Verdict::Ack);
-    let firm = acks.filter(|given| {
-        history.killed.get(&given.heard).is_some_and(|killed| {
-            given.at + JOURNALED_AFTER < *killed && !stalled(history, given.at, *killed)
-        })
-    });
-    let mut known = BTreeMap::new();
-    for given in firm {
-        let epoch = known.entry(given.hand_out.seq).or_insert(given.heard);
-        *epoch = given.heard.min(*epoch);
+    let commits = Commits::new(history);
+    let mut firm = BTreeMap::new();
+    for given in history.verdicts.iter().filter(|given| given.verdict == Verdict::Ack) {
+        let Some(killed) = history.killed.get(&given.heard) else { continue };
+        let arrived = given.at + ON_ITS_WAY;
+        if commits.journaled(arrived).is_some_and(|journaled| journaled < *killed)
+            && !stalled(history, given.at, arrived)
+        {
+            let epoch = firm.entry(given.hand_out.seq).or_insert(given.heard);
+            *epoch = given.heard.min(*epoch);
+        }
     }
-    known
+    firm
+}
+
+/// What receipts tell of group commits.
+struct Commits {
+    /// For each time of sending, when the first receipt came of what was sent then or later.
+    receipts: BTreeMap<Duration, Duration>,
+}
+
+impl Commits {
+    fn new(history: &History) -> Self {
+        let sent: BTreeMap<_, _> =
+            history.sent.iter().map(|sent| (sent.submission, sent.at)).collect();
+        let stored = history.receipts.iter().filter(|receipt| receipt.seq.is_some());
+        let mut times: Vec<_> = stored
+            .filter_map(|receipt| Some((*sent.get(&receipt.submission)?, receipt.at)))
+            .collect();
+        times.sort_unstable();
+        let mut first = Duration::MAX;
+        let earliest = times.into_iter().rev().map(|(sent, at)| {
+            first = first.min(at);
+            (sent, first)
+        });
+        Self { receipts: earliest.collect() }
+    }
+
+    /// When it was certain that the journal holds what the process knew at `time`: each commit
+    /// begins with the journal, so the second one after `time` holds it. `None` for never.
+    fn journaled(&self, time: Duration) -> Option<Duration> {
+        self.receipted_after(self.receipted_after(time)?)
+    }
+
+    fn receipted_after(&self, time: Duration) -> Option<Duration> {
+        self.receipts.range(time..).next().map(|(_, at)| *at)
+    }
 }
 
 fn acked(given: Option<Given>) -> bool {

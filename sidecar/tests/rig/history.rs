@@ -10,7 +10,7 @@ use super::message::Submission;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
     /// Every sending; each producer's own in the order in which its one socket took them.
-    pub(crate) sent: Vec<Submission>,
+    pub(crate) sent: Vec<Sent>,
     /// Every answer; each producer's own in the order in which they came.
     pub(crate) receipts: Vec<Receipt>,
     /// What each consumer of the Credit delivery was handed, in that order.
@@ -40,6 +40,15 @@ pub(crate) struct History {
     pub(crate) ack_timeout: Duration,
 }
 
+/// A sending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// When.
+    pub(crate) at: Duration,
+    /// What.
+    pub(crate) submission: Submission,
+}
+
 /// `200 seq`, or another code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Receipt {
@@ -47,6 +56,8 @@ pub(crate) struct Receipt {
     pub(crate) submission: Submission,
     /// Where it is stored; `None` when it was refused.
     pub(crate) seq: Option<u64>,
+    /// When it came.
+    pub(crate) at: Duration,
 }
 
 /// Names one hand-out of one record. In this order they are made.

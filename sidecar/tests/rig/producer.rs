@@ -11,7 +11,7 @@ use rand::Rng;
 use rand::rngs::SmallRng;
 
 use super::actors::{Phase, Shared, receive, socket, try_send};
-use super::history::Receipt;
+use super::history::{Receipt, Sent};
 use super::message::Submission;
 
 /// Patience with one message.
@@ -24,7 +24,7 @@ const BURST: usize = 8;
 /// What a producer saw.
 #[derive(Debug, Default)]
 pub(crate) struct ProducerLog {
-    pub(crate) sent: Vec<Submission>,
+    pub(crate) sent: Vec<Sent>,
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) refusals: Vec<String>,
     /// Messages without a receipt.
@@ -48,32 +48,24 @@ struct Open {
     sent: Instant,
 }
 
-impl<'a> Producer<'a> {
-    /// A DEALER.
-    pub(crate) fn dealer(
-        id: u32,
-        context: &zmq::Context,
-        endpoint: &str,
-        shared: &'a Shared,
-        rng: SmallRng,
-    ) -> Self {
-        let socket = socket(context, zmq::DEALER);
-        socket.connect(endpoint).unwrap();
-        Self { id, socket, shared, rng, next: 0, log: ProducerLog::default() }
-    }
+/// A DEALER for [`Producer::run_window`].
+pub(crate) fn dealer(context: &zmq::Context, endpoint: &str) -> zmq::Socket {
+    let socket = socket(context, zmq::DEALER);
+    socket.connect(endpoint).unwrap();
+    socket
+}
 
-    /// A REQ that may repeat itself.
-    pub(crate) fn req(
-        id: u32,
-        context: &zmq::Context,
-        endpoint: &str,
-        shared: &'a Shared,
-        rng: SmallRng,
-    ) -> Self {
-        let socket = socket(context, zmq::REQ);
-        socket.set_req_relaxed(true).unwrap();
-        socket.set_req_correlate(true).unwrap();
-        socket.connect(endpoint).unwrap();
+/// A REQ that may repeat itself, for [`Producer::run_lockstep`].
+pub(crate) fn req(context: &zmq::Context, endpoint: &str) -> zmq::Socket {
+    let socket = socket(context, zmq::REQ);
+    socket.set_req_relaxed(true).unwrap();
+    socket.set_req_correlate(true).unwrap();
+    socket.connect(endpoint).unwrap();
+    socket
+}
+
+impl<'a> Producer<'a> {
+    pub(crate) fn new(id: u32, socket: zmq::Socket, shared: &'a Shared, rng: SmallRng) -> Self {
         Self { id, socket, shared, rng, next: 0, log: ProducerLog::default() }
     }
 
@@ -81,7 +73,7 @@ impl<'a> Producer<'a> {
     /// receipt.
     pub(crate) fn run_window(mut self, window: usize) -> ProducerLog {
         let mut open: BTreeMap<u64, Open> = BTreeMap::new();
-        while !self.shared.is(Phase::Stop) && !(open.is_empty() && self.shared.is(Phase::Drain)) {
+        while self.shared.is(Phase::Load) || self.shared.is(Phase::Drain) && !open.is_empty() {
             let room = window.saturating_sub(open.len()).min(BURST);
             if room > 0 && self.shared.wants_more() {
                 for _ in 0..self.rng.random_range(1..=room) {
@@ -109,29 +101,37 @@ impl<'a> Producer<'a> {
 
     /// One message at a time.
     pub(crate) fn run_lockstep(mut self) -> ProducerLog {
-        while !self.shared.is(Phase::Stop) && !self.shared.is(Phase::Drain) {
+        while self.shared.is(Phase::Load) {
             if self.shared.wants_more() {
-                let (number, padding) = (self.next, self.padding());
-                self.next += 1;
-                if !(0..).any(|copy| self.shared.is(Phase::Stop) || self.ask(number, copy, padding))
-                {
-                    self.log.unanswered += 1;
-                }
+                self.ask_until_receipt();
             }
             std::thread::sleep(Duration::from_micros(self.rng.random_range(0..2_000)));
         }
         self.log
     }
 
+    /// Sends a REQ's next message again and again, until there is a receipt or the run ends.
+    fn ask_until_receipt(&mut self) {
+        let (number, padding) = (self.next, self.padding());
+        let mut copy = 0;
+        while !self.ask(number, copy, padding) {
+            if self.shared.is(Phase::Stop) {
+                self.log.unanswered += 1;
+                return;
+            }
+            copy += 1;
+        }
+        self.next += 1;
+    }
+
     /// Sends a REQ's message and waits. `false` when there was no receipt in time.
     fn ask(&mut self, number: u64, copy: u32, padding: usize) -> bool {
         let submission = Submission { producer: self.id, number, copy };
         let body = submission.encode(self.shared.boot.load(SeqCst), padding);
-        if !try_send(&self.socket, &body) {
+        if !self.try_send(submission, &body) {
             std::thread::sleep(LOOK);
             return false;
         }
-        self.log.sent.push(submission);
         match receive(&self.socket, RESEND) {
             Some(answer) => self.note(submission, &answer),
             None => false,
@@ -156,9 +156,15 @@ impl<'a> Producer<'a> {
         let number = number.to_le_bytes();
         let copy = copy.to_le_bytes();
         let frames: [&[u8]; 5] = [&number, &copy, b"", &header, &noise];
-        let sent = try_send(&self.socket, &frames);
+        self.try_send(submission, &frames)
+    }
+
+    /// Sends and notes it, unless the socket takes nothing now.
+    fn try_send(&mut self, submission: Submission, frames: &[impl AsRef<[u8]>]) -> bool {
+        let at = self.shared.now();
+        let sent = try_send(&self.socket, frames);
         if sent {
-            self.log.sent.push(submission);
+            self.log.sent.push(Sent { at, submission });
         }
         sent
     }
@@ -192,7 +198,7 @@ impl<'a> Producer<'a> {
                 None
             }
         };
-        self.log.receipts.push(Receipt { submission, seq });
+        self.log.receipts.push(Receipt { submission, seq, at: self.shared.now() });
         if seq.is_some() {
             self.shared.receipts.fetch_add(1, SeqCst);
         }

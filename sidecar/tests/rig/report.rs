@@ -37,7 +37,7 @@ pub(crate) enum Violation {
     AttemptForgotten(HandOut),
     /// A redelivery within a boot without a nack, and without the end of a lease.
     Unexplained(HandOut),
-    /// A redelivery by a boot that began long after the record's acknowledgement had arrived.
+    /// A redelivery by a later boot, though the acknowledgement was in the journal.
     AckForgotten(HandOut),
     /// Settled, though nobody acknowledged it and it is no dead letter.
     SettledUnasked(u64),
@@ -62,7 +62,7 @@ pub(crate) enum Reason {
     LateVerdict,
     /// In flight at a kill.
     InFlight,
-    /// Acknowledged too shortly before a kill to be in the journal.
+    /// Acknowledged, and perhaps not in the journal yet, at a kill.
     AckInFlight,
     /// Set apart, and a kill came before its source was settled.
     Parking,

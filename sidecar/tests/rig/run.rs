@@ -12,7 +12,7 @@ use super::actors::{Phase, Shared};
 use super::consumer::{Consumer, ConsumerLog};
 use super::history::History;
 use super::message::Submission;
-use super::producer::{Producer, ProducerLog};
+use super::producer::{Producer, ProducerLog, dealer, req};
 use super::puller;
 use super::queue::{ACK_TIMEOUT, Queue};
 use super::schedule::{KillAt, Round};
@@ -21,7 +21,7 @@ use crate::support::{Lifeboat, PATIENCE};
 
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_micros(500);
-/// A receipt or a delivery that is to be the last of a round comes within this time, or time is up.
+/// A receipt or a delivery that is to be the last of a round comes within this time, or any will do.
 const ROUND_LIMIT: Duration = Duration::from_millis(2_500);
 /// When nothing is left, nothing has come for so long, and something was not delivered: it is lost.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -103,10 +103,14 @@ impl<'a> Rig<'a> {
             let rng = self.rng(u64::from(id));
             let endpoint = staged.as_ref().unwrap_or(endpoints[id as usize % 2]).clone();
             let (context, shared) = (self.context.clone(), Arc::clone(&self.shared));
-            self.producers.push(spawn(move || match id {
-                0 => Producer::dealer(id, &context, &endpoint, &shared, rng).run_window(128),
-                1 => Producer::dealer(id, &context, &endpoint, &shared, rng).run_window(32),
-                _ => Producer::req(id, &context, &endpoint, &shared, rng).run_lockstep(),
+            self.producers.push(spawn(move || {
+                let socket = if id < 2 { dealer } else { req }(&context, &endpoint);
+                let producer = Producer::new(id, socket, &shared, rng);
+                match id {
+                    0 => producer.run_window(128),
+                    1 => producer.run_window(32),
+                    _ => producer.run_lockstep(),
+                }
             }));
         }
     }
@@ -159,17 +163,23 @@ impl<'a> Rig<'a> {
             self.queue.start_and_kill(life);
             self.history.kills += 1;
         }
+        self.shared.begin_round();
         self.shared.puller_sleeps.store(round.puller_sleeps, SeqCst);
         let life = self.live();
         let opened = Instant::now();
-        let receipts = self.shared.receipts.load(SeqCst);
-        let deliveries = self.shared.deliveries.load(SeqCst);
-        let come = || match round.kill {
-            KillAt::Time(time) => opened.elapsed() >= time,
-            KillAt::Receipt(count) => self.shared.receipts.load(SeqCst) >= receipts + count,
-            KillAt::Delivery(count) => self.shared.deliveries.load(SeqCst) >= deliveries + count,
+        let (receipts, deliveries) = self.shared.progress();
+        let come = || {
+            let now = self.shared.progress();
+            let (receipts, deliveries) = (now.0 - receipts, now.1 - deliveries);
+            let late = opened.elapsed() > ROUND_LIMIT && receipts + deliveries > 0;
+            late || match round.kill {
+                KillAt::Time(time) => opened.elapsed() >= time,
+                KillAt::Receipt(count) => receipts >= count,
+                KillAt::Delivery(count) => deliveries >= count,
+            }
         };
-        while !come() && opened.elapsed() < ROUND_LIMIT {
+        while !come() {
+            assert!(opened.elapsed() < PATIENCE, "the queue stands still");
             sleep(LOOK);
         }
         // The time before the kill: what came after it, came before the process was gone.

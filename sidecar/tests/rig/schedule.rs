@@ -33,6 +33,17 @@ pub(crate) fn rounds(seed: u64, count: usize) -> Vec<Round> {
     (0..count).map(|_| round(&mut rng)).collect()
 }
 
+/// Rounds that end with much in flight: what a fault needs to show.
+pub(crate) fn busy_rounds(seed: u64, count: usize) -> Vec<Round> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let round = |_| Round {
+        stillborn: Vec::new(),
+        kill: KillAt::Delivery(rng.random_range(100..1000)),
+        puller_sleeps: false,
+    };
+    (0..count).map(round).collect()
+}
+
 fn round(rng: &mut StdRng) -> Round {
     let stillborn = match rng.random_range(0..100) {
         0..70 => 0,
