@@ -137,9 +137,9 @@ fn receipts(count: usize, size: usize) -> f64 {
 
 /// Says how well the commits grouped, and stops.
 fn finish(lifeboat: Lifeboat, home: &Home) -> bool {
-    if let Some((syncs, records)) = support::commits(&home.data()) {
-        println!("          ({} messages per sync, {syncs} syncs)", records / syncs.max(1));
-    }
+    let status = home.status();
+    let per_sync = status.synced_records / status.syncs.max(1);
+    println!("          ({per_sync} messages per sync, {} syncs)", status.syncs);
     lifeboat.stop().success()
 }
 

@@ -57,7 +57,8 @@ fn overhead(volume: &VolumeOptions) -> u64 {
 /// A 64th of the quota, from 1 to 64 MiB; less where a stream's share would hold too few of them
 /// to free space bit by bit.
 fn segment_bytes(quota: u64, share: u64) -> u64 {
-    (quota / 64).clamp(MIB, 64 * MIB).min(share / 8).max(64 * KIB).next_multiple_of(4 * KIB)
+    let bytes = (quota / 64).clamp(MIB, 64 * MIB).min(share / 8).max(64 * KIB);
+    bytes - bytes % (4 * KIB)
 }
 
 #[cfg(test)]
@@ -67,7 +68,7 @@ mod tests {
     fn dataplane(size: &str, streams: usize) -> Dataplane {
         let stream = |at| {
             format!(
-                "    - name: s{at}\n      ingress: [{{name: in, socket: PULL}}]\n      \
+                "    - name: s{at}\n      ingress: [{{name: in, socket: PULL, maxMessageSize: 256Ki}}]\n      \
                  deliveries: [{{name: out, socket: PUSH}}]\n"
             )
         };

@@ -133,12 +133,12 @@ impl Active {
         let table = batch::encode_table(records.ends, records.sums);
         let header = Header {
             kind: Kind::Records,
-            count: records.ends.len() as u32,
+            count: narrow(records.ends.len())?,
             first_seq: end.seq,
             time: end.time,
             chain: end.chain,
             table_sum: crc32c::crc32c(&table),
-            payload_len: records.payloads.len() as u32,
+            payload_len: narrow(records.payloads.len())?,
             durable_end,
         };
         let entry = Entry { seq: end.seq, position: self.position, time: end.time };
@@ -218,6 +218,12 @@ impl Active {
     pub(crate) fn allocated(&self) -> u64 {
         self.allocated
     }
+}
+
+/// A number that has 32 bits in the format.
+fn narrow(number: usize) -> Result<u32, LogError> {
+    u32::try_from(number)
+        .map_err(|_| LogError::TooLarge { size: number as u64, limit: u32::MAX.into() })
 }
 
 /// Closes a segment durably with a seal at its position. Returns the seal's checksum. Doing it

@@ -14,15 +14,16 @@ use crate::error::Corruption;
 
 /// Bytes of a batch header.
 pub(crate) const HEADER_LEN: usize = 64;
+const ROW_LEN_FIELD: u16 = 8;
 /// Bytes of one row of the record table.
-pub(crate) const ROW_LEN: usize = 8;
+pub(crate) const ROW_LEN: usize = ROW_LEN_FIELD as usize;
 /// Batches start at multiples of this.
 pub(crate) const ALIGNMENT: usize = 8;
 /// No batch body is larger: one record at the hard cap for messages, what a dead letter adds to
 /// it, its row, and slack for padding.
 pub(crate) const MAX_BODY_LEN: u32 = (64 << 20) + (64 << 10);
-/// No record's payload may be larger.
-pub(crate) const MAX_RECORD_LEN: usize = MAX_BODY_LEN as usize - ROW_LEN;
+/// No record's payload may be larger, in bytes.
+pub const MAX_RECORD_LEN: usize = MAX_BODY_LEN as usize - ROW_LEN;
 
 /// Starts every batch.
 pub(crate) const MAGIC: [u8; 4] = *b"LBB1";
@@ -100,7 +101,7 @@ impl Header {
         let mut out = [0; HEADER_LEN];
         out[..4].copy_from_slice(&MAGIC);
         out[8..10].copy_from_slice(&self.kind.to_bits().to_le_bytes());
-        out[10..12].copy_from_slice(&(ROW_LEN as u16).to_le_bytes());
+        out[10..12].copy_from_slice(&ROW_LEN_FIELD.to_le_bytes());
         out[12..16].copy_from_slice(&self.count.to_le_bytes());
         out[16..24].copy_from_slice(&self.first_seq.to_le_bytes());
         out[24..32].copy_from_slice(&self.time.to_le_bytes());
@@ -134,8 +135,7 @@ impl Header {
             payload_len: u32_at(bytes, 40),
             durable_end: u64_at(bytes, 48),
         };
-        let row_len = u16_at(bytes, 10) as usize;
-        if row_len != ROW_LEN || header.body_len() > MAX_BODY_LEN as usize {
+        if u16_at(bytes, 10) != ROW_LEN_FIELD || header.body_len() > MAX_BODY_LEN as usize {
             return Err(Corruption::Content);
         }
         Ok((header, sum))
@@ -190,23 +190,31 @@ impl Batch {
         Some(self.payloads.slice_ref(self.payload_bytes(seq)?))
     }
 
-    /// Wire bytes of each record of `seqs`, which the batch must hold.
+    /// Wire bytes of each record of `seqs` that the batch holds.
     pub fn sizes(&self, seqs: Range<u64>) -> impl Iterator<Item = u32> + '_ {
-        let index = |seq: u64| (seq - self.first_seq) as usize;
-        let range = index(seqs.start)..index(seqs.end);
-        let mut start = range.start.checked_sub(1).map_or(0, |before| self.ends[before]);
-        self.ends[range].iter().map(move |&end| {
+        let indices = self.indices(&seqs);
+        let before = indices.start.checked_sub(1).and_then(|before| self.ends.get(before));
+        let mut start = before.copied().unwrap_or(0);
+        self.ends.get(indices).unwrap_or_default().iter().map(move |&end| {
             let size = end - start;
             start = end;
             size
         })
     }
 
-    /// The payloads of `seqs`, which the batch must hold, back to back and without a copy.
+    /// The payloads of those of `seqs` that the batch holds, back to back and without a copy.
     pub fn payloads_of(&self, seqs: Range<u64>) -> Bytes {
-        let index = |seq: u64| (seq - self.first_seq) as usize;
-        let (from, to) = (self.start_of(index(seqs.start)), self.start_of(index(seqs.end)));
-        self.payloads.slice(from..to)
+        let indices = self.indices(&seqs);
+        self.payloads.slice(self.start_of(indices.start)..self.start_of(indices.end))
+    }
+
+    /// Indices of those of `seqs` that the batch holds.
+    fn indices(&self, seqs: &Range<u64>) -> Range<usize> {
+        let index = |seq: u64| {
+            let index = seq.saturating_sub(self.first_seq);
+            usize::try_from(index).unwrap_or(usize::MAX).min(self.ends.len())
+        };
+        index(seqs.start)..index(seqs.end)
     }
 
     /// Verifies a batch body (table, payloads, padding) against its header and takes it apart.
@@ -283,7 +291,7 @@ mod tests {
             time: 1_000,
             chain: 5,
             table_sum: crc32c::crc32c(&table),
-            payload_len: payloads.len() as u32,
+            payload_len: payloads.len().try_into().unwrap(),
             durable_end: 7,
         };
         let mut body = table;

@@ -16,12 +16,15 @@ impl Budget {
         Self { taken: AtomicU64::new(0), limit }
     }
 
-    /// Takes `bytes`, or nothing.
+    /// Gives `returned` bytes back and takes others, or does nothing.
     ///
     /// # Errors
     /// `Full` when they are not there.
-    pub(crate) fn take(&self, bytes: u64) -> Result<(), LogError> {
-        let within = |taken: u64| taken.checked_add(bytes).filter(|&sum| sum <= self.limit);
+    pub(crate) fn exchange(&self, returned: u64, bytes: u64) -> Result<(), LogError> {
+        let within = |taken: u64| {
+            let sum = taken.saturating_sub(returned).checked_add(bytes);
+            sum.filter(|&sum| sum <= self.limit)
+        };
         self.taken
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, within)
             .map(|_| ())
@@ -47,10 +50,12 @@ mod tests {
     fn takes_all_or_nothing() {
         let budget = Budget::new(10);
         budget.found(4);
-        assert!(budget.take(6).is_ok());
-        assert!(matches!(budget.take(1), Err(LogError::Full)));
+        assert!(budget.exchange(0, 6).is_ok());
+        assert!(matches!(budget.exchange(0, 1), Err(LogError::Full)));
         budget.give_back(4);
-        assert!(matches!(budget.take(5), Err(LogError::Full)));
-        assert!(budget.take(4).is_ok());
+        assert!(matches!(budget.exchange(0, 5), Err(LogError::Full)));
+        assert!(budget.exchange(0, 4).is_ok());
+        assert!(matches!(budget.exchange(4, 5), Err(LogError::Full)));
+        assert!(budget.exchange(4, 4).is_ok());
     }
 }

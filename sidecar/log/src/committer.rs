@@ -118,8 +118,7 @@ impl Committer {
         if journal_due {
             self.journal_synced();
         }
-        // A log that waits for space may wait for a deletion that an earlier process did not get to.
-        if journal_due || self.logs.iter().any(|log| log.stalled.is_some()) {
+        if journal_due || self.logs.iter().any(Log::needs_deletions) {
             self.delete_settled()?;
         }
         if self.journal.snapshot_due() {
@@ -231,7 +230,7 @@ impl Committer {
                 let stream = state.stream(log.handle.id());
                 let settled =
                     |seqs: &Range<u64>| stream.is_some_and(|stream| stream.all_settled(seqs));
-                log.discount_newest(settled);
+                log.look_at_newest(settled);
                 log.settled_segments(settled).into_iter().map(move |number| (at, number))
             })
             .collect();

@@ -31,6 +31,8 @@ pub(crate) struct Sealed {
     pub(crate) disk_len: u64,
     /// Whether it counts towards the stream's space.
     pub(crate) counted: bool,
+    /// Whether all in it was found settled.
+    pub(crate) settled: bool,
     pub(crate) view: Arc<SegmentView>,
 }
 
@@ -173,7 +175,7 @@ impl Log {
     /// Makes the next segment, with room for `needed` bytes if that is more than usual.
     fn create_segment(&mut self, needed: u64, salt: Entropy<'_>) -> Result<(), LogError> {
         let len = self.segment_bytes.max(needed);
-        self.budget.take(len)?;
+        self.take_space(len)?;
         let header = segment::Header {
             log: self.handle.id(),
             number: self.next_number,
@@ -184,8 +186,8 @@ impl Log {
             salt: salt(),
             len,
         };
-        let (active, sum) = Active::create(&*self.vfs, &self.dir, &header)
-            .inspect_err(|_| self.budget.give_back(len))?;
+        let made = Active::create(&*self.vfs, &self.dir, &header);
+        let (active, sum) = made.inspect_err(|_| self.return_space(len))?;
         self.end.chain = sum;
         self.next_number += 1;
         let view = Arc::clone(&active.view);
@@ -212,7 +214,7 @@ impl Log {
         self.handle.update(|shared| shared.marks.disk_bytes -= unused);
         let seqs = active.view.base_seq..self.end.seq;
         let Active { view, number, .. } = active;
-        self.sealed.push(Sealed { number, seqs, disk_len, counted: true, view });
+        self.sealed.push(Sealed { number, seqs, disk_len, counted: true, settled: false, view });
         Ok(())
     }
 
@@ -273,17 +275,39 @@ impl Log {
             .collect()
     }
 
-    /// Lets records that wait have the space of the newest segment if all in it is settled: it
-    /// stays only until the next one is made, and must not be what keeps that from being made.
-    pub(crate) fn discount_newest(&mut self, settled: impl Fn(&Range<u64>) -> bool) {
-        if self.stalled.is_some()
-            && self.active.is_none()
-            && let Some(newest) = self.sealed.last_mut()
-            && newest.counted
-            && settled(&newest.seqs)
-        {
-            newest.counted = false;
-            self.budget.give_back(newest.disk_len);
+    /// Whether deletions are due even if nothing new was settled: records wait, perhaps for one
+    /// that an earlier process did not get to; or a segment is there whose space was given away.
+    pub(crate) fn needs_deletions(&self) -> bool {
+        self.stalled.is_some() || self.sealed.iter().any(|segment| !segment.counted)
+    }
+
+    /// Notes whether all in the newest segment is settled.
+    pub(crate) fn look_at_newest(&mut self, settled: impl Fn(&Range<u64>) -> bool) {
+        if let Some(newest) = self.sealed.last_mut() {
+            newest.settled = settled(&newest.seqs);
+        }
+    }
+
+    /// Takes space for a segment of `len` bytes. If all in the newest one is settled, its space
+    /// will do: it stays only until the next one is made, and must not keep that from being made.
+    fn take_space(&mut self, len: u64) -> Result<(), LogError> {
+        let taken = self.budget.exchange(0, len);
+        match self.sealed.last_mut() {
+            Some(newest) if taken.is_err() && newest.settled && newest.counted => {
+                self.budget.exchange(newest.disk_len, len)?;
+                newest.counted = false;
+                Ok(())
+            }
+            _ => taken,
+        }
+    }
+
+    /// Undoes [`Self::take_space`].
+    fn return_space(&mut self, len: u64) {
+        self.budget.give_back(len);
+        if let Some(newest) = self.sealed.last_mut().filter(|newest| !newest.counted) {
+            newest.counted = true;
+            self.budget.found(newest.disk_len);
         }
     }
 

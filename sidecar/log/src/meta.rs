@@ -37,52 +37,54 @@ pub(crate) struct StreamMeta {
 
 impl VolumeMeta {
     pub(crate) fn encode(&self) -> [u8; LEN] {
-        let mut fields = [0; 24];
-        fields[..16].copy_from_slice(&self.id.0);
-        fields[16..].copy_from_slice(&self.epoch.to_le_bytes());
-        seal(VOLUME_MAGIC, &fields)
+        let mut out = new(VOLUME_MAGIC);
+        out[16..32].copy_from_slice(&self.id.0);
+        out[32..40].copy_from_slice(&self.epoch.to_le_bytes());
+        seal(out)
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Rejected> {
-        let fields = open(VOLUME_MAGIC, bytes)?;
-        Ok(Self { id: VolumeId(array_at(fields, 0)), epoch: u64_at(fields, 16) })
+        check(VOLUME_MAGIC, bytes)?;
+        Ok(Self { id: VolumeId(array_at(bytes, 16)), epoch: u64_at(bytes, 32) })
     }
 }
 
 impl StreamMeta {
     pub(crate) fn encode(&self) -> [u8; LEN] {
-        let mut fields = [0; 32];
-        fields[..16].copy_from_slice(&self.id.0);
-        fields[16..].copy_from_slice(&self.dead_letters.0);
-        seal(STREAM_MAGIC, &fields)
+        let mut out = new(STREAM_MAGIC);
+        out[16..32].copy_from_slice(&self.id.0);
+        out[32..48].copy_from_slice(&self.dead_letters.0);
+        seal(out)
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Rejected> {
-        let fields = open(STREAM_MAGIC, bytes)?;
-        let dead_letters = StreamId(array_at(fields, 16));
-        Ok(Self { id: StreamId(array_at(fields, 0)), dead_letters })
+        check(STREAM_MAGIC, bytes)?;
+        let dead_letters = StreamId(array_at(bytes, 32));
+        Ok(Self { id: StreamId(array_at(bytes, 16)), dead_letters })
     }
 }
 
-fn seal(magic: [u8; 8], fields: &[u8]) -> [u8; LEN] {
+fn new(magic: [u8; 8]) -> [u8; LEN] {
     let mut out = [0; LEN];
     out[..8].copy_from_slice(&magic);
     out[8..10].copy_from_slice(&VERSION.to_le_bytes());
-    out[16..16 + fields.len()].copy_from_slice(fields);
+    out
+}
+
+fn seal(mut out: [u8; LEN]) -> [u8; LEN] {
     let sum = salted_sum(0, &out[..SUM_AT]);
     out[SUM_AT..].copy_from_slice(&sum.to_le_bytes());
     out
 }
 
-fn open(magic: [u8; 8], bytes: &[u8]) -> Result<&[u8], Rejected> {
-    let whole = bytes.len() == LEN
-        && bytes.starts_with(&magic)
-        && salted_sum(0, &bytes[..SUM_AT]) == u32_at(bytes, SUM_AT);
-    if !whole {
+fn check(magic: [u8; 8], bytes: &[u8]) -> Result<(), Rejected> {
+    let bytes: &[u8; LEN] = bytes.try_into().map_err(|_| Rejected::Damaged)?;
+    let sum = salted_sum(0, &bytes[..SUM_AT]);
+    if !bytes.starts_with(&magic) || sum != u32_at(bytes, SUM_AT) {
         return Err(Rejected::Damaged);
     }
     match u16_at(bytes, 8) {
-        VERSION => Ok(&bytes[16..]),
+        VERSION => Ok(()),
         other => Err(Rejected::Version(other)),
     }
 }

@@ -88,6 +88,9 @@ impl CommitQueue {
     /// Hands a run to the next commit. A run larger than the whole budget is taken when nothing
     /// else waits, so that no record within the format's limits is locked out.
     ///
+    /// No record may be larger than [`crate::MAX_RECORD_LEN`]: the caller sees to that before it
+    /// takes the bytes in. One that is ends the writer.
+    ///
     /// Checksums are computed here, on the caller's thread and before the lock is taken.
     pub fn submit(&self, run: Run<'_>, scratch: &mut Vec<u32>) -> Result<Submitted, Rejection> {
         scratch.clear();
@@ -103,7 +106,9 @@ impl CommitQueue {
         }
         let pending = &mut inner.pending;
         let more = total + run.records.len() * ROW_LEN;
-        if !pending.ends.is_empty() && pending.bytes() + more > self.limit {
+        // Ends have 32 bits.
+        let reachable = u32::try_from(pending.payloads.len() + total).is_ok();
+        if !reachable || (!pending.ends.is_empty() && pending.bytes() + more > self.limit) {
             return Err(Rejection::Full);
         }
         let index = pending.ends.len() as u64;
@@ -166,10 +171,10 @@ impl CommitQueue {
 
 /// Appends the run's records and their cumulative ends.
 fn copy_records(pending: &mut Pending, run: Run<'_>) {
-    let mut end = pending.payloads.len() as u32;
+    let mut end = pending.ends.last().copied().unwrap_or(0);
     let mut copy = 0..0;
     for record in run.records {
-        end += record.len() as u32;
+        end += record.end.saturating_sub(record.start);
         pending.ends.push(end);
         if record.start == copy.end {
             copy.end = record.end;
@@ -181,6 +186,7 @@ fn copy_records(pending: &mut Pending, run: Run<'_>) {
     pending.payloads.extend_from_slice(slice(run.bytes, &copy));
 }
 
+#[expect(clippy::indexing_slicing, reason = "a run whose ranges are not its own must not get in")]
 fn slice<'a>(bytes: &'a [u8], range: &Range<u32>) -> &'a [u8] {
     &bytes[range.start as usize..range.end as usize]
 }
@@ -188,6 +194,11 @@ fn slice<'a>(bytes: &'a [u8], range: &Range<u32>) -> &'a [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The range of a lone record.
+    fn lone(len: u32) -> [Range<u32>; 1] {
+        std::array::from_fn(|_| 0..len)
+    }
 
     fn queue(limit: usize) -> CommitQueue {
         CommitQueue::new(limit, Arc::default())
@@ -216,13 +227,13 @@ mod tests {
     #[test]
     fn the_byte_budget_holds_except_for_a_lone_large_record() {
         let queue = queue(4);
-        assert!(queue.submit(run(b"larger than four", &[0..16]), &mut Vec::new()).is_ok());
-        let refused = queue.submit(run(b"x", &[0..1]), &mut Vec::new());
+        assert!(queue.submit(run(b"larger than four", &lone(16)), &mut Vec::new()).is_ok());
+        let refused = queue.submit(run(b"x", &lone(1)), &mut Vec::new());
         assert_eq!(refused.unwrap_err(), Rejection::Full);
         let room = queue.room();
         assert_eq!(queue.take().unwrap().ends, [16]);
         event_listener::Listener::wait(room);
-        assert!(queue.submit(run(b"x", &[0..1]), &mut Vec::new()).is_ok());
+        assert!(queue.submit(run(b"x", &lone(1)), &mut Vec::new()).is_ok());
     }
 
     #[test]
@@ -237,7 +248,7 @@ mod tests {
         let queue = queue(4);
         queue.close(Refusal::Poisoned);
         queue.close(Refusal::Closed);
-        let refused = queue.submit(run(b"x", &[0..1]), &mut Vec::new());
+        let refused = queue.submit(run(b"x", &lone(1)), &mut Vec::new());
         assert_eq!(refused.unwrap_err(), Rejection::Closed(Refusal::Poisoned));
     }
 }

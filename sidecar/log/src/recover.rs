@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::active::{End, write_seal};
-use crate::batch::Kind;
+use crate::batch::{HEADER_LEN, Kind};
 use crate::error::{Corruption, LogError};
 use crate::handle::SegmentView;
 use crate::ids::StreamId;
@@ -286,13 +286,16 @@ fn scan_tail(candidate: &Candidate) -> Result<Ending, LogError> {
         }
     };
     let position = walk.position();
+    let written = written_behind(&**file, position, *len).map_err(LogError::io("read", path))?;
+    // Behind what was written there is nothing to find, only most of a segment to look through.
+    // A header may end in zeros.
+    walk.limit = (position + written + HEADER_LEN as u64).min(*len);
     if let Some(durable_end) =
         proven_durable(&mut walk, position).map_err(LogError::io("read", path))?
         && durable_end > end.seq
     {
         return Err(corrupt(path, position, kind));
     }
-    let written = written_behind(&**file, position, *len).map_err(LogError::io("read", path))?;
     let discarded = if seal_found { 0 } else { written };
     let first_time = first_time.unwrap_or(end.time);
     Ok(Ending { end, position, first_time, discarded, sealed: false, index: Some(index) })
@@ -325,12 +328,21 @@ fn written_behind(file: &dyn File, position: u64, len: u64) -> std::io::Result<u
         let wanted = usize::try_from(len - at).unwrap_or(PIECE).min(PIECE);
         let piece = piece.get_mut(..wanted).unwrap_or_default();
         read_exact_at(file, piece, at)?;
-        if let Some(last) = piece.iter().rposition(|&byte| byte != 0) {
+        if let Some(last) = last_written(piece) {
             written = at + last as u64 + 1 - position;
         }
         at += wanted as u64;
     }
     Ok(written)
+}
+
+/// The last byte that is not zero. Whole blocks first: those take a few instructions each.
+fn last_written(piece: &[u8]) -> Option<usize> {
+    const BLOCK: usize = 4096;
+    let not_zero = |block: &[u8]| block.iter().fold(0, |all, byte| all | byte) != 0;
+    let start = piece.chunks(BLOCK).rposition(not_zero)? * BLOCK;
+    let last = piece.get(start..)?.iter().take(BLOCK).rposition(|&byte| byte != 0)?;
+    Some(start + last)
 }
 
 /// Seals the last segment where it ends, if it is not, and makes it ready for readers.
@@ -353,7 +365,7 @@ fn close(
     let seqs: Range<u64> = header.base_seq..ending.end.seq;
     let view = SegmentView::new(path, file, &header, ending.position, index);
     let disk_len = ending.position + seal::LEN as u64;
-    Ok(Sealed { number: header.number, seqs, disk_len, counted: true, view })
+    Ok(Sealed { number: header.number, seqs, disk_len, counted: true, settled: false, view })
 }
 
 fn corrupt(path: &Path, position: u64, kind: Corruption) -> LogError {

@@ -20,12 +20,14 @@ pub(crate) struct Reserve {
     len: u64,
     /// Bytes held.
     held: u64,
+    /// Bytes that are not for now: without them the next start would find no space.
+    kept: u64,
 }
 
 impl Reserve {
     /// The reserve as an earlier process left it.
     pub(crate) fn find(vfs: Arc<dyn Vfs>, dir: &Path, len: u64) -> Result<Self, LogError> {
-        let mut reserve = Self { vfs, dir: dir.to_owned(), len, held: 0 };
+        let mut reserve = Self { vfs, dir: dir.to_owned(), len, held: 0, kept: 0 };
         if reserve.is_there()? {
             let path = reserve.path();
             let file = reserve.vfs.open(&path).map_err(LogError::io("open", &path))?;
@@ -34,6 +36,16 @@ impl Reserve {
             reserve.allocate(&*file, held)?;
         }
         Ok(reserve)
+    }
+
+    /// The volume is open. From now on a quarter is for the next opening alone, which needs little,
+    /// and gives it back.
+    ///
+    /// # Errors
+    /// As [`Self::replenish`].
+    pub(crate) fn opened(&mut self) -> Result<(), LogError> {
+        self.kept = self.len / 4 / BLOCK * BLOCK;
+        self.replenish()
     }
 
     /// Takes what is missing of the space, or as much of it as there is.
@@ -77,12 +89,18 @@ impl Reserve {
     }
 
     /// Gives the space up. `false` when there was none to give.
-    pub(crate) fn release(&mut self) -> Result<bool, LogError> {
-        if std::mem::take(&mut self.held) == 0 {
+    fn release(&mut self) -> Result<bool, LogError> {
+        if self.held <= self.kept {
             return Ok(false);
         }
         let path = self.path();
-        self.vfs.remove(&path).map_err(LogError::io("remove", &path))?;
+        if self.kept == 0 {
+            self.vfs.remove(&path).map_err(LogError::io("remove", &path))?;
+        } else {
+            let cut = self.vfs.open(&path).and_then(|file| file.truncate(self.kept));
+            cut.map_err(LogError::io("truncate", &path))?;
+        }
+        self.held = self.kept;
         Ok(true)
     }
 

@@ -3,7 +3,8 @@
 
 use crate::batch::{ALIGNMENT, HEADER_LEN, Header, Kind, array_at, u64_at};
 
-const PAYLOAD_LEN: usize = 16;
+const PAYLOAD_LEN_FIELD: u32 = 16;
+const PAYLOAD_LEN: usize = PAYLOAD_LEN_FIELD as usize;
 /// Bytes of the whole seal on disk.
 pub(crate) const LEN: usize = HEADER_LEN + PAYLOAD_LEN.next_multiple_of(ALIGNMENT);
 
@@ -35,7 +36,7 @@ impl Seal {
             time: self.time,
             chain: self.chain,
             table_sum: crc32c::crc32c(&payload),
-            payload_len: PAYLOAD_LEN as u32,
+            payload_len: PAYLOAD_LEN_FIELD,
             durable_end: self.end_seq,
         };
         let (header, sum) = header.encode(salt);
@@ -55,7 +56,7 @@ impl Seal {
             position: u64_at(payload, 8),
         };
         let whole = header.kind == Kind::Seal
-            && header.payload_len as usize == PAYLOAD_LEN
+            && header.payload_len == PAYLOAD_LEN_FIELD
             && crc32c::crc32c(payload) == header.table_sum
             && seal.position + LEN as u64 == file_len;
         whole.then_some((seal, sum))

@@ -3,8 +3,9 @@
 use crate::batch::{array_at, salted_sum, u16_at, u32_at, u64_at};
 use crate::ids::StreamId;
 
+const HEADER_LEN_FIELD: u32 = 4096;
 /// The header takes one block, so that the first batch starts aligned to it.
-pub(crate) const HEADER_LEN: usize = 4096;
+pub(crate) const HEADER_LEN: usize = HEADER_LEN_FIELD as usize;
 /// Format written by this version.
 pub(crate) const MAJOR: u16 = 1;
 /// Minor versions add fields that an older reader may ignore.
@@ -52,12 +53,12 @@ pub(crate) struct Header {
 impl Header {
     /// The header block and its checksum, which is the first batch's `chain`.
     pub(crate) fn encode(&self) -> (Vec<u8>, u32) {
-        let mut out = vec![0; HEADER_LEN];
+        let mut out = [0; HEADER_LEN];
         out[..8].copy_from_slice(&MAGIC);
         out[8..10].copy_from_slice(&MAJOR.to_le_bytes());
         out[10..12].copy_from_slice(&MINOR.to_le_bytes());
         // 12..16: feature bits that a reader must know; none yet.
-        out[16..20].copy_from_slice(&(HEADER_LEN as u32).to_le_bytes());
+        out[16..20].copy_from_slice(&HEADER_LEN_FIELD.to_le_bytes());
         out[24..40].copy_from_slice(&self.log.0);
         out[40..48].copy_from_slice(&self.number.to_le_bytes());
         out[48..56].copy_from_slice(&self.base_seq.to_le_bytes());
@@ -68,23 +69,24 @@ impl Header {
         out[88..96].copy_from_slice(&self.len.to_le_bytes());
         let sum = header_sum(&out);
         out[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
-        (out, sum)
+        (out.into(), sum)
     }
 
     /// The fields of a header block and its checksum, or what is wrong with it.
     pub(crate) fn decode(block: &[u8]) -> Result<(Self, u32), Rejected> {
-        if block.len() < HEADER_LEN || block[..8] != MAGIC {
+        let block: &[u8; HEADER_LEN] = block.first_chunk().ok_or(Rejected::Damaged)?;
+        if !block.starts_with(&MAGIC) {
             return Err(Rejected::Damaged);
         }
         let sum = u32_at(block, SUM_AT);
-        if header_sum(block) != sum || block[SUM_AT + 4..HEADER_LEN].iter().any(|&byte| byte != 0) {
+        if header_sum(block) != sum || block[SUM_AT + 4..].iter().any(|&byte| byte != 0) {
             return Err(Rejected::Damaged);
         }
         let (major, features) = (u16_at(block, 8), u32_at(block, 12));
         if major != MAJOR || features != 0 {
             return Err(Rejected::Version { major, features });
         }
-        if u32_at(block, 16) as usize != HEADER_LEN {
+        if u32_at(block, 16) != HEADER_LEN_FIELD {
             return Err(Rejected::Damaged);
         }
         let header = Self {
@@ -101,7 +103,7 @@ impl Header {
     }
 }
 
-fn header_sum(block: &[u8]) -> u32 {
+fn header_sum(block: &[u8; HEADER_LEN]) -> u32 {
     salted_sum(0, &block[..SUM_AT])
 }
 
@@ -163,7 +165,7 @@ mod tests {
     fn a_newer_major_version_is_named_not_called_damage() {
         let (mut block, _) = sample().encode();
         block[8] = 9;
-        let sum = header_sum(&block);
+        let sum = header_sum(block.first_chunk().unwrap());
         block[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
         assert_eq!(Header::decode(&block), Err(Rejected::Version { major: 9, features: 0 }));
     }

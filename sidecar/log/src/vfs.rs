@@ -66,6 +66,7 @@ pub trait Vfs: Debug + Send + Sync + 'static {
 }
 
 /// Calls on one open file. Positional only: no shared cursor, so threads need no lock.
+#[expect(clippy::len_without_is_empty, reason = "a call to the file system, not a collection")]
 pub trait File: Debug + Send + Sync {
     /// Length in bytes, as the file system shows it now.
     fn len(&self) -> io::Result<u64>;

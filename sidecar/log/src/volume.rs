@@ -153,21 +153,14 @@ impl Volume {
             streams.iter().map(|stream| opening.stream(&root, stream)).collect();
         let (opened, logs) = (opened?, opening.logs);
         journal.sync()?;
-        reserve.replenish()?;
+        reserve.opened()?;
         let names = vfs.list(&root).map_err(LogError::io("list", &root))?;
         let removed =
             names.into_iter().filter(|name| streams.iter().all(|stream| stream.name != *name));
         let queue = Arc::new(JournalQueue::new(Arc::clone(&waker)));
         let seed = random.next_u64();
-        let committer = Committer::new(
-            Arc::clone(&vfs),
-            dir.to_owned(),
-            logs,
-            journal,
-            Arc::clone(&queue),
-            reserve,
-            seed,
-        );
+        let committer =
+            Committer::new(vfs, dir.to_owned(), logs, journal, Arc::clone(&queue), reserve, seed);
         Ok(Self {
             id: meta.id,
             epoch: meta.epoch,

@@ -1,6 +1,7 @@
 //! Reads a file in large pieces and hands out slices of them without copying.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -35,19 +36,19 @@ impl Window {
         if position.checked_add(len as u64).is_none_or(|end| end > limit) {
             return Ok(None);
         }
-        if !self.holds(position, len) {
+        if self.place(position, len).is_none() {
             let available = usize::try_from(limit - position).unwrap_or(usize::MAX);
             self.fill(position, READ_LEN.max(len).min(available))?;
         }
-        if !self.holds(position, len) {
-            return Ok(None);
-        }
-        let from = (position - self.start) as usize;
-        Ok(Some(self.bytes.slice(from..from + len)))
+        let place = self.place(position, len);
+        Ok(place.map(|place| self.bytes.slice(place)))
     }
 
-    fn holds(&self, position: u64, len: usize) -> bool {
-        position >= self.start && position + len as u64 <= self.start + self.bytes.len() as u64
+    /// Where in the window these bytes are; `None` when it does not hold all of them.
+    fn place(&self, position: u64, len: usize) -> Option<Range<usize>> {
+        let from = usize::try_from(position.checked_sub(self.start)?).ok()?;
+        let place = from..from.checked_add(len)?;
+        (place.end <= self.bytes.len()).then_some(place)
     }
 
     fn fill(&mut self, position: u64, len: usize) -> io::Result<()> {

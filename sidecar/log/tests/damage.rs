@@ -2,18 +2,19 @@
 //! It is noticed or it is harmless: no wrong payload, no panic, no record gone in silence, and the
 //! other stream of the volume is served on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+#![allow(clippy::cast_possible_truncation, reason = "the numbers are small")]
 
 mod volume_support;
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Finding, LogError, LogHandle, Urgency, Volume};
+use lifeboat_log::{Finding, LogError, LogHandle, Read, StreamOptions, Urgency, Volume};
 use volume_support::layout::{BATCH_HEADER, SEGMENT_HEADER, batches};
-use volume_support::{Clock, Payload, dir, open, read_all, settle, submit};
+use volume_support::{Clock, Payload, dir, open, options, read_all, settle, stream, submit};
 
 /// A volume at rest: "wide" has three segments, the last one open, and "tight" has one.
 struct Image {
@@ -58,7 +59,7 @@ impl Image {
         let names = disk.list(&streams).unwrap();
         let segments: Vec<_> = names
             .iter()
-            .filter(|name| name.ends_with(".log"))
+            .filter(|name| Path::new(name).extension().is_some_and(|end| end == "log"))
             .map(|name| streams.join(name))
             .collect();
         assert_eq!(segments.len(), 3, "{names:?}");
@@ -67,12 +68,12 @@ impl Image {
         image
     }
 
-    fn contents(&self, path: &PathBuf) -> Vec<u8> {
+    fn contents(&self, path: &Path) -> Vec<u8> {
         self.disk.contents(path).unwrap()
     }
 
     /// A disk with other bytes in one file.
-    fn with(&self, path: &PathBuf, bytes: &[u8]) -> SimDisk {
+    fn with(&self, path: &Path, bytes: &[u8]) -> SimDisk {
         let disk = self.disk.fork();
         disk.set_contents(path, bytes).unwrap();
         disk
@@ -220,7 +221,7 @@ fn every_bit_and_every_length_of_the_volumes_identity() {
 #[test]
 fn segments_cut_at_each_length() {
     let image = Image::new();
-    for path in &image.segments {
+    for path in [&image.segments[0], &image.segments[2]] {
         let before = image.contents(path);
         for len in 0..before.len() {
             let verdict = image.judge(&image.with(path, &before[..len]), 0);
@@ -350,4 +351,35 @@ fn pages_in_each_others_place() {
             if segment == 2 { without_witness(&before, &(page.start..other.end)) } else { 0 };
         image.judge_but(&image.with(&image.segments[segment], &bytes.concat()), 0, lost);
     }
+}
+
+/// Batches that a reader comes to by the index, and not from the one before.
+#[test]
+fn a_batch_in_the_place_of_an_indexed_one_is_noticed() {
+    const BATCH: usize = 4096;
+    let large = [StreamOptions { segment_bytes: 160 << 10, ..stream("large", 1 << 20, &["only"]) }];
+    let disk = SimDisk::new(1);
+    disk.create_dir(dir()).unwrap();
+    let open = || Volume::open(Arc::new(disk.clone()), dir(), &options(), &large).unwrap();
+    let mut volume = open();
+    let payload = Payload::from(vec![1; BATCH - BATCH_HEADER - 8]);
+    for _ in 0..50 {
+        submit(&volume.streams[0].log, &[Payload::clone(&payload)]).unwrap();
+        volume.committer.commit(Clock::new().after(0)).unwrap();
+    }
+    drop(volume);
+    let segment = dir().join("streams/large/00000000000000000000.log");
+    let mut bytes = disk.contents(&segment).unwrap();
+    // At most one index entry for 64 KiB: the second one is of batch 16.
+    let (indexed, other) = (SEGMENT_HEADER + 16 * BATCH, SEGMENT_HEADER + 20 * BATCH);
+    let (left, right) = bytes.split_at_mut(other);
+    left[indexed..indexed + BATCH].swap_with_slice(&mut right[..BATCH]);
+    disk.set_contents(&segment, &bytes).unwrap();
+    let log = open().streams[0].log.clone();
+    for seq in [15, 21] {
+        let read = log.reader().read(seq);
+        assert!(matches!(read, Ok(Read::Batch(batch)) if batch.first_seq == seq) == (seq == 15));
+    }
+    let read = log.reader().read(16);
+    assert!(matches!(read, Err(LogError::Corrupt { .. })), "{read:?}");
 }

@@ -1,6 +1,7 @@
 //! The volume over a disk that fails: at every call in turn, once and for good. Nobody gets a false
 //! receipt, nobody waits for ever, and the next start finds what was promised.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+#![allow(clippy::cast_possible_truncation, reason = "the numbers are small")]
 
 mod volume_support;
 
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lifeboat_log::sim::{Fault, SimDisk};
-use lifeboat_log::{Fate, LogError, Refusal, Rejection, Urgency};
+use lifeboat_log::{Fate, LogError, Read, Refusal, Rejection, Urgency};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use volume_support::history::Calls;
@@ -221,5 +222,34 @@ fn the_data_directory_keeps_its_name() {
         let cut = disk.power_cut(&mut SmallRng::seed_from_u64(seed));
         assert!(cut.contents(&dir().join("volume.meta")).is_ok());
         assert_eq!(open(Arc::new(cut)).unwrap().id, volume.id);
+    }
+}
+
+/// Dead letters have no place in memory, so each of them is read from disk, by a reader whose window
+/// reaches as far as anything was published. A write that failed halfway is written again there.
+#[test]
+fn a_reader_that_follows_sees_all_that_is_published_and_nothing_else() {
+    for call in 1..200 {
+        let disk = SimDisk::new(call);
+        let mut volume = open(Arc::new(disk.clone())).unwrap();
+        let log = volume.streams[0].dead_letters.clone();
+        let (mut reader, mut clock) = (log.reader(), Clock::new());
+        disk.fail_at(disk.calls() + call, Fault::Enospc, false);
+        let mut seq = 0;
+        for number in 0..30u8 {
+            let payload = Payload::from(vec![number; 300]);
+            submit(&log, &[payload]).unwrap();
+            assert_eq!(reader.read(seq).unwrap(), Read::End);
+            if volume.committer.commit(clock.after(3)).is_err() {
+                break;
+            }
+            while let Read::Batch(batch) = reader.read(seq).unwrap() {
+                assert_eq!(batch.first_seq, seq);
+                assert_eq!(batch.payload_bytes(seq).unwrap(), [seq as u8; 300]);
+                seq = batch.first_seq + 1;
+            }
+            assert_eq!(seq, log.published_end());
+            assert!(seq + 1 >= u64::from(number), "one commit behind at most");
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! Streams and disks without space: producers wait, nothing is lost, and draining is always
 //! possible, over restarts too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+#![allow(clippy::cast_possible_truncation, reason = "the numbers are small")]
 
 mod volume_support;
 
 use std::sync::Arc;
 
 use lifeboat_log::sim::SimDisk;
-use lifeboat_log::{Fate, LogError, Rejection, Urgency, Volume};
+use lifeboat_log::vfs::Vfs;
+use lifeboat_log::{Fate, LogError, MAX_RECORD_LEN, Refusal, Rejection, Urgency, Volume};
 use volume_support::{Clock, Payload, dir, open, options, read_all, settle, stream, submit};
 
 /// The stream with little space.
@@ -209,7 +211,9 @@ fn producers_wait_while_the_disk_is_full_and_the_reserve_is_gone() {
     volume.committer.commit(clock.after(1)).unwrap();
     disk.set_capacity(disk.used());
     let mut settled = 0;
-    while disk.contents(&dir().join("reserve")).is_ok() {
+    let reserve = || disk.contents(&dir().join("reserve")).unwrap().len();
+    let all = reserve();
+    while reserve() == all {
         settle(&volume, 0, 0, 2 * settled..2 * settled + 1, Urgency::Now);
         volume.committer.commit(clock.after(1)).unwrap();
         settled += 1;
@@ -224,10 +228,29 @@ fn producers_wait_while_the_disk_is_full_and_the_reserve_is_gone() {
     };
     assert_eq!(refused, Rejection::Full);
     assert_eq!(fates.last().unwrap().outcome(), None);
+    assert_eq!(reserve(), all / 4, "what is left of it is for the next start");
+    let next = open(Arc::new(disk.fork())).unwrap();
+    assert_eq!(next.streams[0].log.published_end(), log.published_end());
     disk.set_capacity(1 << 30);
     volume.committer.commit(clock.after(100)).unwrap();
     volume.committer.commit(clock.after(100)).unwrap();
     assert!(fates.iter().all(|fate| matches!(fate.outcome(), Some(Ok(_)))));
+}
+
+/// Nobody should hand it over; it must not fill the disk with empty segments.
+#[test]
+fn a_record_beyond_the_formats_limit_ends_the_writer() {
+    let disk = SimDisk::new(1);
+    disk.create_dir(dir()).unwrap();
+    let streams = [stream("wide", 1 << 30, &["only"])];
+    let mut volume = Volume::open(Arc::new(disk.clone()), dir(), &options(), &streams).unwrap();
+    let fate = submit(&volume.streams[0].log, &[vec![0; MAX_RECORD_LEN + 1].into()]).unwrap().fate;
+    let refused = volume.committer.commit(Clock::new().after(0));
+    assert!(matches!(refused, Err(LogError::TooLarge { .. })), "{refused:?}");
+    volume.committer.close(Refusal::Poisoned);
+    assert_eq!(fate.outcome(), Some(Err(Refusal::Poisoned)));
+    let files = disk.list(&dir().join("streams/wide")).unwrap();
+    assert!(files.len() <= 3, "{files:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The volume under power cuts: before every call on the disk, with what POSIX leaves to chance
 //! left to chance. The controls at the end are disks and rigs that must be caught.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+#![allow(clippy::cast_possible_truncation, reason = "the numbers are small")]
 
 mod volume_support;
 
@@ -21,8 +22,10 @@ use volume_support::workload::{Met, Workload};
 use volume_support::{Clock, Payload, dir, log_of, open, submit};
 
 const STEPS: usize = 60;
+/// Too small for what the streams may take: one workload in four fills it.
+const SMALL_DISK: u64 = 200 << 10;
 /// One cut in so many is followed by more work and another cut.
-const GO_ON_EVERY: usize = 8;
+const GO_ON_EVERY: usize = 16;
 
 #[derive(Default)]
 struct Outcome {
@@ -38,6 +41,9 @@ fn arc(vfs: impl Vfs) -> Arc<dyn Vfs> {
 /// Runs one workload over the disk and keeps the disk as it was before each call.
 fn record(seed: u64, vfs: impl FnOnce(SimDisk) -> Arc<dyn Vfs>) -> (History, Met, Vec<SimDisk>) {
     let disk = SimDisk::new(seed);
+    if seed % 4 == 3 {
+        disk.set_capacity(SMALL_DISK);
+    }
     disk.record();
     let count = || disk.calls();
     let mut workload = Workload::new(vfs(disk.clone()), seed, &count);
@@ -115,7 +121,7 @@ fn honest(seeds: impl Iterator<Item = u64>) -> Outcome {
 
 #[test]
 fn nothing_that_was_promised_is_lost_by_a_power_cut() {
-    const SEEDS: u64 = 14;
+    const SEEDS: u64 = 13;
     let halves = std::thread::scope(|scope| {
         let halves = [0, 1].map(|half| scope.spawn(move || honest((half..SEEDS).step_by(2))));
         halves.map(|half| half.join().unwrap())
@@ -129,7 +135,7 @@ fn nothing_that_was_promised_is_lost_by_a_power_cut() {
     let met = || halves.iter().flat_map(|outcome| &outcome.met);
     assert!(met().map(|met| met.boots - 1).sum::<usize>() > 20, "restarts");
     assert!(met().filter(|met| met.full > 0).count() > 5, "full streams");
-    assert!(met().all(|met| met.promised_records > 100 && met.promised_settlements > 20));
+    assert!(met().all(|met| met.promised_records > 60 && met.promised_settlements > 15));
     assert!(met().filter(|met| met.deleted > 20).count() > 5, "deleted segments");
 }
 

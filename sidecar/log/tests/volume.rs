@@ -1,6 +1,7 @@
 //! A volume as the sidecar uses it: what is published comes back after a restart, what is settled
 //! is deleted, what is not stays.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+#![allow(clippy::cast_possible_truncation, reason = "the numbers are small")]
 
 use std::ops::Range;
 use std::path::Path;

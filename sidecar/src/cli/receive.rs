@@ -18,9 +18,11 @@ Examples:
   lifeboat receive tcp://queue:5557 --credit        without a data directory
 
 From a Credit delivery each message is acknowledged once it is printed: THE APPLICATION WILL NOT GET
-IT. With --no-ack they are handed out again, and the queue hands out no more than maxInFlight of
-them. From a PUSH delivery nothing can be acknowledged: what was read is gone from it, except for
-the trail that the queue sends again.", &[Exit::Success, Exit::Failure, Exit::BadInput]))]
+IT. What went into a pipe counts as printed, so use --count rather than `| head`. With --no-ack they
+are handed out again, and the queue hands out no more than maxInFlight of them.
+
+From a PUSH delivery nothing can be acknowledged: what was read is gone from it, except for the trail
+that the queue sends again.", &[Exit::Success, Exit::Failure, Exit::BadInput]))]
 pub struct Receive {
     /// A delivery of the running queue, as stream.name, or an endpoint's URL
     pub target: String,

@@ -25,7 +25,7 @@ pub struct Run {
     /// Data directory; made if it is not there
     #[arg(long, default_value = DATA, value_name = "DIR")]
     pub data: PathBuf,
-    /// Directory of ipc sockets [default: <DATA>/sockets]
+    /// Directory of ipc sockets [default: DATA/sockets]
     #[arg(long, value_name = "DIR")]
     pub sockets: Option<PathBuf>,
     /// What `*` means in an endpoint's host

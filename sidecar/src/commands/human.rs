@@ -9,6 +9,11 @@ pub(super) fn count(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
+/// `1 message`, `2,000 messages`.
+pub(super) fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// `12.30 MiB`.
 pub(super) fn bytes(number: u64) -> String {
     BinaryBytes(number).to_string()
@@ -61,5 +66,7 @@ mod tests {
     fn large_numbers_have_separators_and_units() {
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(bytes(3 << 19), "1.50 MiB");
+        assert_eq!(counted(1, "message"), "1 message");
+        assert_eq!(counted(2_000, "message"), "2,000 messages");
     }
 }

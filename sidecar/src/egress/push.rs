@@ -23,6 +23,8 @@ const QUEUE_LIMIT: usize = 256 << 10;
 const RUN_LIMIT: u64 = 256 << 10;
 /// How often a connection looks how much was taken, while something is not.
 const LOOK: Duration = Duration::from_millis(20);
+/// How often it looks while there is nothing to learn.
+const IDLE: Duration = Duration::from_secs(3600);
 
 /// What a delivery is given when the sidecar starts.
 #[derive(Debug)]
@@ -122,7 +124,7 @@ impl PushDelivery {
 pub(super) async fn serve(connection: Connection, delivery: Arc<PushDelivery>, stop: Stop) {
     let id = connection.peer().id;
     let payloads = Payloads::new(Arc::clone(&delivery.log));
-    let mut session = Session { id, connection, delivery, payloads };
+    let mut session = Session { id, connection, delivery, payloads, looked: Instant::now() };
     session.delivery.step(|cursor, _| cursor.connect(id));
     let reason = session.run(stop).await;
     session.delivery.step(|cursor, _| cursor.disconnect(id));
@@ -135,6 +137,8 @@ struct Session {
     connection: Connection,
     delivery: Arc<PushDelivery>,
     payloads: Payloads,
+    /// When it was last asked how much was taken.
+    looked: Instant,
 }
 
 impl Session {
@@ -205,23 +209,29 @@ impl Session {
 
     /// Looks how much the application has taken, and settles what that allows.
     fn look(&mut self) {
-        match self.connection.taken() {
+        let taken = self.connection.taken();
+        self.looked = Instant::now();
+        match taken {
             Ok(taken) => {
-                let (id, now) = (self.id, Instant::now());
+                let (id, now) = (self.id, self.looked);
                 self.delivery.step(|cursor, effects| cursor.progress(id, taken, now, effects));
             }
             Err(error) => tracing::debug!(%error, "cannot tell what was taken"),
         }
     }
 
+    /// When to look next. Counted from the last look and not from now: a log that changes all the
+    /// time would put it off for ever.
     fn next_look(&self) -> Instant {
-        let now = Instant::now();
-        let waiting = self.delivery.lock().cursor.has_untaken(self.id);
-        let deadline = self.delivery.lock().cursor.next_deadline(self.id);
+        let soon = self.looked + LOOK;
+        let (waiting, deadline) = {
+            let inner = self.delivery.lock();
+            (inner.cursor.has_untaken(self.id), inner.cursor.next_deadline(self.id))
+        };
         match (waiting, deadline) {
-            (true, _) => now + LOOK,
-            (false, Some(deadline)) => deadline.max(now + LOOK),
-            (false, None) => now + Duration::from_secs(3600),
+            (true, _) => soon,
+            (false, Some(deadline)) => deadline.max(soon),
+            (false, None) => soon + IDLE,
         }
     }
 }

@@ -60,7 +60,7 @@ fn a_refused_message_is_named_and_fails_the_command() {
     let large = "x".repeat(2000);
     queue
         .run(&["send", "work.small", "a", &large, "b"])
-        .fails(1, &["message 2: 413", "1 messages were refused"])
+        .fails(1, &["message 2: 413", "1 message refused"])
         .says(&["3 sent, 2 receipted (seq 0..1)"]);
     assert_eq!(queue.depth(), 2);
 }

@@ -15,7 +15,7 @@ use rand::Rng;
 
 use super::history::DeadLetter;
 use super::message::Submission;
-use crate::support::{self, Home, Lifeboat};
+use crate::support::{Home, Lifeboat};
 
 /// Short, so that consumers can wait for it.
 pub(crate) const ACK_TIMEOUT: Duration = Duration::from_millis(600);
@@ -68,7 +68,7 @@ impl Queue {
 
     /// What the running process says of itself.
     pub(crate) fn status(&self) -> Status {
-        support::status(&self.home.data()).unwrap()
+        self.home.status()
     }
 
     /// The dead letters on the disk, when no process runs.

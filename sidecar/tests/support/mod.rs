@@ -1,13 +1,26 @@
-//! Runs the real `lifeboat` binary for tests: starts it, finds its endpoints, kills or stops it.
+//! Runs the real `lifeboat` binary for tests: starts it, finds its endpoints, asks it, kills or
+//! stops it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
 #![allow(dead_code)] // each test binary uses its own part
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use lifeboat_sidecar::control::{self, Reply, Request};
+use lifeboat_sidecar::status::{DeliveryStatus, Status, StreamStatus};
+
+pub(crate) mod credit;
+pub(crate) mod process;
+pub(crate) mod raw;
+pub(crate) mod sockets;
+pub(crate) mod tally;
+pub(crate) mod traffic;
 
 /// Patience of every wait: far longer than anything takes that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,18 +73,24 @@ pub(crate) struct Home {
 impl Home {
     /// Writes `yaml` as the queue's file.
     pub(crate) fn new(yaml: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("queue.yaml"), yaml).unwrap();
-        Self { dir }
+        let home = Self { dir: tempfile::tempdir().unwrap() };
+        home.rewrite(yaml);
+        home
     }
 
     /// A queue with one stream `work`, made of these flow-style ingresses and deliveries.
     pub(crate) fn queue(ingress: &str, deliveries: &str) -> Self {
-        Self::new(&format!(
-            "apiVersion: lifeboat.dev/v1alpha1\nkind: PersistentQueue\nmetadata: {{name: q}}\n\
-             spec:\n  storage: {{size: 4Gi}}\n  streams:\n    - name: work\n      \
-             ingress: [{ingress}]\n      deliveries: [{deliveries}]\n"
-        ))
+        Self::sized("4Gi", ingress, deliveries)
+    }
+
+    /// The same on a volume of this size.
+    pub(crate) fn sized(size: &str, ingress: &str, deliveries: &str) -> Self {
+        Self::new(&yaml(size, &[("work", ingress, deliveries)]))
+    }
+
+    /// Changes the queue's file, for the next start.
+    pub(crate) fn rewrite(&self, yaml: &str) {
+        std::fs::write(self.file(), yaml).unwrap();
     }
 
     pub(crate) fn file(&self) -> PathBuf {
@@ -86,16 +105,16 @@ impl Home {
         self.dir.path()
     }
 
-    /// The command that runs the queue, without admin HTTP.
+    /// The command that runs the queue.
     pub(crate) fn command(&self) -> Command {
-        self.command_with_admin("off")
+        self.command_with_admin("127.0.0.1:0")
     }
 
     /// The command that runs the queue with its admin HTTP there.
     pub(crate) fn command_with_admin(&self, admin: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lifeboat"));
         command.arg("run").arg(self.file()).arg("--data").arg(self.data());
-        command.args(["--admin", admin]).env("LIFEBOAT_LOG", "warn");
+        command.args(["--admin", admin]).env("LIFEBOAT_LOG", "error");
         command
     }
 
@@ -103,6 +122,36 @@ impl Home {
     pub(crate) fn start(&self) -> Lifeboat {
         Lifeboat::start(self.command())
     }
+
+    /// What the running sidecar says of itself.
+    pub(crate) fn status(&self) -> Status {
+        status(&self.data())
+    }
+
+    /// The status of one stream.
+    pub(crate) fn stream(&self, name: &str) -> StreamStatus {
+        let found = self.status().streams.into_iter().find(|stream| stream.name == name);
+        found.unwrap_or_else(|| panic!("no stream {name}"))
+    }
+
+    /// The status of one delivery of the stream `work`.
+    pub(crate) fn delivery(&self, name: &str) -> DeliveryStatus {
+        let found = self.stream("work").deliveries.into_iter().find(|it| it.delivery == name);
+        found.unwrap_or_else(|| panic!("no delivery {name}"))
+    }
+}
+
+/// A queue's file: streams of name, ingresses and deliveries, in flow style.
+pub(crate) fn yaml(size: &str, streams: &[(&str, &str, &str)]) -> String {
+    let mut yaml = format!(
+        "apiVersion: lifeboat.dev/v1alpha1\nkind: PersistentQueue\nmetadata: {{name: q}}\n\
+         spec:\n  storage: {{size: {size}}}\n  streams:\n"
+    );
+    for (name, ingress, deliveries) in streams {
+        let sockets = format!("ingress: [{ingress}], deliveries: [{deliveries}]");
+        writeln!(yaml, "    - {{name: {name}, {sockets}}}").unwrap();
+    }
+    yaml
 }
 
 impl Lifeboat {
@@ -160,14 +209,7 @@ impl Lifeboat {
 
     /// Waits until it ends by itself.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "lifeboat does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_for("lifeboat to end", || self.child.try_wait().unwrap())
     }
 }
 
@@ -187,18 +229,28 @@ impl Drop for Lifeboat {
     }
 }
 
-/// Group commits of the queue that runs on `data`, and the records that they synced.
-pub(crate) fn commits(data: &Path) -> Option<(u64, u64)> {
-    let status = status(data)?;
-    Some((status.syncs, status.synced_records))
+/// What the queue that runs on `data` says of itself, over its control socket.
+pub(crate) fn status(data: &Path) -> Status {
+    let mut stream = UnixStream::connect(control::path_in(data)).unwrap();
+    let mut request = serde_json::to_vec(&Request::Status).unwrap();
+    request.push(b'\n');
+    stream.write_all(&request).unwrap();
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).unwrap();
+    match serde_json::from_str(&answer).unwrap() {
+        Reply::Status(status) => *status,
+        Reply::Error(error) => panic!("{error}"),
+    }
 }
 
-/// What the queue that runs on `data` says of itself.
-pub(crate) fn status(data: &Path) -> Option<lifeboat_sidecar::status::Status> {
-    use lifeboat_sidecar::control::{Reply, Request, ask};
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    match runtime.block_on(ask(data, &Request::Status)) {
-        Ok(Reply::Status(status)) => Some(*status),
-        _ => None,
+/// Asks until there is an answer.
+pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -69,17 +69,14 @@ pub(super) enum HeaderError {
 impl FileHeader {
     pub(super) fn encode(&self) -> [u8; FILE_HEADER] {
         let mut bytes = [0; FILE_HEADER];
-        let mut out = Vec::with_capacity(FILE_HEADER);
-        out.extend(self.kind.magic());
-        out.extend(VERSION.0.to_le_bytes());
-        out.extend(VERSION.1.to_le_bytes());
-        out.extend(0u32.to_le_bytes());
-        out.extend(self.volume.0);
-        out.extend(self.number.to_le_bytes());
-        out.extend(self.salt.to_le_bytes());
-        out.extend(self.previous.batches.to_le_bytes());
-        out.extend(self.previous.chain.to_le_bytes());
-        bytes[..out.len()].copy_from_slice(&out);
+        bytes[..8].copy_from_slice(&self.kind.magic());
+        bytes[8..10].copy_from_slice(&VERSION.0.to_le_bytes());
+        bytes[10..12].copy_from_slice(&VERSION.1.to_le_bytes());
+        bytes[16..32].copy_from_slice(&self.volume.0);
+        bytes[32..40].copy_from_slice(&self.number.to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.salt.to_le_bytes());
+        bytes[48..56].copy_from_slice(&self.previous.batches.to_le_bytes());
+        bytes[56..60].copy_from_slice(&self.previous.chain.to_le_bytes());
         let checksum = crc32c(&bytes[..FILE_HEADER - 4]);
         bytes[FILE_HEADER - 4..].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -169,18 +166,20 @@ pub(super) fn encode_batch<'a>(
         _ => return Err(LogError::TooLarge { size: body as u64, limit: MAX_BODY as u64 }),
     };
     out.resize(start + BATCH_HEADER + body.next_multiple_of(ALIGNMENT), 0);
-    let (header, body) = out[start..].split_at_mut(BATCH_HEADER);
-    let mut fields = Vec::with_capacity(BATCH_HEADER);
-    fields.extend(len.to_le_bytes());
-    fields.extend(count.to_le_bytes());
-    fields.extend(place.batches.to_le_bytes());
-    fields.extend(synced.to_le_bytes());
-    fields.extend(place.chain.to_le_bytes());
-    fields.extend(crc32c(body).to_le_bytes());
-    let checksum = header_checksum(salt, &fields);
+    let body = out.get(start + BATCH_HEADER..).unwrap_or_default();
+    let mut header = [0; BATCH_HEADER];
     header[..4].copy_from_slice(&BATCH_MAGIC.to_le_bytes());
+    header[8..12].copy_from_slice(&len.to_le_bytes());
+    header[12..16].copy_from_slice(&count.to_le_bytes());
+    header[16..24].copy_from_slice(&place.batches.to_le_bytes());
+    header[24..32].copy_from_slice(&synced.to_le_bytes());
+    header[32..36].copy_from_slice(&place.chain.to_le_bytes());
+    header[36..].copy_from_slice(&crc32c(body).to_le_bytes());
+    let checksum = header_checksum(salt, &header[8..]);
     header[4..8].copy_from_slice(&checksum.to_le_bytes());
-    header[8..].copy_from_slice(&fields);
+    if let Some(place) = out.get_mut(start..start + BATCH_HEADER) {
+        place.copy_from_slice(&header);
+    }
     Ok(Link { batches: place.batches + 1, chain: checksum })
 }
 

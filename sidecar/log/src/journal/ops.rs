@@ -56,7 +56,9 @@ pub(super) fn encode(out: &mut Vec<u8>, op: &Op) -> Result<(), LogError> {
     let len = out.len() - start - 3;
     let len = u16::try_from(len)
         .map_err(|_| LogError::TooLarge { size: len as u64, limit: u16::MAX.into() })?;
-    out[start + 1..start + 3].copy_from_slice(&len.to_le_bytes());
+    if let Some(field) = out.get_mut(start + 1..start + 3) {
+        field.copy_from_slice(&len.to_le_bytes());
+    }
     Ok(())
 }
 

@@ -174,7 +174,7 @@ impl Recovery<'_> {
             _ => {
                 let used = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
                 self.damaged(&path, 0, used, Corruption::FileHeader);
-                self.set_aside(&name, &bytes[..used])?;
+                self.set_aside(&name, bytes.get(..used).unwrap_or_default())?;
                 return Ok(None);
             }
         };
@@ -186,11 +186,12 @@ impl Recovery<'_> {
         self.apply(&path, &scan);
         for gap in &scan.gaps {
             self.damaged(&path, gap.bytes.start, gap.bytes.len(), gap.kind);
-            self.set_aside(&format!("{name}.{}", gap.bytes.start), &bytes[gap.bytes.clone()])?;
+            let lost = bytes.get(gap.bytes.clone()).unwrap_or_default();
+            self.set_aside(&format!("{name}.{}", gap.bytes.start), lost)?;
         }
         if sealed && scan.tail > 0 {
             self.damaged(&path, scan.end, scan.tail, scan.tail_kind);
-            let tail = &bytes[scan.end..scan.end + scan.tail];
+            let tail = bytes.get(scan.end..scan.end + scan.tail).unwrap_or_default();
             self.set_aside(&format!("{name}.{}", scan.end), tail)?;
         } else if !sealed {
             self.report.discarded_tail_bytes += scan.tail as u64;

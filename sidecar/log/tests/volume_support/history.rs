@@ -63,7 +63,7 @@ impl LogHistory {
 
     /// A restart found records up to `end` only.
     pub(crate) fn restarted(&mut self, at: Calls, end: u64) {
-        let from = end as usize;
+        let from = usize::try_from(end).unwrap();
         if from < self.submitted.len() {
             let records = self.submitted.split_off(from);
             self.forgotten.push(Forgotten { until: at, from, records });

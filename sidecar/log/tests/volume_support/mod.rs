@@ -42,7 +42,7 @@ pub(crate) fn options() -> VolumeOptions {
         queue_bytes: 16 << 10,
         tail_bytes: 4 << 10,
         snapshot_bytes: 900,
-        reserve_bytes: 16 << 10,
+        reserve_bytes: 64 << 10,
     }
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn submit(log: &LogHandle, payloads: &[Payload]) -> Result<Submitted,
         .iter()
         .map(|payload| {
             let start = end;
-            end += payload.len() as u32;
+            end += u32::try_from(payload.len()).unwrap();
             start..end
         })
         .collect();
@@ -139,7 +139,7 @@ impl Clock {
 
     pub(crate) fn after(&mut self, millis: u64) -> Now {
         self.passed += Duration::from_millis(millis);
-        let unix_nanos = 1_700_000_000_000_000_000 + self.passed.as_nanos() as u64;
+        let unix_nanos = 1_700_000_000_000_000_000 + u64::try_from(self.passed.as_nanos()).unwrap();
         Now { instant: self.start + self.passed, unix_nanos }
     }
 }

@@ -106,7 +106,7 @@ impl ExpectedLog<'_> {
             if let Some(lost) = (next..seq).find(|&seq| !may_be_gone(seq)) {
                 return Err(format!("record {lost} is gone and not settled"));
             }
-            if self.possible.get(seq as usize) != Some(&&payload) {
+            if self.possible.get(usize::try_from(seq).unwrap()) != Some(&&payload) {
                 return Err(format!("record {seq} is another than was handed over"));
             }
             next = seq + 1;

@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::commands::human::count;
+use crate::commands::human::{count, counted};
 
 /// The outcome.
 #[derive(Debug, Clone, Copy, Default)]
@@ -80,8 +80,8 @@ impl Report {
         if self.is_good() {
             format!(
                 "Every message has its receipt, and every receipted message was delivered, though \
-                 the queue was killed {} times.",
-                count(self.kills)
+                 the queue was killed {}.",
+                counted(self.kills, "time")
             )
         } else {
             format!(

@@ -7,7 +7,7 @@ use tokio::select;
 use super::{Job, enough, idle, print_failed};
 use crate::client::{CreditConsumer, Delivered, Heard};
 use crate::commands::failure::Failure;
-use crate::commands::human::count;
+use crate::commands::human::{count, counted};
 
 /// Records held at once; the delivery's maxInFlight may allow fewer.
 const WINDOW: u32 = 256;
@@ -32,7 +32,7 @@ pub(super) async fn receive(mut job: Job<'_>) -> Result<(), Failure> {
     };
     eprintln!("{} received; {end}", count(received));
     if losses > 0 {
-        eprintln!("the connection was lost {} times: expect repeats", count(losses));
+        eprintln!("the connection was lost {}: expect repeats", counted(losses, "time"));
     }
     outcome?;
     settled?;

@@ -7,7 +7,7 @@ use tokio::select;
 use super::{Job, enough, idle, print_failed};
 use crate::client::{ClientError, Frames, Pull};
 use crate::commands::failure::Failure;
-use crate::commands::human::count;
+use crate::commands::human::{count, counted};
 
 /// Prints until the job is done.
 pub(super) async fn receive(mut job: Job<'_>) -> Result<(), Failure> {
@@ -39,7 +39,7 @@ pub(super) async fn receive(mut job: Job<'_>) -> Result<(), Failure> {
         count(received)
     );
     if losses > 0 {
-        eprintln!("the connection was lost {} times: expect repeats", count(losses));
+        eprintln!("the connection was lost {}: expect repeats", counted(losses, "time"));
     }
     enough(received, wanted)
 }

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::cli::Send;
 use crate::client::{Answer, ReceiptProducer};
 use crate::commands::failure::Failure;
-use crate::commands::human::count;
+use crate::commands::human::{count, counted};
 use crate::commands::input::Input;
 use crate::commands::signals::Signals;
 use crate::wire::receipt::Receipt;
@@ -30,15 +30,15 @@ pub(super) async fn send(
     println!("{tally}");
     if producer.losses() > 0 {
         println!(
-            "the connection was lost {} times; {} messages were sent again and may be stored twice",
-            count(producer.losses()),
-            count(producer.resent())
+            "the connection was lost {}; {} sent again, each of which may be stored twice",
+            counted(producer.losses(), "time"),
+            counted(producer.resent(), "message")
         );
     }
     outcome?;
     match tally.refused {
         0 => Ok(()),
-        refused => Err(Failure::new(format!("{} messages were refused", count(refused)))),
+        refused => Err(Failure::new(format!("{} refused", counted(refused, "message")))),
     }
 }
 
@@ -73,8 +73,8 @@ async fn pump(
 }
 
 fn unreceipted(why: &str, waiting: usize) -> Failure {
-    let waiting = count(waiting as u64);
-    Failure::new(format!("{why}: {waiting} messages have no receipt; each may be stored or not"))
+    let waiting = counted(waiting as u64, "message");
+    Failure::new(format!("{why}: {waiting} without a receipt, each of which may be stored or not"))
 }
 
 /// What became of the messages.

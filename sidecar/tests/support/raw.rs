@@ -1,0 +1,107 @@
+//! A peer made of bare bytes: it says what it likes.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use lifeboat_zmtp::codec::greeting::greeting;
+
+use super::PATIENCE;
+
+/// Either kind of stream.
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+pub(crate) struct Raw(Stream);
+
+impl Raw {
+    pub(crate) fn connect(endpoint: &str) -> Self {
+        let stream = if let Some(path) = endpoint.strip_prefix("ipc://") {
+            Stream::Unix(UnixStream::connect(path).unwrap())
+        } else {
+            let address = endpoint.strip_prefix("tcp://").unwrap();
+            Stream::Tcp(TcpStream::connect(address).unwrap())
+        };
+        match &stream {
+            Stream::Tcp(stream) => stream.set_read_timeout(Some(PATIENCE)).unwrap(),
+            Stream::Unix(stream) => stream.set_read_timeout(Some(PATIENCE)).unwrap(),
+        }
+        Self(stream).with_write_timeout(PATIENCE)
+    }
+
+    /// How long a send may wait for room.
+    pub(crate) fn with_write_timeout(self, patience: Duration) -> Self {
+        match &self.0 {
+            Stream::Tcp(stream) => stream.set_write_timeout(Some(patience)).unwrap(),
+            Stream::Unix(stream) => stream.set_write_timeout(Some(patience)).unwrap(),
+        }
+        self
+    }
+
+    /// Connects and finishes the handshake as a socket of this type.
+    pub(crate) fn ready(endpoint: &str, socket: &str) -> Self {
+        let mut raw = Self::connect(endpoint);
+        assert!(raw.send(&greeting("NULL")) && raw.send(&ready(socket)));
+        raw.receive(64);
+        let header = raw.receive(2);
+        assert_eq!(header[0], 4, "a command");
+        let body = raw.receive(usize::from(header[1]));
+        assert!(body.starts_with(b"\x05READY"), "{body:?}");
+        raw
+    }
+
+    /// Sends all of it; the error of the system if the other side hung up or takes no more in time
+    /// (`WouldBlock`).
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.0 {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
+        }
+    }
+
+    /// The same; false when the other side has hung up.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> bool {
+        match self.try_send(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => panic!("not taken in time"),
+            sent => sent.is_ok(),
+        }
+    }
+
+    pub(crate) fn receive(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        match &mut self.0 {
+            Stream::Tcp(stream) => stream.read_exact(&mut bytes).unwrap(),
+            Stream::Unix(stream) => stream.read_exact(&mut bytes).unwrap(),
+        }
+        bytes
+    }
+
+    /// All that comes until the other side closes or resets.
+    pub(crate) fn receive_to_end(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let read = match &mut self.0 {
+            Stream::Tcp(stream) => stream.read_to_end(&mut bytes),
+            Stream::Unix(stream) => stream.read_to_end(&mut bytes),
+        };
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => panic!("not closed in time"),
+            _ => bytes,
+        }
+    }
+}
+
+/// A READY command with just this socket type.
+pub(crate) fn ready(socket: &str) -> Vec<u8> {
+    let mut body = b"\x05READY\x0bSocket-Type\0\0\0".to_vec();
+    body.push(u8::try_from(socket.len()).unwrap());
+    body.extend(socket.as_bytes());
+    [&[4, u8::try_from(body.len()).unwrap()][..], &body].concat()
+}
+
+/// A long frame header that announces `size` bytes.
+pub(crate) fn announce(flags: u8, size: u64) -> Vec<u8> {
+    [&[flags | 2][..], &size.to_be_bytes()].concat()
+}
