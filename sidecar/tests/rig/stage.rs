@@ -13,8 +13,8 @@ use super::actors::{receive, socket, try_send};
 
 /// How long a stage waits for messages on one side before it looks at the other.
 const LOOK: Duration = Duration::from_millis(1);
-/// How long an early stage keeps a message that it has settled.
-const ON_ITS_WAY: Duration = Duration::from_millis(20);
+/// How long an early stage keeps a message that it has settled: longer than a round, on most disks.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// How a stage behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
