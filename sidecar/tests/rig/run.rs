@@ -1,5 +1,6 @@
 //! One run: rounds of kills under load, then a last life in which everything is worked off.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread::{JoinHandle, sleep, spawn};
@@ -61,7 +62,7 @@ struct Rig<'a> {
     producers: Vec<JoinHandle<ProducerLog>>,
     consumers: Vec<JoinHandle<ConsumerLog>>,
     puller: Option<JoinHandle<Vec<Option<Submission>>>>,
-    watch: Option<JoinHandle<Vec<std::ops::Range<Duration>>>>,
+    watch: Option<JoinHandle<Vec<Range<Duration>>>>,
     history: History,
 }
 
