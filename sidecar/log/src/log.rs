@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::active::{Active, End, Records};
 use crate::batch::{Batch, MAX_RECORD_LEN};
@@ -15,7 +15,7 @@ use crate::committer::Now;
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
 use crate::handle::{LogHandle, SegmentView};
-use crate::pending::Pending;
+use crate::pending::{CommitQueue, Pending};
 use crate::segment;
 use crate::tail::InMemory;
 use crate::vfs::{File, Vfs};
@@ -76,9 +76,9 @@ pub(crate) struct Rest {
 }
 
 impl Rest {
-    fn new(pending: Pending, first_seq: u64) -> Self {
+    fn new(pending: Pending, first_seq: u64, queue: &CommitQueue) -> Self {
         let Pending { payloads, ends, sums, fate } = pending;
-        let (payloads, capacity) = shrink(payloads);
+        let (payloads, capacity) = shrink(payloads, queue);
         Self { payloads, capacity, ends, sums, fate, first_seq, done: 0 }
     }
 
@@ -87,12 +87,14 @@ impl Rest {
     }
 }
 
-/// A large buffer that holds little is copied, so that the tail ring holds records, not air.
-/// Returns the bytes and how much memory they take.
-fn shrink(payloads: bytes::BytesMut) -> (Bytes, usize) {
+/// What a large buffer holds is copied if it is little, so that the tail ring holds records, not
+/// air, and the buffer is filled again. Returns the bytes and how much memory they take.
+fn shrink(payloads: BytesMut, queue: &CommitQueue) -> (Bytes, usize) {
     let (len, capacity) = (payloads.len(), payloads.capacity());
     if len < capacity / 4 {
-        (Bytes::copy_from_slice(&payloads), len)
+        let copied = Bytes::copy_from_slice(&payloads);
+        queue.reuse(payloads);
+        (copied, len)
     } else {
         (payloads.freeze(), capacity)
     }
@@ -111,7 +113,8 @@ impl Log {
         if self.stalled.is_none()
             && let Some(pending) = self.handle.queue().take()
         {
-            self.stalled = self.append(Rest::new(pending, self.end.seq), salt)?;
+            self.stalled =
+                self.append(Rest::new(pending, self.end.seq, self.handle.queue()), salt)?;
         }
         let holds_new = self.active.as_ref().is_some_and(|active| !active.is_empty());
         if holds_new && !self.unpublished.is_empty() {

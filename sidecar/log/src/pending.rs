@@ -147,9 +147,14 @@ impl CommitQueue {
     /// Gives a payload buffer back that nobody reads any more. Fresh memory costs a page fault
     /// every 4 KiB, which at high rates is more than the copy.
     pub(crate) fn recycle(&self, payloads: Bytes) {
-        if let Ok(mut buffer) = payloads.try_into_mut()
-            && buffer.capacity() <= 2 * self.limit
-        {
+        if let Ok(buffer) = payloads.try_into_mut() {
+            self.reuse(buffer);
+        }
+    }
+
+    /// The same, of a buffer that nobody else has.
+    pub(crate) fn reuse(&self, mut buffer: BytesMut) {
+        if buffer.capacity() <= 2 * self.limit {
             buffer.clear();
             let mut inner = self.lock();
             if inner.spare.len() < SPARE_BUFFERS {
