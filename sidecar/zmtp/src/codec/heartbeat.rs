@@ -12,6 +12,13 @@ pub struct HeartbeatConfig {
     pub timeout: Duration,
 }
 
+/// How often a peer that sends PINGs is told that we live while nobody reads them. A libzmq peer
+/// closes unless something comes within its ZMQ_HEARTBEAT_TIMEOUT, which it does not tell.
+///
+/// Others are left alone: on tcp, a peer that has sent all and closed would lose what its kernel
+/// still holds when a PING comes back.
+const DEAF_INTERVAL: Duration = Duration::from_millis(250);
+
 impl Default for HeartbeatConfig {
     /// PING after 10 s, dead after 30 s.
     fn default() -> Self {
@@ -32,8 +39,9 @@ pub enum Beat {
 
 /// The heartbeat of one connection.
 ///
-/// While nobody reads from the connection its silence means nothing: call [`Heartbeat::heard`]
-/// when reading goes on, and do not ask in between.
+/// While nobody reads from the connection its silence means nothing: ask
+/// [`Heartbeat::deaf_deadline`] and [`Heartbeat::beat_deaf`] then, and call [`Heartbeat::heard`] when
+/// reading goes on.
 #[derive(Debug)]
 pub struct Heartbeat {
     /// `None` towards a 3.0 peer, which knows no PING and may be silent for ever.
@@ -41,12 +49,14 @@ pub struct Heartbeat {
     heard: Instant,
     pinged: Instant,
     ttl: Option<Duration>,
+    /// It has sent a PING, so it may give us up.
+    pings: bool,
 }
 
 impl Heartbeat {
     /// A heartbeat that starts now.
     pub fn new(config: Option<HeartbeatConfig>, now: Instant) -> Self {
-        Self { config, heard: now, pinged: now, ttl: None }
+        Self { config, heard: now, pinged: now, ttl: None, pings: false }
     }
 
     /// Bytes came from the peer.
@@ -57,6 +67,7 @@ impl Heartbeat {
 
     /// The peer's PING said how long its silence may last; zero lifts the limit.
     pub fn set_ttl(&mut self, ttl: Duration) {
+        self.pings = true;
         self.ttl = (!ttl.is_zero()).then_some(ttl);
     }
 
@@ -78,6 +89,20 @@ impl Heartbeat {
             }
             _ => Beat::Quiet,
         }
+    }
+
+    /// The next time to call [`Heartbeat::beat_deaf`]; `None` for never.
+    pub fn deaf_deadline(&self) -> Option<Instant> {
+        self.pings.then(|| self.pinged + DEAF_INTERVAL)
+    }
+
+    /// What to do at `now` while nobody reads from the peer. A PING counts as sent.
+    pub fn beat_deaf(&mut self, now: Instant) -> Beat {
+        if self.deaf_deadline().is_none_or(|at| at > now) {
+            return Beat::Quiet;
+        }
+        self.pinged = now;
+        Beat::Ping
     }
 
     fn death(&self) -> Option<Instant> {
@@ -115,6 +140,27 @@ mod tests {
         heartbeat.heard(start + s(29));
         assert_eq!(heartbeat.beat(start + s(30)), Beat::Quiet);
         assert_eq!(heartbeat.deadline(), Some(start + s(39)));
+    }
+
+    #[test]
+    fn a_peer_that_pings_while_nobody_reads_is_pinged_often_and_never_dead() {
+        let start = Instant::now();
+        let mut heartbeat = Heartbeat::new(None, start);
+        heartbeat.set_ttl(s(1));
+        for beat in 1..1000 {
+            let now = start + beat * DEAF_INTERVAL;
+            assert_eq!(heartbeat.deaf_deadline(), Some(now));
+            assert_eq!(heartbeat.beat_deaf(now), Beat::Ping);
+            assert_eq!(heartbeat.beat_deaf(now), Beat::Quiet);
+        }
+    }
+
+    #[test]
+    fn a_peer_that_never_pings_is_left_alone_while_nobody_reads() {
+        let start = Instant::now();
+        let mut heartbeat = Heartbeat::new(Some(HeartbeatConfig::default()), start);
+        assert_eq!(heartbeat.deaf_deadline(), None);
+        assert_eq!(heartbeat.beat_deaf(start + s(99)), Beat::Quiet);
     }
 
     #[test]

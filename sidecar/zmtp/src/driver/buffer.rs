@@ -88,16 +88,17 @@ impl ReadBuffer {
         Ok(count)
     }
 
-    /// Whether the buffer holds more than its start and nothing in it.
+    /// Whether the buffer is larger than its start and what is in it is not.
     pub(super) fn is_idle_and_large(&self) -> bool {
-        self.data.is_empty() && self.data.capacity() > START
+        self.data.capacity() > START && self.bytes().len() < START
     }
 
-    /// Back to the start size; only when empty.
+    /// Back to the start size, if what is in it allows.
     pub(super) fn shrink(&mut self) {
         if self.is_idle_and_large() {
-            self.data = Vec::with_capacity(START);
-            self.filled_up = false;
+            let mut data = Vec::with_capacity(START);
+            data.extend_from_slice(self.bytes());
+            (self.data, self.start, self.filled_up) = (data, 0, false);
             self.charge.resize(0);
         }
     }
@@ -152,8 +153,14 @@ mod tests {
         }
         assert_eq!(buffer.data.capacity(), FLOW);
         assert!(budget.free() < 8 << 20);
+        filled(&mut buffer);
+        buffer.consume(FLOW - START);
+        buffer.shrink();
+        assert_eq!(buffer.data.capacity(), FLOW, "it is in use");
+        buffer.consume(1);
         buffer.shrink();
         assert_eq!((buffer.data.capacity(), budget.free()), (START, 8 << 20));
+        assert_eq!(buffer.bytes(), [7; START - 1], "a partial message stays");
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub struct Connection {
     pub(super) above_mark: bool,
     /// Whether the last event was [`Event::Flushed`]: then messages have precedence.
     pub(super) told_flushed: bool,
-    /// A write failed; what the peer sent before is still worth reading.
+    /// Nothing can be written any more; what the peer sent before is still worth reading.
     pub(super) write_failed: bool,
     pub(super) ended: Option<CloseReason>,
     peer: Peer,
@@ -186,9 +186,20 @@ impl Connection {
     }
 
     /// Turns reading off, so that the kernel's buffers fill and the peer has to wait, and on
-    /// again. While it is off, the peer's silence is not held against it and its PINGs wait.
+    /// again. While it is off, the peer's silence is not held against it, its PINGs wait, and if it
+    /// sends any, ours tell it that we live.
     pub fn set_reading(&mut self, on: bool) {
         self.input.reading = on;
+    }
+
+    /// Says that nothing more will be sent, and drops what was not. Reading goes on: a libzmq peer
+    /// closes then and connects again later, and all that it had sent can still be read.
+    pub fn end_output(&mut self) {
+        // A peer that is gone already is found by the next read.
+        let _ = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
+        self.write_failed = true;
+        self.above_mark = false;
+        self.output.discard();
     }
 
     /// Queues whole messages, as wire bytes, without copying. Returns the position of their end:
@@ -204,6 +215,12 @@ impl Connection {
         }
         self.above_mark |= !self.has_room();
         end
+    }
+
+    /// Copies what waits to be written, so that it keeps no larger memory alive that it was cut
+    /// from. For peers that take nothing any more.
+    pub fn detach_output(&mut self) {
+        self.output.detach();
     }
 
     /// Sets the queue length in bytes at which [`Event::Flushed`] is due; 0 at first.

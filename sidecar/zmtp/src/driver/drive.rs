@@ -22,7 +22,7 @@ use crate::codec::scanner::Scan;
 
 /// Bytes that a connection moves before it lets other tasks run.
 const TURN: usize = 1 << 20;
-/// A large read buffer is given back after so long without a byte.
+/// A large read buffer that holds little is given back after so long without a byte.
 const IDLE: Duration = Duration::from_secs(1);
 /// How often a message that waits for memory asks for it.
 const MEMORY_RETRY: Duration = Duration::from_millis(50);
@@ -225,7 +225,8 @@ impl Connection {
     /// cheaper than a move for each read.
     fn set_timer(&mut self) {
         let now = Instant::now();
-        let heartbeat = self.heartbeat.deadline().filter(|_| self.listens());
+        let heartbeat =
+            if self.listens() { self.heartbeat.deadline() } else { self.heartbeat.deaf_deadline() };
         let due = [
             heartbeat.map(Instant::from_std),
             self.clock.starved.map(|_| now + MEMORY_RETRY),
@@ -241,12 +242,14 @@ impl Connection {
         let now = Instant::now();
         if self.input.buffer.is_idle_and_large() && now - self.clock.heard >= IDLE {
             self.input.buffer.shrink();
-            self.input.ends = Vec::new();
+            self.input.ends.shrink_to_fit();
         }
-        if !self.listens() {
-            return Ok(());
-        }
-        match self.heartbeat.beat(now.into_std()) {
+        let beat = if self.listens() {
+            self.heartbeat.beat(now.into_std())
+        } else {
+            self.heartbeat.beat_deaf(now.into_std())
+        };
+        match beat {
             Beat::Quiet => {}
             Beat::Ping if self.write_failed => {}
             Beat::Ping => self.output.push_command(push_ping),

@@ -70,6 +70,13 @@ impl Output {
         self.positions.messages_below(self.taken)
     }
 
+    /// Copies what waits.
+    pub(super) fn detach(&mut self) {
+        for run in &mut self.runs {
+            *run = Bytes::copy_from_slice(run);
+        }
+    }
+
     /// Drops all that waits, after a failed write.
     pub(super) fn discard(&mut self) {
         self.runs.clear();
@@ -186,6 +193,19 @@ mod tests {
         assert_eq!(output.taken(700, false), 6);
         assert_eq!(output.taken(0, true), 6);
         assert_eq!(output.taken(0, false), 10);
+    }
+
+    #[test]
+    fn detached_runs_are_the_same_bytes_in_memory_of_their_own() {
+        let mut output = Output::default();
+        let large = Bytes::from(vec![7; 1000]);
+        output.push(large.slice(10..14));
+        output.push(large.slice(20..22));
+        write(&mut output, 1);
+        output.detach();
+        assert!(large.is_unique());
+        assert_eq!(write(&mut output, 100), [7; 5]);
+        assert_eq!((output.queued(), output.written()), (0, 6));
     }
 
     #[test]
