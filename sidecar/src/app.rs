@@ -5,6 +5,7 @@ mod operators;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -29,12 +30,15 @@ use crate::ingress::{self, IngressContext};
 use crate::metrics::Metrics;
 use crate::node::{DeliveryNode, IngressNode, Lifecycle, Node, SocketNode, StreamNode};
 use crate::rates::Rate;
+use crate::share::OutputMemory;
 use crate::sizing::{Sizes, sizes};
 use crate::status::State;
 use crate::stop::{self, Stop, Stopper};
 
-/// How long connections may take to end once they were told to.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the connections of either side may take to end once they were told to.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// The same for what ends by itself then.
+const SHORT_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where a queue runs.
 #[derive(Debug, Clone)]
@@ -98,7 +102,8 @@ pub struct Sidecar {
     intake: Stopper,
     /// Stops everything else.
     rest: Stopper,
-    listeners: JoinSet<Handlers>,
+    producers: JoinSet<Handlers>,
+    apps: JoinSet<Handlers>,
     services: JoinSet<()>,
 }
 
@@ -138,6 +143,7 @@ pub async fn start_on(
         sizes: &sizes,
         metrics: Metrics::new()?,
         budget: MemoryBudget::new(sizes.connection_bytes),
+        output: OutputMemory::new(sizes.output_bytes),
         epoch: volume.epoch,
         journal: Arc::clone(&volume.journal),
         intake: intake_stop,
@@ -153,9 +159,9 @@ pub async fn start_on(
     let mut services = build.services;
     let admin = operators::serve(&node, place, &build.rest, &mut services).await?;
     let (running, ..) = volume.start()?;
-    let mut listeners = JoinSet::new();
+    let (mut producers, mut apps) = (JoinSet::new(), JoinSet::new());
     for bound in build.bound {
-        bound.serve(&mut listeners);
+        bound.serve(&mut producers, &mut apps);
     }
     let ended = running.writer.ended();
     services.spawn({
@@ -166,7 +172,7 @@ pub async fn start_on(
             }
         }
     });
-    Ok(Sidecar { node, admin, running, intake, rest, listeners, services })
+    Ok(Sidecar { node, admin, running, intake, rest, producers, apps, services })
 }
 
 fn report(findings: &[Finding]) {
@@ -200,22 +206,21 @@ enum Bound {
 }
 
 impl Bound {
-    fn serve(self, listeners: &mut JoinSet<Handlers>) {
+    fn serve(self, producers: &mut JoinSet<Handlers>, apps: &mut JoinSet<Handlers>) {
         match self {
             Self::Ingress(kind, listener, config, observer, context) => {
                 let mut stop = context.stop.clone();
                 let shutdown = async move { stop.ordered().await };
                 let handler =
                     move |connection| ingress::serve(kind, connection, Arc::clone(&context));
-                listeners
+                producers
                     .spawn(lifeboat_zmtp::serve(listener, config, observer, shutdown, handler));
             }
             Self::Delivery(outlet, listener, config, observer, stop) => {
                 let mut ordered = stop.clone();
                 let shutdown = async move { ordered.ordered().await };
                 let handler = move |connection| outlet.clone().serve(connection, stop.clone());
-                listeners
-                    .spawn(lifeboat_zmtp::serve(listener, config, observer, shutdown, handler));
+                apps.spawn(lifeboat_zmtp::serve(listener, config, observer, shutdown, handler));
             }
         }
     }
@@ -228,6 +233,7 @@ struct Build<'a> {
     sizes: &'a Sizes,
     metrics: Metrics,
     budget: Arc<MemoryBudget>,
+    output: Arc<OutputMemory>,
     epoch: u64,
     journal: Arc<JournalQueue>,
     intake: Stop,
@@ -289,6 +295,7 @@ impl Build<'_> {
         let socket = self.socket(&opened.name, &ingress.name, socket, protocol, &listener);
         let context = Arc::new(IngressContext {
             log: Arc::clone(&opened.log),
+            output: Arc::clone(&self.output),
             metrics: Arc::clone(&metrics),
             stop: self.intake.clone(),
         });
@@ -352,6 +359,7 @@ impl Build<'_> {
             cursor,
             log: Arc::clone(&opened.log),
             journal: Arc::clone(&self.journal),
+            output: Arc::clone(&self.output),
             metrics: self.metrics.delivery(&opened.name, &delivery.name),
         }))
     }
@@ -384,6 +392,7 @@ impl Build<'_> {
             log: Arc::clone(&opened.log),
             dead_letters: Arc::clone(&opened.dead_letters),
             journal: Arc::clone(&self.journal),
+            output: Arc::clone(&self.output),
             metrics: self.metrics.delivery(&opened.name, &delivery.name),
         });
         self.services.spawn(Arc::clone(&delivery).run(parking, self.rest.clone()));
@@ -457,30 +466,36 @@ impl Sidecar {
 
     /// Stops: takes nothing more in, syncs, tells producers, closes. What is stored stays.
     ///
+    /// Intake ends first, so that what it hands over last is still stored and answered. Receipts
+    /// that wait for space in a full stream are refused when the writer has ended.
+    ///
     /// # Errors
     /// Of the disk, also when it failed before.
     pub async fn stop(mut self) -> Result<(), LogError> {
         self.node.state.set(State::Stopping);
         self.intake.stop();
-        let writer = &self.running.writer;
-        let (mut handlers, mut ended) = (Vec::new(), Vec::new());
+        let mut producers = pin!(all_ended(self.producers));
+        let answered = timeout(PATIENCE, &mut producers).await.is_ok();
         self.rest.stop();
-        while let Some(listener) = self.listeners.join_next().await {
-            handlers.extend(listener.ok());
-        }
-        for running in handlers {
-            ended.push(running.finished());
-        }
-        let all = async {
-            for handler in ended {
-                handler.await;
-            }
-        };
         // Whoever does not end in time is cut off: its peer connects again.
-        let _ = timeout(PATIENCE, all).await;
-        let stopped = tokio::task::block_in_place(|| writer.stop());
+        let _ = timeout(PATIENCE, all_ended(self.apps)).await;
+        let stopped = tokio::task::block_in_place(|| self.running.writer.stop());
+        if !answered {
+            let _ = timeout(SHORT_PATIENCE, producers).await;
+        }
         let services = async { while self.services.join_next().await.is_some() {} };
-        let _ = timeout(Duration::from_secs(1), services).await;
+        let _ = timeout(SHORT_PATIENCE, services).await;
         stopped
+    }
+}
+
+/// Completes when these listeners and all their connections have ended.
+async fn all_ended(mut listeners: JoinSet<Handlers>) {
+    let mut running = Vec::new();
+    while let Some(listener) = listeners.join_next().await {
+        running.extend(listener.ok());
+    }
+    for handlers in running {
+        handlers.finished().await;
     }
 }

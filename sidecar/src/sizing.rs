@@ -15,14 +15,17 @@ pub struct Sizes {
     pub streams: Vec<StreamOptions>,
     /// What all connections together may hold of messages that are still coming in.
     pub connection_bytes: usize,
+    /// What all connections together may have on their way to their peers.
+    pub output_bytes: usize,
 }
 
 /// Divides `dataplane.memory` and the quota. `file_system` is the size of the volume's file
 /// system in bytes; `seed` is random.
 ///
 /// Of the memory a quarter goes to connections, a sixth to the newest records (which live
-/// deliveries read), a twelfth to records that wait for their commit, in two halves; the rest is
-/// for readers of the backlog, for what is in flight, and for the program itself.
+/// deliveries read), a twelfth to records that wait for their commit, in two halves, an eighth to
+/// what is on its way to peers; the rest is for readers of the backlog, for what is in flight, and
+/// for the program itself.
 pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
     let quota = dataplane.storage_size.min(file_system);
     let count = dataplane.streams.len().max(1) as u64;
@@ -46,7 +49,8 @@ pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
             deliveries: stream.deliveries.iter().map(|delivery| delivery.name.clone()).collect(),
         })
         .collect();
-    Sizes { volume, streams, connection_bytes: (memory / 4) as usize }
+    let (connection_bytes, output_bytes) = ((memory / 4) as usize, (memory / 8) as usize);
+    Sizes { volume, streams, connection_bytes, output_bytes }
 }
 
 /// Bytes of the volume that no stream may take: the reserve, and the journal with its snapshots.
@@ -98,7 +102,8 @@ mod tests {
             let disk: u64 = sizes.streams.iter().map(|stream| stream.max_bytes).sum();
             assert!(disk + overhead(&sizes.volume) <= dataplane.storage_size);
             let waiting = 2 * sizes.volume.queue_bytes + sizes.volume.tail_bytes;
-            assert!((waiting * streams + sizes.connection_bytes) as u64 <= dataplane.memory);
+            let connections = sizes.connection_bytes + sizes.output_bytes;
+            assert!((waiting * streams + connections) as u64 <= dataplane.memory);
             for stream in &sizes.streams {
                 assert!(stream.max_bytes >= 8 * stream.segment_bytes);
             }

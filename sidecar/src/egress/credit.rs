@@ -19,6 +19,7 @@ use crate::delivery::backoff::Policy;
 use crate::delivery::lease::{Counters, Leases, Recovered};
 use crate::delivery::{Effects, JournalOp, Park, ParkReason};
 use crate::metrics::DeliveryMetrics;
+use crate::share::OutputMemory;
 use crate::stop::Stop;
 use crate::wire::token::Origin;
 
@@ -46,6 +47,8 @@ pub struct CreditParts {
     pub dead_letters: Arc<LogHandle>,
     /// The way into the journal.
     pub journal: Arc<JournalQueue>,
+    /// What its connections may have on their way.
+    pub output: Arc<OutputMemory>,
     /// What it counts.
     pub metrics: DeliveryMetrics,
 }
@@ -56,6 +59,8 @@ pub struct CreditDelivery {
     /// What its tokens say of it.
     pub(super) origin: Origin,
     pub(super) log: Arc<LogHandle>,
+    pub(super) payloads: Payloads,
+    pub(super) output: Arc<OutputMemory>,
     pub(super) metrics: DeliveryMetrics,
     stream: String,
     name: String,
@@ -91,7 +96,9 @@ impl CreditDelivery {
         let inner = Inner { leases, effects, counted, armed: None };
         let delivery = Arc::new(Self {
             origin: Origin { stream: parts.stream_id.0, delivery: parts.delivery_id.0 },
+            payloads: Payloads::new(Arc::clone(&parts.log)),
             log: parts.log,
+            output: parts.output,
             metrics: parts.metrics,
             stream: parts.stream,
             name: parts.name,
@@ -225,9 +232,8 @@ impl CreditDelivery {
 
     /// Turns records into dead letters, one after the other.
     async fn park_all(&self, Parking(mut parks): Parking) {
-        let mut payloads = Payloads::new(Arc::clone(&self.log));
         while let Some(park) = parks.recv().await {
-            if self.park(&park, &mut payloads).await {
+            if self.park(&park).await {
                 self.step(|leases, effects| leases.parked(park.seq, effects));
                 match park.reason {
                     ParkReason::Attempts => self.metrics.exhausted.inc(),
@@ -237,13 +243,12 @@ impl CreditDelivery {
                 let retry = Instant::now() + PARK_RETRY;
                 self.step(|leases, _| leases.park_failed(park.seq, retry));
             }
-            payloads.rest();
         }
     }
 
     /// Writes one dead letter. `false` when it could not be read or stored now.
-    async fn park(&self, park: &Park, payloads: &mut Payloads) -> bool {
-        let message = match payloads.batch(park.seq) {
+    async fn park(&self, park: &Park) -> bool {
+        let message = match self.payloads.batch(park.seq) {
             Ok(batch) => batch.and_then(|batch| batch.payload(park.seq)),
             Err(error) => {
                 tracing::error!(stream = self.stream, %error, "stream stopped");

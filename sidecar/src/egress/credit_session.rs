@@ -6,35 +6,35 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use lifeboat_log::Fate;
+use lifeboat_log::{Batch, Fate, LogError};
 use lifeboat_zmtp::{CloseReason, Connection, Event};
 use tokio::select;
 
 use super::credit::CreditDelivery;
-use super::payloads::Payloads;
 use crate::delivery::LeaseKey;
 use crate::delivery::lease::Grant;
+use crate::share::{OutputShare, packed};
 use crate::stop::Stop;
 use crate::wire::credit::{Refusal, Verb, append_err, append_hello, append_msg_prefix, parse};
 
-/// Bytes on their way to the application beyond which nothing is added.
-const QUEUE_LIMIT: usize = 256 << 10;
-/// Records leased at once. Their payloads are read only as the queue takes them.
+/// Most records leased at once.
 const GRANT_LIMIT: u32 = 1024;
+/// Bytes of a record before any was seen.
+const USUAL_RECORD: usize = 4 << 10;
 
 /// Serves the connection until it ends or the order to stop comes.
 pub(super) async fn serve(connection: Connection, delivery: Arc<CreditDelivery>, stop: Stop) {
     let id = connection.peer().id;
     let mut session = Session {
         id,
-        payloads: Payloads::new(Arc::clone(&delivery.log)),
+        share: delivery.output.join(),
         delivery,
         connection,
         epoch: 0,
         ready: VecDeque::new(),
         unconfirmed: VecDeque::new(),
         acked: Vec::new(),
+        mean: USUAL_RECORD,
     };
     let reason = session.run(stop).await;
     session.delivery.step(|leases, _| leases.disconnect(id));
@@ -46,7 +46,7 @@ struct Session {
     id: u64,
     connection: Connection,
     delivery: Arc<CreditDelivery>,
-    payloads: Payloads,
+    share: OutputShare,
     epoch: u64,
     /// Leased, and not on their way yet.
     ready: VecDeque<Grant>,
@@ -54,6 +54,8 @@ struct Session {
     unconfirmed: VecDeque<(Arc<Fate<()>>, Vec<Grant>)>,
     /// Tokens that were acknowledged, to be applied together.
     acked: Vec<LeaseKey>,
+    /// Bytes of a record, as the last ones were on average.
+    mean: usize,
 }
 
 impl Session {
@@ -62,14 +64,15 @@ impl Session {
         let mut hello = Vec::new();
         append_hello(&mut hello, &self.delivery.origin.stream);
         self.connection.enqueue(hello.into());
-        self.connection.set_low_mark(QUEUE_LIMIT);
         loop {
             let (woken, changed) = (self.delivery.woken(), self.delivery.log.changed());
-            if !self.fill() {
+            let limit = self.share.limit();
+            self.connection.set_low_mark(limit / 2);
+            if !self.fill(limit) {
                 return CloseReason::Shutdown;
             }
             // An application that never reads its errors is not heard until it does.
-            self.connection.set_reading(self.connection.queued() < 4 * QUEUE_LIMIT);
+            self.connection.set_reading(self.connection.queued() < 2 * limit);
             let next = self.unconfirmed.front().map(|(fate, _)| Arc::clone(fate));
             let confirmed = async {
                 match next {
@@ -98,27 +101,30 @@ impl Session {
 
     /// Leases what the credit allows and queues what the connection has room for. `false` when the
     /// stream cannot be read.
-    fn fill(&mut self) -> bool {
-        while self.connection.has_room() {
-            if self.ready.is_empty() && !self.lease() {
-                self.payloads.rest();
+    fn fill(&mut self, limit: usize) -> bool {
+        while self.connection.queued() < limit {
+            let room = limit - self.connection.queued();
+            if self.ready.is_empty() && !self.lease(room) {
+                self.delivery.payloads.rest();
                 return true;
             }
-            if !self.send() {
+            if !self.send(room) {
                 return false;
             }
         }
         true
     }
 
-    /// Leases records. `false` when none are ready to go out now.
-    fn lease(&mut self) -> bool {
+    /// Leases about as many records as fit into `room` bytes: a lease runs, and keeps the record
+    /// from other connections, from now on. `false` when none are ready to go out now.
+    fn lease(&mut self, room: usize) -> bool {
+        let max = u32::try_from(room / self.mean).unwrap_or(u32::MAX).clamp(1, GRANT_LIMIT);
         let mut grants = Vec::new();
         let log = &self.delivery.log;
         let ((), fate) = self.delivery.step(|leases, effects| {
             // Read in here: another connection may have handed out more than was published before.
             let (now, published_end) = (Instant::now(), log.published_end());
-            leases.grant(self.id, now, published_end, GRANT_LIMIT, &mut grants, effects);
+            leases.grant(self.id, now, published_end, max, &mut grants, effects);
         });
         let (ready, again): (Vec<_>, Vec<_>) = grants.into_iter().partition(Grant::is_ready);
         self.ready.extend(ready);
@@ -144,29 +150,26 @@ impl Session {
         true
     }
 
-    /// Queues leased records until the connection has enough. `false` when one cannot be read.
-    fn send(&mut self) -> bool {
+    /// Queues leased records until `room` bytes are used. `false` when one cannot be read.
+    fn send(&mut self, room: usize) -> bool {
         let mut out = Vec::new();
         let mut records = 0;
-        let room = 2 * QUEUE_LIMIT - self.connection.queued().min(QUEUE_LIMIT);
+        let mut batch = None;
         while out.len() < room
             && let Some(mut grant) = self.ready.pop_front()
         {
             while out.len() < room && !grant.seqs.is_empty() {
                 let seq = grant.seqs.start;
-                match self.payloads.batch(seq) {
-                    Ok(Some(batch)) => {
-                        let lease = LeaseKey { epoch: self.epoch, seq, attempt: grant.attempt };
-                        append_msg_prefix(&mut out, self.delivery.origin, lease);
-                        out.extend_from_slice(batch.payload_bytes(seq).unwrap_or_default());
-                        records += 1;
-                    }
-                    // Deleted under us: retention has moved on, and the cursor with it.
-                    Ok(None) => {}
-                    Err(error) => {
-                        tracing::error!(%error, "stream stopped");
-                        return false;
-                    }
+                if let Err(error) = self.find(seq, &mut batch) {
+                    tracing::error!(%error, "stream stopped");
+                    return false;
+                }
+                // None was deleted under us: retention has moved on, and the cursor with it.
+                if let Some(payload) = batch.as_ref().and_then(|batch| batch.payload_bytes(seq)) {
+                    let lease = LeaseKey { epoch: self.epoch, seq, attempt: grant.attempt };
+                    append_msg_prefix(&mut out, self.delivery.origin, lease);
+                    out.extend_from_slice(payload);
+                    records += 1;
                 }
                 grant.seqs.start += 1;
             }
@@ -174,9 +177,21 @@ impl Session {
                 self.ready.push_front(grant);
             }
         }
-        self.delivery.metrics.delivered.inc_by(records);
-        self.connection.enqueue(Bytes::from(out));
+        self.delivery.metrics.delivered.inc_by(records as u64);
+        if let Some(mean) = out.len().checked_div(records) {
+            self.mean = mean.max(1);
+        }
+        self.connection.enqueue(packed(out));
         true
+    }
+
+    /// Has `batch` be the one that holds `seq`, if there is one.
+    fn find(&self, seq: u64, batch: &mut Option<Arc<Batch>>) -> Result<(), LogError> {
+        let held = batch.as_ref().is_some_and(|it| (it.first_seq..it.end_seq()).contains(&seq));
+        if !held {
+            *batch = self.delivery.payloads.batch(seq)?;
+        }
+        Ok(())
     }
 
     /// Follows what the application says, in order.

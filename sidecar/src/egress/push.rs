@@ -15,12 +15,9 @@ use super::payloads::Payloads;
 use crate::delivery::push::PushCursor;
 use crate::delivery::{Effects, JournalOp};
 use crate::metrics::DeliveryMetrics;
+use crate::share::{OutputMemory, OutputShare};
 use crate::stop::Stop;
 
-/// Bytes on their way to one application beyond which no further run is added.
-const QUEUE_LIMIT: usize = 256 << 10;
-/// Bytes of one run: so much may a connection take that then stands still.
-const RUN_LIMIT: u64 = 256 << 10;
 /// How often a connection looks how much was taken, while something is not.
 const LOOK: Duration = Duration::from_millis(20);
 /// How often it looks while there is nothing to learn.
@@ -39,6 +36,8 @@ pub struct PushParts {
     pub log: Arc<LogHandle>,
     /// The way into the journal.
     pub journal: Arc<JournalQueue>,
+    /// What its connections may have on their way.
+    pub output: Arc<OutputMemory>,
     /// What it counts.
     pub metrics: DeliveryMetrics,
 }
@@ -49,7 +48,9 @@ pub struct PushDelivery {
     stream_id: StreamId,
     delivery_id: DeliveryId,
     log: Arc<LogHandle>,
+    payloads: Payloads,
     journal: Arc<JournalQueue>,
+    output: Arc<OutputMemory>,
     metrics: DeliveryMetrics,
     inner: Mutex<Inner>,
     /// Records became due again.
@@ -71,8 +72,10 @@ impl PushDelivery {
         Arc::new(Self {
             stream_id: parts.stream_id,
             delivery_id: parts.delivery_id,
+            payloads: Payloads::new(Arc::clone(&parts.log)),
             log: parts.log,
             journal: parts.journal,
+            output: parts.output,
             metrics: parts.metrics,
             inner: Mutex::new(inner),
             work: Event::new(),
@@ -123,8 +126,10 @@ impl PushDelivery {
 /// Serves one application's connection until it ends or the order to stop comes.
 pub(super) async fn serve(connection: Connection, delivery: Arc<PushDelivery>, stop: Stop) {
     let id = connection.peer().id;
-    let payloads = Payloads::new(Arc::clone(&delivery.log));
-    let mut session = Session { id, connection, delivery, payloads, looked: Instant::now() };
+    let share = delivery.output.join();
+    let looked = Instant::now();
+    let mut session =
+        Session { id, connection, delivery, share, looked, written: 0, detached: false };
     session.delivery.step(|cursor, _| cursor.connect(id));
     let reason = session.run(stop).await;
     session.delivery.step(|cursor, _| cursor.disconnect(id));
@@ -136,14 +141,17 @@ struct Session {
     id: u64,
     connection: Connection,
     delivery: Arc<PushDelivery>,
-    payloads: Payloads,
+    share: OutputShare,
     /// When it was last asked how much was taken.
     looked: Instant,
+    /// How much was written then.
+    written: u64,
+    /// Whether what waits is in memory of its own.
+    detached: bool,
 }
 
 impl Session {
     async fn run(&mut self, mut stop: Stop) -> CloseReason {
-        self.connection.set_low_mark(QUEUE_LIMIT);
         loop {
             let (woken, changed) = (self.delivery.work.listen(), self.delivery.log.changed());
             if let Err(error) = self.fill() {
@@ -169,26 +177,29 @@ impl Session {
 
     /// Queues runs until the connection has enough or nothing is left.
     fn fill(&mut self) -> Result<(), LogError> {
-        while self.connection.has_room() {
+        let limit = self.share.limit();
+        self.connection.set_low_mark(limit / 2);
+        while self.connection.queued() < limit {
             let published_end = self.delivery.log.published_end();
             let next = self.delivery.lock().cursor.next(published_end);
             let Some(next) = next else {
-                self.payloads.rest();
+                self.delivery.payloads.rest();
                 return Ok(());
             };
-            let Some(batch) = self.payloads.batch(next)? else {
+            let Some(batch) = self.delivery.payloads.batch(next)? else {
                 // Deleted under us: retention has moved on, and the cursor with it.
                 return Ok(());
             };
-            self.send(&batch, next);
+            self.send(&batch, next, limit);
         }
         Ok(())
     }
 
-    /// Takes a run out of `batch`, from `next` on, unless another connection was faster.
-    fn send(&mut self, batch: &Batch, next: u64) {
-        let max = records_within(batch, next, RUN_LIMIT);
-        let (id, log) = (self.id, &self.delivery.log);
+    /// Takes a run of about `limit` bytes out of `batch`, from `next` on, unless another connection
+    /// was faster.
+    fn send(&mut self, batch: &Batch, next: u64, limit: usize) {
+        let max = records_within(batch, next, limit as u64);
+        let (id, log) = (self.id, Arc::clone(&self.delivery.log));
         let run = self.delivery.step(|cursor, _| {
             // Read in here: another connection may have taken more than was published before.
             let run = cursor.take(id, log.published_end(), max)?;
@@ -204,11 +215,13 @@ impl Session {
         if let Some(run) = run {
             self.delivery.metrics.delivered.inc_by(run.end - run.start);
             self.connection.enqueue(batch.payloads_of(run));
+            self.detached = false;
         }
     }
 
     /// Looks how much the application has taken, and settles what that allows.
     fn look(&mut self) {
+        self.free_batches();
         let taken = self.connection.taken();
         self.looked = Instant::now();
         match taken {
@@ -217,6 +230,18 @@ impl Session {
                 self.delivery.step(|cursor, effects| cursor.progress(id, taken, now, effects));
             }
             Err(error) => tracing::debug!(%error, "cannot tell what was taken"),
+        }
+    }
+
+    /// Once nothing was written since the last look, maybe for long, what waits stays and the batches
+    /// that it was cut from go.
+    fn free_batches(&mut self) {
+        let written = self.connection.written();
+        if written != self.written {
+            (self.written, self.detached) = (written, false);
+        } else if !self.detached {
+            self.connection.detach_output();
+            self.detached = true;
         }
     }
 

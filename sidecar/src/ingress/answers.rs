@@ -9,41 +9,38 @@ use lifeboat_log::{Fate, Submitted};
 use crate::wire::receipt::{Receipt, append_reply};
 
 /// One message's answer to come.
-#[derive(Debug, Clone, Copy)]
-enum Answer {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
     /// Whatever becomes of the group's next record.
     OfRecord,
-    /// This one, whatever happens.
-    Known(Receipt),
+    /// 400, whatever happens; so for the next two.
+    Malformed,
+    /// 413.
+    TooLarge,
+    /// 503.
+    Unavailable,
 }
 
 /// The answers to one run of messages.
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    answers: Vec<(Answer, usize)>,
+    answers: Vec<(Answer, u32)>,
     envelopes: Vec<u8>,
     /// `None` when the run holds no record.
     submitted: Option<Submitted>,
 }
 
 impl Group {
-    /// Owes the answer of the run's next record.
-    pub(super) fn owe_record(&mut self, envelope: &[u8]) {
-        self.owe(Answer::OfRecord, envelope);
-    }
-
-    /// Owes this answer.
-    pub(super) fn owe_known(&mut self, receipt: Receipt, envelope: &[u8]) {
-        self.owe(Answer::Known(receipt), envelope);
-    }
-
-    fn owe(&mut self, answer: Answer, envelope: &[u8]) {
-        self.answers.push((answer, envelope.len()));
+    /// Owes the next message's answer.
+    pub(super) fn owe(&mut self, answer: Answer, envelope: &[u8]) {
+        // An envelope is part of a message, which the codec keeps far below 4 GiB.
+        let len = u32::try_from(envelope.len()).unwrap_or(u32::MAX);
+        self.answers.push((answer, len));
         self.envelopes.extend_from_slice(envelope);
     }
 
     fn cost(&self) -> usize {
-        self.envelopes.len() + self.answers.len() * size_of::<(Answer, usize)>() + size_of::<Self>()
+        self.envelopes.len() + self.answers.len() * size_of::<(Answer, u32)>() + size_of::<Self>()
     }
 }
 
@@ -68,8 +65,8 @@ impl Answers {
     /// Adds a group whose records were refused.
     pub(super) fn push_refused(&mut self, mut group: Group) {
         for (answer, _) in &mut group.answers {
-            if matches!(answer, Answer::OfRecord) {
-                *answer = Answer::Known(Receipt::Unavailable);
+            if *answer == Answer::OfRecord {
+                *answer = Answer::Unavailable;
             }
         }
         self.push(group, None);
@@ -106,10 +103,12 @@ impl Answers {
 fn reply(group: &Group, mut seq: Option<u64>, out: &mut Vec<u8>, count: &mut impl FnMut(Receipt)) {
     let mut envelopes = group.envelopes.as_slice();
     for &(answer, len) in &group.answers {
-        let (envelope, rest) = envelopes.split_at(len);
+        let (envelope, rest) = envelopes.split_at(len as usize);
         envelopes = rest;
         let receipt = match answer {
-            Answer::Known(receipt) => receipt,
+            Answer::Malformed => Receipt::Malformed,
+            Answer::TooLarge => Receipt::TooLarge,
+            Answer::Unavailable => Receipt::Unavailable,
             Answer::OfRecord => match &mut seq {
                 Some(seq) => {
                     *seq += 1;

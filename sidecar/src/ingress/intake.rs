@@ -5,7 +5,11 @@ use std::ops::Range;
 use event_listener::EventListener;
 use lifeboat_log::{LogHandle, Rejection, Run, Submitted};
 
-/// Records found in a connection's read buffer, and memory that is used again for each run.
+/// Larger runs than this are rare enough to give their memory back: a connection that rests should
+/// cost little.
+const USUAL_RUN: usize = 1024;
+
+/// Records found in a connection's read buffer, and memory that is used again for the usual run.
 #[derive(Debug, Default)]
 pub(super) struct Intake {
     /// Where each record is in the buffer.
@@ -52,11 +56,11 @@ impl Intake {
             let run = Run { bytes, records: &self.records };
             match (log.queue().submit(run, &mut self.sums), room) {
                 (Ok(submitted), _) => {
-                    self.records.clear();
+                    self.forget();
                     return Handed::Over(submitted);
                 }
                 (Err(Rejection::Closed(_)), _) => {
-                    self.records.clear();
+                    self.forget();
                     return Handed::Refused;
                 }
                 (Err(Rejection::Full), Some(room)) => return Handed::Wait(room),
@@ -64,5 +68,12 @@ impl Intake {
                 (Err(Rejection::Full), None) => room = Some(log.queue().room()),
             }
         }
+    }
+
+    fn forget(&mut self) {
+        self.records.clear();
+        self.records.shrink_to(USUAL_RUN);
+        self.sums.clear();
+        self.sums.shrink_to(USUAL_RUN);
     }
 }

@@ -15,6 +15,7 @@ use lifeboat_log::LogHandle;
 use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, Oversize, SocketType};
 
 use crate::metrics::IngressMetrics;
+use crate::share::OutputMemory;
 use crate::stop::Stop;
 
 /// What all connections of one ingress share.
@@ -22,6 +23,8 @@ use crate::stop::Stop;
 pub struct IngressContext {
     /// Where its records go.
     pub log: Arc<LogHandle>,
+    /// What its connections may have on their way.
+    pub output: Arc<OutputMemory>,
     /// What it counts.
     pub metrics: Arc<IngressMetrics>,
     /// When to end.

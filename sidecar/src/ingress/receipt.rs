@@ -2,19 +2,16 @@
 
 use std::future::pending;
 
-use bytes::Bytes;
 use event_listener::EventListener;
 use lifeboat_zmtp::{CloseReason, Connection, Event, SocketType};
 use tokio::select;
 
 use super::IngressContext;
-use super::answers::{Answers, Group};
+use super::answers::{Answer, Answers, Group};
 use super::intake::{Handed, Intake};
+use crate::share::{OutputShare, packed};
 use crate::stop::Stop;
-use crate::wire::receipt::{Client, Receipt, Submission, split};
-
-/// Answers owed, and answers not yet taken by the producer, beyond which reading stops.
-const OWED_LIMIT: usize = 256 << 10;
+use crate::wire::receipt::{Client, Submission, split};
 
 pub(super) async fn serve(connection: Connection, context: &IngressContext) {
     let client = match connection.peer().socket {
@@ -29,6 +26,7 @@ pub(super) async fn serve(connection: Connection, context: &IngressContext) {
         intake: Intake::default(),
         group: Group::default(),
         answers: Answers::default(),
+        share: context.output.join(),
         room: None,
     };
     let reason = session.run(context.stop.clone()).await;
@@ -46,6 +44,8 @@ struct Session<'a> {
     /// Answers to what is in `intake`.
     group: Group,
     answers: Answers,
+    /// Answers owed, and not yet taken by the producer, beyond which reading stops.
+    share: OutputShare,
     /// When what is in `intake` is to be tried again.
     room: Option<EventListener>,
 }
@@ -78,7 +78,7 @@ impl Session<'_> {
                 },
             }
             let owed = self.answers.bytes() + self.connection.queued();
-            self.connection.set_reading(owed < OWED_LIMIT);
+            self.connection.set_reading(owed < self.share.limit());
         }
     }
 
@@ -95,10 +95,10 @@ impl Session<'_> {
                 Submission::Message { envelope: head, body } => {
                     // A body is the tail of its message.
                     self.intake.push(start + offset(body.start)..end);
-                    self.group.owe_record(envelope(head));
+                    self.group.owe(Answer::OfRecord, envelope(head));
                 }
                 Submission::Malformed { envelope: head } => {
-                    self.group.owe_known(Receipt::Malformed, envelope(head));
+                    self.group.owe(Answer::Malformed, envelope(head));
                 }
             }
             self.first = false;
@@ -106,7 +106,7 @@ impl Session<'_> {
         }
         if let Some(head) = messages.too_large() {
             self.first = false;
-            self.group.owe_known(Receipt::TooLarge, envelope_of(head, self.client));
+            self.group.owe(Answer::TooLarge, envelope_of(head, self.client));
         }
         self.hand_over();
     }
@@ -142,7 +142,7 @@ impl Session<'_> {
         let metrics = &self.context.metrics;
         self.answers.take_decided(&mut out, |receipt| metrics.answered(receipt));
         if !out.is_empty() {
-            self.connection.enqueue(Bytes::from(out));
+            self.connection.enqueue(packed(out));
         }
     }
 
