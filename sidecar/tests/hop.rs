@@ -1,5 +1,6 @@
 //! The main job with nothing but libzmq on both ends: a plain PUSH and a plain PULL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
+#![allow(clippy::cast_possible_truncation)] // counts are small
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! PULL applications, which cannot acknowledge: what dies with one is delivered to the next.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
+#![allow(clippy::cast_possible_truncation)] // counts are small
 
 mod support;
 

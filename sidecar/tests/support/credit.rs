@@ -79,6 +79,16 @@ impl App {
         (0..count).map(|_| self.next()).collect()
     }
 
+    /// The next `count` records, each acknowledged when it comes.
+    pub(crate) fn settle(&self, count: usize) -> Vec<Msg> {
+        let mut msgs = Vec::new();
+        for _ in 0..count {
+            msgs.push(self.next());
+            self.ack(&msgs[msgs.len() - 1..]);
+        }
+        msgs
+    }
+
     /// The next error.
     pub(crate) fn error(&self) -> String {
         match self.hear() {

@@ -1,6 +1,7 @@
 //! Runs the real `lifeboat` binary for tests: starts it, finds its endpoints, asks it, kills or
 //! stops it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
+#![allow(clippy::cast_possible_truncation)] // counts are small
 #![allow(dead_code)] // each test binary uses its own part
 
 use std::collections::BTreeMap;
