@@ -99,7 +99,7 @@ impl Siege {
 
     fn is_flat(&self) {
         let resident = self.lifeboat.resident();
-        
+
         assert!(resident < MEMORY, "{resident} bytes");
     }
 }
