@@ -54,7 +54,8 @@ fn run() -> [f64; 5] {
     let into = lifeboat.endpoint("work.in").to_owned();
     let pull = start(&[&"drain", &lifeboat.endpoint("work.out"), &(BACKLOG / 2)]);
     let drained = pull.rate();
-    let pull = start(&[&"drain", &lifeboat.endpoint("work.out"), &(BACKLOG / 4)]);
+    // More than there is: it drains as long as the other end publishes.
+    let pull = start(&[&"drain", &lifeboat.endpoint("work.out"), &(2 * BACKLOG)]);
     let (since, push) = publish_to(&home, &into, BACKLOG, PUBLISHED);
     let beside = PUBLISHED as f64 / since.as_secs_f64();
     push.printed();
