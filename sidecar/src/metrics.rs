@@ -24,6 +24,7 @@ pub struct Metrics {
     receipts: IntCounterVec,
     delivered: IntCounterVec,
     redelivered: IntCounterVec,
+    suspected: IntCounterVec,
     settled: IntCounterVec,
     ignored_verdicts: IntCounterVec,
     dead_letters: IntCounterVec,
@@ -92,6 +93,11 @@ impl Metrics {
                 "Records handed to applications again",
                 SOCKET,
             )?,
+            suspected: build.counters(
+                "lifeboat_suspect_records_total",
+                "Records in flight on a connection that broke, to be delivered alone from then on",
+                SOCKET,
+            )?,
             settled: build.counters(
                 "lifeboat_settled_records_total",
                 "Records that a delivery is done with",
@@ -154,6 +160,7 @@ impl Metrics {
         DeliveryMetrics {
             delivered: self.delivered.with_label_values(&labels),
             redelivered: self.redelivered.with_label_values(&labels),
+            suspected: self.suspected.with_label_values(&labels),
             settled: self.settled.with_label_values(&labels),
             refused_verbs: ignored("malformed"),
             stale_verdicts: ignored("stale"),
@@ -324,6 +331,8 @@ pub struct DeliveryMetrics {
     pub delivered: IntCounter,
     /// Of those, the ones that were handed out before.
     pub redelivered: IntCounter,
+    /// Records that were in flight when a connection broke.
+    pub suspected: IntCounter,
     /// Records that the delivery is done with.
     pub settled: IntCounter,
     /// Verbs that were answered with ERR.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind};
-use lifeboat_log::state::DeliveryState;
+use lifeboat_log::state::{Attempt, DeliveryState};
 use lifeboat_log::{DeliveryId, JournalQueue, Stream, Volume};
 use lifeboat_zmtp::{Listener, MemoryBudget};
 use tokio::task::JoinSet;
@@ -182,10 +182,10 @@ impl Build<'_> {
         policy: Policy,
         state: DeliveryState,
     ) -> Outlet {
-        let tried = state
-            .attempts
-            .into_iter()
-            .map(|(seq, tried)| (seq, Tries { attempt: tried.attempt, failures: tried.failures }));
+        let tried = state.attempts.into_iter().map(|(seq, tried)| {
+            let Attempt { attempt, failures, suspect } = tried;
+            (seq, Tries { attempt, failures, suspect })
+        });
         let (delivery, parking) = CreditDelivery::new(CreditParts {
             stream: opened.name.clone(),
             name: delivery.name.clone(),
@@ -204,6 +204,7 @@ impl Build<'_> {
             journal: Arc::clone(&self.journal),
             output: Arc::clone(&self.output),
             metrics: self.metrics.delivery(&opened.name, &delivery.name),
+            quiesced: self.intake.clone(),
         });
         self.services.spawn(Arc::clone(&delivery).run(parking, self.rest.clone()));
         Outlet::Credit(delivery)

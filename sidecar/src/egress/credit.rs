@@ -51,6 +51,8 @@ pub struct CreditParts {
     pub output: Arc<OutputMemory>,
     /// What it counts.
     pub metrics: DeliveryMetrics,
+    /// The end of intake: applications that leave after it leave in good order.
+    pub quiesced: Stop,
 }
 
 /// A Credit delivery, shared by its connections.
@@ -62,6 +64,7 @@ pub struct CreditDelivery {
     pub(super) payloads: Payloads,
     pub(super) output: Arc<OutputMemory>,
     pub(super) metrics: DeliveryMetrics,
+    pub(super) quiesced: Stop,
     stream: String,
     name: String,
     stream_id: StreamId,
@@ -69,7 +72,7 @@ pub struct CreditDelivery {
     dead_letters: Arc<LogHandle>,
     journal: Arc<JournalQueue>,
     inner: Mutex<Inner>,
-    /// Records became due.
+    /// Connections that were given nothing may be given something.
     work: Event,
     /// An earlier deadline came up.
     timer: Notify,
@@ -100,6 +103,7 @@ impl CreditDelivery {
             log: parts.log,
             output: parts.output,
             metrics: parts.metrics,
+            quiesced: parts.quiesced,
             stream: parts.stream,
             name: parts.name,
             stream_id: parts.stream_id,
@@ -141,6 +145,9 @@ impl CreditDelivery {
             let _ = self.parks.send(park);
         }
         self.count(leases.counters(), counted);
+        if std::mem::take(&mut effects.wake) {
+            self.work.notify(usize::MAX);
+        }
         let deadline = leases.next_deadline();
         let earlier = deadline.is_some() && armed.is_none_or(|armed| deadline < Some(armed));
         if earlier {
@@ -161,7 +168,7 @@ impl CreditDelivery {
                 seq,
                 attempt: tries.attempt,
                 failures: tries.failures,
-                suspect: false,
+                suspect: tries.suspect,
             },
         }
     }
@@ -172,15 +179,11 @@ impl CreditDelivery {
         metrics.stale_verdicts.inc_by(now.stale_verdicts - counted.stale_verdicts);
         metrics.repeated_acks.inc_by(now.repeated_acks - counted.repeated_acks);
         metrics.refused_acks.inc_by(now.refused_acks - counted.refused_acks);
+        metrics.suspected.inc_by(now.suspected - counted.suspected);
         *counted = now;
     }
 
-    /// Records may have become due: every connection looks again.
-    pub(super) fn wake(&self) {
-        self.work.notify(usize::MAX);
-    }
-
-    /// Completes at the next [`Self::wake`].
+    /// Completes when connections that were given nothing may be given something.
     pub(super) fn woken(&self) -> EventListener {
         self.work.listen()
     }
@@ -223,7 +226,6 @@ impl CreditDelivery {
             select! {
                 () = due => {
                     self.step(|leases, effects| leases.expire(Instant::now(), effects));
-                    self.wake();
                 }
                 () = self.timer.notified() => {}
             }

@@ -37,8 +37,10 @@ pub(super) async fn serve(connection: Connection, delivery: Arc<CreditDelivery>,
         mean: USUAL_RECORD,
     };
     let reason = session.run(stop).await;
-    session.delivery.step(|leases, _| leases.disconnect(id));
-    session.delivery.wake();
+    let orderly = matches!(reason, CloseReason::Shutdown) || session.delivery.quiesced.is_ordered();
+    session.delivery.step(|leases, effects| {
+        leases.disconnect(id, orderly, Instant::now(), effects);
+    });
     session.connection.close(reason).await;
 }
 
@@ -248,7 +250,7 @@ fn follow(delivery: &CreditDelivery, id: u64, verb: &Verb<'_>) {
     let now = Instant::now();
     delivery.step(|leases, effects| match *verb {
         Verb::Probe | Verb::Ack(_) => {}
-        Verb::Credit(credit) => leases.set_credit(id, credit),
+        Verb::Credit(credit) => leases.set_credit(id, credit, effects),
         Verb::Nack { lease, delay } => {
             leases.nack(lease, delay, now, effects);
         }
@@ -259,7 +261,4 @@ fn follow(delivery: &CreditDelivery, id: u64, verb: &Verb<'_>) {
             leases.extend(lease, time, now);
         }
     });
-    if matches!(verb, Verb::Nack { .. }) {
-        delivery.wake();
-    }
 }
