@@ -20,7 +20,7 @@ use crate::delivery::lease::Recovered;
 use crate::delivery::push::PushCursor;
 use crate::delivery::trail::TrailPolicy;
 use crate::durable::fleeting_file_system;
-use crate::egress::{self, CreditDelivery, CreditParts, Outlet, PushDelivery, PushParts};
+use crate::egress::{self, LeasedDelivery, LeasedParts, Outlet, PushDelivery, PushParts};
 use crate::ingress::{self, IngressContext};
 use crate::metrics::Metrics;
 use crate::node::{DeliveryNode, IngressNode, Lifecycle, Node, SocketNode, StreamNode};
@@ -186,7 +186,7 @@ impl Build<'_> {
             let Attempt { attempt, failures, suspect } = tried;
             (seq, Tries { attempt, failures, suspect })
         });
-        let (delivery, parking) = CreditDelivery::new(CreditParts {
+        let (delivery, parking) = LeasedDelivery::new(LeasedParts {
             stream: opened.name.clone(),
             name: delivery.name.clone(),
             stream_id: opened.id,

@@ -1,16 +1,19 @@
 //! The sockets towards applications: records out, verdicts in.
 
-mod credit;
 mod credit_session;
+mod fetch_session;
+mod leased;
+mod outgoing;
 mod payloads;
 mod push;
+mod verdicts;
 
 use std::sync::Arc;
 
 use lifeboat_api::{Delivery, DeliveryKind};
 use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, SocketType};
 
-pub use credit::{CreditDelivery, CreditParts, Parking};
+pub use leased::{LeasedDelivery, LeasedParts, Parking};
 pub use push::{PushDelivery, PushParts};
 
 use crate::delivery::cursor::Cursor;
@@ -23,7 +26,7 @@ pub enum Outlet {
     /// To PULL applications.
     Push(Arc<PushDelivery>),
     /// To applications that acknowledge.
-    Credit(Arc<CreditDelivery>),
+    Credit(Arc<LeasedDelivery>),
 }
 
 /// Where a delivery stands.
@@ -52,7 +55,10 @@ impl Outlet {
     pub async fn serve(self, connection: Connection, stop: Stop) {
         match self {
             Self::Push(delivery) => push::serve(connection, delivery, stop).await,
-            Self::Credit(delivery) => credit_session::serve(connection, delivery, stop).await,
+            Self::Credit(delivery) => match connection.peer().socket {
+                SocketType::Req => fetch_session::serve(connection, delivery, stop).await,
+                _ => credit_session::serve(connection, delivery, stop).await,
+            },
         }
     }
 }
@@ -61,7 +67,7 @@ impl Outlet {
 pub fn listener_config(delivery: &Delivery, budget: Arc<MemoryBudget>) -> ListenerConfig {
     let (socket, accepts): (_, &'static [SocketType]) = match delivery.kind {
         DeliveryKind::Push(_) => (SocketType::Push, &[SocketType::Pull]),
-        DeliveryKind::Credit(_) => (SocketType::Router, &[SocketType::Dealer]),
+        DeliveryKind::Credit(_) => (SocketType::Router, &[SocketType::Dealer, SocketType::Req]),
     };
     let limits = Limits::DEFAULT.with_max_parts(MAX_PARTS).with_max_message_size(MAX_BYTES);
     ListenerConfig {

@@ -11,7 +11,7 @@ use super::answers::{Answer, Answers, Group};
 use super::intake::{Handed, Intake};
 use crate::share::{OutputShare, packed};
 use crate::stop::Stop;
-use crate::wire::receipt::{Client, Submission, split};
+use crate::wire::envelope::{Client, Submission, split};
 
 pub(super) async fn serve(connection: Connection, context: &IngressContext) {
     let client = match connection.peer().socket {

@@ -1,5 +1,6 @@
-//! One Credit delivery: the leases that all its connections share, their timer, and its dead
-//! letters. The rules are in [`crate::delivery::lease`]; here is what they ask for.
+//! One delivery to applications that settle each record: the leases that all its connections
+//! share, their timer, and its dead letters. The rules are in [`crate::delivery::lease`]; here is
+//! what they ask for. It must not know what is spoken on a connection.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,6 +8,7 @@ use std::time::Instant;
 
 use event_listener::{Event, EventListener};
 use lifeboat_log::{DeliveryId, Fate, JournalQueue, LogHandle, Op, StreamId, Urgency};
+use lifeboat_zmtp::CloseReason;
 use tokio::select;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -28,7 +30,7 @@ const PARK_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What a delivery is given when the sidecar starts.
 #[derive(Debug)]
-pub struct CreditParts {
+pub struct LeasedParts {
     /// The stream's name.
     pub stream: String,
     /// The delivery's name.
@@ -55,16 +57,16 @@ pub struct CreditParts {
     pub quiesced: Stop,
 }
 
-/// A Credit delivery, shared by its connections.
+/// A delivery with leases, shared by its connections.
 #[derive(Debug)]
-pub struct CreditDelivery {
+pub struct LeasedDelivery {
     /// What its tokens say of it.
     pub(super) origin: Origin,
     pub(super) log: Arc<LogHandle>,
     pub(super) payloads: Payloads,
     pub(super) output: Arc<OutputMemory>,
     pub(super) metrics: DeliveryMetrics,
-    pub(super) quiesced: Stop,
+    quiesced: Stop,
     stream: String,
     name: String,
     stream_id: StreamId,
@@ -89,9 +91,9 @@ struct Inner {
     armed: Option<Instant>,
 }
 
-impl CreditDelivery {
+impl LeasedDelivery {
     /// Starts from what the journal knows. [`Self::run`] must follow.
-    pub fn new(parts: CreditParts) -> (Arc<Self>, Parking) {
+    pub fn new(parts: LeasedParts) -> (Arc<Self>, Parking) {
         let (sender, receiver) = unbounded_channel();
         let mut effects = Effects::default();
         let leases = Leases::new(parts.policy, parts.recovered, &mut effects);
@@ -156,6 +158,14 @@ impl CreditDelivery {
         }
         drop(inner);
         (outcome, fate)
+    }
+
+    /// A connection has ended for this reason.
+    pub(super) fn part(&self, connection: u64, reason: CloseReason) {
+        let orderly = matches!(reason, CloseReason::Shutdown) || self.quiesced.is_ordered();
+        self.step(|leases, effects| {
+            leases.disconnect(connection, orderly, Instant::now(), effects);
+        });
     }
 
     fn op(&self, op: JournalOp) -> Op {
