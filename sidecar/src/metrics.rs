@@ -26,6 +26,7 @@ pub struct Metrics {
     redelivered: IntCounterVec,
     suspected: IntCounterVec,
     settled: IntCounterVec,
+    replies: IntCounterVec,
     ignored_verdicts: IntCounterVec,
     dead_letters: IntCounterVec,
     connections: IntGaugeVec,
@@ -103,6 +104,11 @@ impl Metrics {
                 "Records that a delivery is done with",
                 SOCKET,
             )?,
+            replies: build.counters(
+                "lifeboat_replies_total",
+                "Replies of REP applications; what they hold is dropped",
+                SOCKET,
+            )?,
             ignored_verdicts: build.counters(
                 "lifeboat_ignored_verdicts_total",
                 "Verdicts of applications that had no effect, by kind",
@@ -162,6 +168,7 @@ impl Metrics {
             redelivered: self.redelivered.with_label_values(&labels),
             suspected: self.suspected.with_label_values(&labels),
             settled: self.settled.with_label_values(&labels),
+            replies: self.replies.with_label_values(&labels),
             refused_verbs: ignored("malformed"),
             stale_verdicts: ignored("stale"),
             repeated_acks: ignored("repeated_ack"),
@@ -335,6 +342,8 @@ pub struct DeliveryMetrics {
     pub suspected: IntCounter,
     /// Records that the delivery is done with.
     pub settled: IntCounter,
+    /// Replies of REP applications.
+    pub replies: IntCounter,
     /// Verbs that were answered with ERR.
     pub refused_verbs: IntCounter,
     /// Verdicts on leases that had ended.

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind};
+use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, OnFull};
 use lifeboat_log::state::{Attempt, DeliveryState};
 use lifeboat_log::{DeliveryId, JournalQueue, Stream, Volume};
 use lifeboat_zmtp::{Listener, MemoryBudget};
@@ -58,7 +58,7 @@ impl Build<'_> {
         let (mut ingress, mut deliveries) = (Vec::new(), Vec::new());
         for (index, socket) in stream.ingress.iter().enumerate() {
             let field = format!("spec.streams[{at}].ingress[{index}]");
-            ingress.push(self.ingress(&field, opened, socket).await?);
+            ingress.push(self.ingress(&field, opened, socket, stream.retention.on_full).await?);
         }
         let mut removed = opened.deliveries.clone();
         for (index, delivery) in stream.deliveries.iter().enumerate() {
@@ -92,6 +92,7 @@ impl Build<'_> {
         field: &str,
         opened: &Stream,
         ingress: &Ingress,
+        on_full: OnFull,
     ) -> Result<IngressNode, StartError> {
         let endpoint = ingress.endpoint_in(&self.place.sockets, &opened.name);
         let listener = self.bind(field, &endpoint).await?;
@@ -103,6 +104,7 @@ impl Build<'_> {
         let socket = self.socket(&opened.name, &ingress.name, socket, protocol, &listener);
         let context = Arc::new(IngressContext {
             log: Arc::clone(&opened.log),
+            on_full,
             output: Arc::clone(&self.output),
             metrics: Arc::clone(&metrics),
             stop: self.intake.clone(),
@@ -143,8 +145,18 @@ impl Build<'_> {
                     max_attempts: credit.max_attempts,
                     backoff: Backoff::new(credit.backoff.clone()),
                 };
-                let outlet = self.credit(opened, delivery, id, policy, state);
+                let outlet = Outlet::Credit(self.leased(opened, delivery, id, policy, state));
                 ("ROUTER", Some("Credit"), outlet, None)
+            }
+            DeliveryKind::Rep(rep) => {
+                let policy = Policy {
+                    ack_timeout: rep.ack_timeout,
+                    max_in_flight: 1,
+                    max_attempts: rep.max_attempts,
+                    backoff: Backoff::new(rep.backoff.clone()),
+                };
+                let outlet = Outlet::Rep(self.leased(opened, delivery, id, policy, state));
+                ("DEALER", None, outlet, None)
             }
         };
         let socket = self.socket(&opened.name, &delivery.name, socket, protocol, &listener);
@@ -174,14 +186,14 @@ impl Build<'_> {
         }))
     }
 
-    fn credit(
+    fn leased(
         &mut self,
         opened: &Stream,
         delivery: &Delivery,
         delivery_id: DeliveryId,
         policy: Policy,
         state: DeliveryState,
-    ) -> Outlet {
+    ) -> Arc<LeasedDelivery> {
         let tried = state.attempts.into_iter().map(|(seq, tried)| {
             let Attempt { attempt, failures, suspect } = tried;
             (seq, Tries { attempt, failures, suspect })
@@ -207,7 +219,7 @@ impl Build<'_> {
             quiesced: self.intake.clone(),
         });
         self.services.spawn(Arc::clone(&delivery).run(parking, self.rest.clone()));
-        Outlet::Credit(delivery)
+        delivery
     }
 
     async fn bind(

@@ -117,7 +117,8 @@ impl Session<'_> {
         let submitted = if self.intake.len() == 0 {
             None
         } else {
-            match self.intake.hand_over(self.connection.messages().bytes(), &self.context.log) {
+            let queue = self.context.queue_with_receipts();
+            match self.intake.hand_over(self.connection.messages().bytes(), queue) {
                 Handed::Over(submitted) => Some(submitted),
                 Handed::Wait(room) => {
                     self.room = Some(room);
