@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -228,6 +228,55 @@ fn a_worker_with_one_socket_goes_on_over_a_kill() {
     settled(&home);
     assert!(tally.duplicates() <= SENT / 2 + 1);
     drop(lifeboat);
+}
+
+/// A worker that dies with a request in hand now and then, until the end.
+fn mortal_worker(endpoint: &str, end: &AtomicBool) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    while !end.load(Ordering::Acquire) {
+        let worker = connected(zmq::REP, endpoint);
+        while !end.load(Ordering::Acquire) {
+            if worker.poll(zmq::POLLIN, 10).unwrap() == 0 {
+                continue;
+            }
+            numbers.push(request(&worker));
+            if numbers.len().is_multiple_of(50) {
+                break;
+            }
+            send(&worker, &[b"done"]);
+        }
+    }
+    numbers
+}
+
+#[test]
+fn nothing_receipted_is_lost_over_kills_of_the_queue_and_deaths_of_workers() {
+    const SENT: usize = 1000;
+    let home = home(", backoff: [0s]");
+    let lifeboat = home.start();
+    let endpoint = lifeboat.endpoint("work.out").to_owned();
+    let (end, mut tally) = (AtomicBool::new(false), Tally::of(SENT));
+    thread::scope(|scope| {
+        let mut lifeboat = lifeboat;
+        let workers = [(); 3].map(|()| scope.spawn(|| mortal_worker(&endpoint, &end)));
+        for life in 0..4 {
+            fill(&lifeboat, life * SENT / 4..(life + 1) * SENT / 4);
+            if life < 3 {
+                lifeboat.kill();
+                lifeboat = home.start();
+            }
+        }
+        settled(&home);
+        end.store(true, Ordering::Release);
+        for worker in workers {
+            for number in worker.join().unwrap() {
+                tally.count(&numbered(number as usize, 8));
+            }
+        }
+        assert_eq!(tally.lost(), 0);
+        assert_eq!(home.stream("work").dead_letters, 0);
+        drop(lifeboat);
+    });
 }
 
 #[test]

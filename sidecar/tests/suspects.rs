@@ -10,6 +10,7 @@ use std::thread;
 use support::credit::{App, Heard};
 use support::sockets::{connected, receive, send};
 use support::tally::{Tally, number, numbered};
+use support::worker::{Answer, Worker};
 use support::{Home, Lifeboat, wait_for};
 
 const IN: &str = "{name: in, socket: ROUTER, protocol: Receipt}";
@@ -60,8 +61,34 @@ fn worker(endpoint: &str, end: &AtomicBool) -> (Vec<u64>, usize) {
     (acked, crashes)
 }
 
+/// The same on a REQ, for a sidecar that is not killed.
+fn asking_worker(endpoint: &str, end: &AtomicBool) -> (Vec<u64>, usize) {
+    let (mut acked, mut crashes) = (Vec::new(), 0);
+    while !end.load(Ordering::Acquire) {
+        let worker = Worker::relaxed(endpoint);
+        while !end.load(Ordering::Acquire) {
+            let answer = worker.ask(&[b"FETCH", b"20"]);
+            if answer == Answer::Empty {
+                continue;
+            }
+            let number = number(answer.body());
+            if number == POISON {
+                crashes += 1;
+                break;
+            }
+            acked.push(number);
+            assert_eq!(worker.ask(&[b"ACK", answer.token()]), Answer::Ok);
+        }
+    }
+    (acked, crashes)
+}
+
 /// Runs so many workers until nothing is left, and counts.
 fn run(workers: usize, kills: usize) {
+    run_as(worker, workers, kills);
+}
+
+fn run_as(worker: fn(&str, &AtomicBool) -> (Vec<u64>, usize), workers: usize, kills: usize) {
     let home = home(", maxAttempts: 3, backoff: [10ms], ackTimeout: 1h");
     let lifeboat = home.start();
     fill(&lifeboat);
@@ -122,6 +149,13 @@ fn with_1_worker_over_kills_of_the_sidecar() {
 #[test]
 fn with_8_workers_over_kills_of_the_sidecar() {
     run(8, 2);
+}
+
+#[test]
+fn with_workers_that_ask() {
+    for workers in [1, 3] {
+        run_as(asking_worker, workers, 0);
+    }
 }
 
 #[test]

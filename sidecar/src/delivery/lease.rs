@@ -269,9 +269,13 @@ impl Leases {
                 effects.wake |= windows.release(connection, records);
             }
             match track.state {
-                State::Due if track.tries.suspect => part.for_each(|seq| {
-                    suspects.remove(&(track.tries.failures, seq));
-                }),
+                State::Due if track.tries.suspect => {
+                    part.for_each(|seq| {
+                        suspects.remove(&(track.tries.failures, seq));
+                    });
+                    // Nobody need drain for them any more.
+                    effects.wake |= suspects.is_empty();
+                }
                 State::Due => due.remove(part),
                 State::Parking { .. } => part.for_each(|seq| {
                     parking.remove(&seq);

@@ -152,6 +152,20 @@ fn an_empty_connection_probes_instead_of_one_that_drains() {
 }
 
 #[test]
+fn a_late_ack_of_the_last_suspect_ends_the_draining() {
+    let mut bench = Bench::new(100);
+    bench.credit(2, 2);
+    bench.grant(1, 1);
+    bench.grant(2, 1);
+    bench.crash(1);
+    assert_eq!(bench.grant(2, 2), [], "it drains");
+    bench.effects.clear();
+    bench.ack(&[key(0, 1)]);
+    assert!(bench.effects.wake);
+    assert_eq!(bench.grant(2, 2), [(2, 1)]);
+}
+
+#[test]
 fn a_connection_that_stops_leaves_the_probe_to_another() {
     let mut bench = Bench::new(100);
     bench.credit(2, 2);
