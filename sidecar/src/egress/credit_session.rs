@@ -116,11 +116,10 @@ impl Session {
                 }
                 Ok(verb) => {
                     settle(&delivery, &mut acked, &mut errors);
-                    match verb {
-                        Verb::Credit(credit) => drop(
-                            delivery.step(|leases, effects| leases.set_credit(id, credit, effects)),
-                        ),
-                        _ => follow(&delivery, &verb),
+                    if let Verb::Credit(credit) = verb {
+                        delivery.step(|leases, effects| leases.set_credit(id, credit, effects));
+                    } else {
+                        follow(&delivery, &verb);
                     }
                 }
                 Err(refusal) => refuse(&mut errors, refusal, &delivery),

@@ -110,10 +110,7 @@ impl Session {
     /// Answers the waiting fetch, if there is one and a record for it.
     fn answer_fetch(&mut self) -> Result<(), LogError> {
         while let Some(waiting) = &self.waiting {
-            if !self.outgoing.is_ready()
-                && (self.outgoing.is_unconfirmed() || !self.outgoing.lease(1))
-            {
-                self.delivery.payloads.rest();
+            if !self.outgoing.has_one() {
                 return Ok(());
             }
             let (mut out, origin) = (Vec::new(), self.delivery.origin);

@@ -69,6 +69,16 @@ impl Outgoing {
         self.is_ready()
     }
 
+    /// Whether one record may go out, leased just now if need be. Not while another waits for its
+    /// sync: that one will do.
+    pub(super) fn has_one(&mut self) -> bool {
+        let found = self.is_ready() || (!self.is_unconfirmed() && self.lease(1));
+        if !found {
+            self.delivery.payloads.rest();
+        }
+        found
+    }
+
     /// Completes when the journal has synced the oldest of what waits for it (`true`), or never
     /// will. Hand the answer to [`Self::confirm`].
     pub(super) fn synced(&self) -> impl Future<Output = bool> + use<> {

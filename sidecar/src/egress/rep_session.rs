@@ -75,10 +75,7 @@ impl Session {
     /// Sends the next request if the application is idle and there is a record for it.
     fn request(&mut self) -> Result<(), LogError> {
         while self.owed.is_none() {
-            if !self.outgoing.is_ready()
-                && (self.outgoing.is_unconfirmed() || !self.outgoing.lease(1))
-            {
-                self.delivery.payloads.rest();
+            if !self.outgoing.has_one() {
                 return Ok(());
             }
             let (mut out, owed) = (Vec::new(), &mut self.owed);

@@ -3,7 +3,7 @@
 //! `FETCH [wait_ms]` and `NEXT token [wait_ms]`, which acknowledges first, are answered with `MSG` or
 //! `EMPTY`; `ACK`, `NACK`, `REJECT` and `EXTEND` with `OK`; what cannot be followed with
 //! `ERR code text`. Every answer comes behind the envelope of its verb. Without `wait_ms` the
-//! answer comes at once.
+//! answer comes at once. `EMPTY` also says that it holds `maxInFlight` records already.
 
 use std::time::Duration;
 
