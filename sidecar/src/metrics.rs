@@ -24,7 +24,9 @@ pub struct Metrics {
     receipts: IntCounterVec,
     delivered: IntCounterVec,
     redelivered: IntCounterVec,
+    suspected: IntCounterVec,
     settled: IntCounterVec,
+    replies: IntCounterVec,
     ignored_verdicts: IntCounterVec,
     dead_letters: IntCounterVec,
     connections: IntGaugeVec,
@@ -92,9 +94,19 @@ impl Metrics {
                 "Records handed to applications again",
                 SOCKET,
             )?,
+            suspected: build.counters(
+                "lifeboat_suspect_records_total",
+                "Records in flight on a connection that broke, to be delivered alone from then on",
+                SOCKET,
+            )?,
             settled: build.counters(
                 "lifeboat_settled_records_total",
                 "Records that a delivery is done with",
+                SOCKET,
+            )?,
+            replies: build.counters(
+                "lifeboat_replies_total",
+                "Replies of REP applications; what they hold is dropped",
                 SOCKET,
             )?,
             ignored_verdicts: build.counters(
@@ -154,7 +166,9 @@ impl Metrics {
         DeliveryMetrics {
             delivered: self.delivered.with_label_values(&labels),
             redelivered: self.redelivered.with_label_values(&labels),
+            suspected: self.suspected.with_label_values(&labels),
             settled: self.settled.with_label_values(&labels),
+            replies: self.replies.with_label_values(&labels),
             refused_verbs: ignored("malformed"),
             stale_verdicts: ignored("stale"),
             repeated_acks: ignored("repeated_ack"),
@@ -324,8 +338,12 @@ pub struct DeliveryMetrics {
     pub delivered: IntCounter,
     /// Of those, the ones that were handed out before.
     pub redelivered: IntCounter,
+    /// Records that were in flight when a connection broke.
+    pub suspected: IntCounter,
     /// Records that the delivery is done with.
     pub settled: IntCounter,
+    /// Replies of REP applications.
+    pub replies: IntCounter,
     /// Verbs that were answered with ERR.
     pub refused_verbs: IntCounter,
     /// Verdicts on leases that had ended.

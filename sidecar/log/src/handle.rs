@@ -17,12 +17,14 @@ use crate::pending::CommitQueue;
 use crate::reader::Reader;
 use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
+use crate::waker::Waker;
 
 /// One log, shared by its producers, its readers and the writer thread.
 #[derive(Debug)]
 pub struct LogHandle {
     id: StreamId,
     queue: CommitQueue,
+    refusing: CommitQueue,
     published: Event,
     view: Mutex<View>,
 }
@@ -38,7 +40,7 @@ pub struct Marks {
     pub disk_bytes: u64,
     /// Why the log is stopped, if it is: damage, with its place.
     pub stopped: Option<Arc<str>>,
-    /// Whether records wait for space.
+    /// Whether records wait for space, or were refused for want of it.
     pub full: bool,
 }
 
@@ -91,8 +93,16 @@ impl SegmentView {
 }
 
 impl LogHandle {
-    pub(crate) fn new(id: StreamId, queue: CommitQueue, view: View) -> Arc<Self> {
-        Arc::new(Self { id, queue, published: Event::new(), view: Mutex::new(view) })
+    pub(crate) fn new(
+        id: StreamId,
+        queue_bytes: usize,
+        writer: &Arc<Waker>,
+        view: View,
+    ) -> Arc<Self> {
+        let queue = CommitQueue::new(queue_bytes, Arc::clone(writer));
+        // Whatever is in it is decided with the next commit, so a little is enough.
+        let refusing = CommitQueue::new(queue_bytes / 4, Arc::clone(writer));
+        Arc::new(Self { id, queue, refusing, published: Event::new(), view: Mutex::new(view) })
     }
 
     /// The log's id.
@@ -100,9 +110,15 @@ impl LogHandle {
         self.id
     }
 
-    /// The way in.
+    /// The way in: without space, records wait.
     pub fn queue(&self) -> &CommitQueue {
         &self.queue
+    }
+
+    /// The way in for producers that would rather know: without space, and while others wait for
+    /// some, records are refused with [`Refusal::NoSpace`].
+    pub fn refusing_queue(&self) -> &CommitQueue {
+        &self.refusing
     }
 
     /// Where the log stands.
@@ -133,11 +149,17 @@ impl LogHandle {
 
     /// Stops the log: nothing more goes in, and status says why.
     pub fn stop(&self, why: &LogError) {
-        self.queue.close(Refusal::Stopped);
+        self.close(Refusal::Stopped);
         let why: Arc<str> = why.to_string().into();
         self.update(|view| {
             view.marks.stopped.get_or_insert(why);
         });
+    }
+
+    /// Takes nothing more.
+    pub(crate) fn close(&self, refusal: Refusal) {
+        self.queue.close(refusal);
+        self.refusing.close(refusal);
     }
 
     pub(crate) fn view(&self) -> MutexGuard<'_, View> {

@@ -90,6 +90,7 @@ mod reader;
 mod reaper;
 mod recover;
 mod reserve;
+mod rest;
 mod scan;
 mod seal;
 mod segment;

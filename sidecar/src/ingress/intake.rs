@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use event_listener::EventListener;
-use lifeboat_log::{LogHandle, Rejection, Run, Submitted};
+use lifeboat_log::{CommitQueue, Rejection, Run, Submitted};
 
 /// Larger runs than this are rare enough to give their memory back: a connection that rests should
 /// cost little.
@@ -50,11 +50,11 @@ impl Intake {
     }
 
     /// Tries to hand the records over. Once they are, or never will be, none are left here.
-    pub(super) fn hand_over(&mut self, bytes: &[u8], log: &LogHandle) -> Handed {
+    pub(super) fn hand_over(&mut self, bytes: &[u8], queue: &CommitQueue) -> Handed {
         let mut room = None;
         loop {
             let run = Run { bytes, records: &self.records };
-            match (log.queue().submit(run, &mut self.sums), room) {
+            match (queue.submit(run, &mut self.sums), room) {
                 (Ok(submitted), _) => {
                     self.forget();
                     return Handed::Over(submitted);
@@ -65,7 +65,7 @@ impl Intake {
                 }
                 (Err(Rejection::Full), Some(room)) => return Handed::Wait(room),
                 // Once more with the listener in place, so that no wake-up is missed.
-                (Err(Rejection::Full), None) => room = Some(log.queue().room()),
+                (Err(Rejection::Full), None) => room = Some(queue.room()),
             }
         }
     }

@@ -23,6 +23,7 @@ pub(crate) mod raw;
 pub(crate) mod sockets;
 pub(crate) mod tally;
 pub(crate) mod traffic;
+pub(crate) mod worker;
 
 /// Patience of every wait: far longer than anything takes that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -14,7 +14,6 @@ use crate::handle::{LogHandle, Marks, View};
 use crate::ids::{DeliveryId, StreamId};
 use crate::journal::Journal;
 use crate::log::Log;
-use crate::pending::CommitQueue;
 use crate::recover::{Recovered, recover};
 use crate::reserve::Reserve;
 use crate::state::{DeliveryState, Op};
@@ -79,7 +78,7 @@ impl Opening<'_> {
     /// A stream whose `stream.meta` is damaged: stopped, and nothing of it is touched.
     fn unknown_stream(&mut self, options: &StreamOptions, damage: LogError) -> Stream {
         let stopped = || {
-            let log = LogHandle::new(UNKNOWN, self.queue(), view(&Recovered::nothing(), 0));
+            let log = self.handle(UNKNOWN, view(&Recovered::nothing(), 0));
             log.stop(&damage);
             log
         };
@@ -109,7 +108,7 @@ impl Opening<'_> {
             let bytes = recovered.discarded;
             self.findings.push(Finding::TornTail { path: dir.clone(), bytes });
         }
-        let handle = LogHandle::new(id, self.queue(), view(&recovered, options.tail_bytes));
+        let handle = self.handle(id, view(&recovered, options.tail_bytes));
         for segment in &recovered.sealed {
             options.budget.found(segment.disk_len);
         }
@@ -130,6 +129,7 @@ impl Opening<'_> {
             active: None,
             sealed: recovered.sealed,
             stalled: None,
+            refused: false,
             unpublished: Vec::new(),
             undecided: Vec::new(),
             unwitnessed: None,
@@ -137,8 +137,8 @@ impl Opening<'_> {
         Ok(handle)
     }
 
-    fn queue(&self) -> CommitQueue {
-        CommitQueue::new(self.options.queue_bytes, Arc::clone(self.waker))
+    fn handle(&self, id: StreamId, view: View) -> Arc<LogHandle> {
+        LogHandle::new(id, self.options.queue_bytes, self.waker, view)
     }
 
     /// Journals the deliveries that the journal does not know. On a stream with deliveries a new
