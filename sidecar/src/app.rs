@@ -174,6 +174,10 @@ fn report(findings: &[Finding]) {
                 path = %path.display(), bytes,
                 "cut off the unsynced end of the last run: nobody had a receipt for it"
             ),
+            Finding::Mended(mended) => {
+                let line = mended.line();
+                tracing::warn!(path = %mended.path.display(), "{line}");
+            }
             Finding::Damage(damage) => tracing::error!(%damage, "damage found"),
         }
     }

@@ -25,6 +25,7 @@ pub struct Metrics {
     delivered: IntCounterVec,
     redelivered: IntCounterVec,
     settled: IntCounterVec,
+    lost: IntCounterVec,
     ignored_verdicts: IntCounterVec,
     dead_letters: IntCounterVec,
     connections: IntGaugeVec,
@@ -48,6 +49,10 @@ pub struct Gauges {
     pub disk_bytes: IntGaugeVec,
     /// 1 when the stream is stopped by damage.
     pub stopped: IntGaugeVec,
+    /// 1 when damage was found and is not mended.
+    pub damaged: IntGaugeVec,
+    /// Records lost to damage.
+    pub lost: IntGaugeVec,
     /// 1 when records wait for disk space.
     pub full: IntGaugeVec,
     /// Syncs of the writer thread.
@@ -95,6 +100,11 @@ impl Metrics {
             settled: build.counters(
                 "lifeboat_settled_records_total",
                 "Records that a delivery is done with",
+                SOCKET,
+            )?,
+            lost: build.counters(
+                "lifeboat_lost_records_total",
+                "Records that damage took before the delivery had settled them, earlier runs included",
                 SOCKET,
             )?,
             ignored_verdicts: build.counters(
@@ -155,6 +165,7 @@ impl Metrics {
             delivered: self.delivered.with_label_values(&labels),
             redelivered: self.redelivered.with_label_values(&labels),
             settled: self.settled.with_label_values(&labels),
+            lost: self.lost.with_label_values(&labels),
             refused_verbs: ignored("malformed"),
             stale_verdicts: ignored("stale"),
             repeated_acks: ignored("repeated_ack"),
@@ -213,6 +224,16 @@ impl Gauges {
             stopped: build.gauges(
                 "lifeboat_stream_stopped",
                 "1 when the stream is stopped by damage",
+                STREAM,
+            )?,
+            damaged: build.gauges(
+                "lifeboat_stream_damaged",
+                "1 when damage was found and is not mended",
+                STREAM,
+            )?,
+            lost: build.gauges(
+                "lifeboat_stream_lost_records",
+                "Records and dead letters that damage took before every delivery had settled them",
                 STREAM,
             )?,
             full: build.gauges(
@@ -326,6 +347,8 @@ pub struct DeliveryMetrics {
     pub redelivered: IntCounter,
     /// Records that the delivery is done with.
     pub settled: IntCounter,
+    /// Records that damage took before they were settled.
+    pub lost: IntCounter,
     /// Verbs that were answered with ERR.
     pub refused_verbs: IntCounter,
     /// Verdicts on leases that had ended.

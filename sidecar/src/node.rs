@@ -184,6 +184,8 @@ impl Node {
             gauges.oldest_seconds.with_label_values(&labels).set(number(oldest));
             let stopped = stream.state == StreamState::Stopped;
             gauges.stopped.with_label_values(&labels).set(i64::from(stopped));
+            gauges.damaged.with_label_values(&labels).set(i64::from(stream.damage.is_some()));
+            gauges.lost.with_label_values(&labels).set(number(stream.lost));
             let full = stream.state == StreamState::Full;
             gauges.full.with_label_values(&labels).set(i64::from(full));
             for delivery in &stream.deliveries {
@@ -199,6 +201,10 @@ impl StreamNode {
     fn status(&self) -> StreamStatus {
         let marks = self.log.marks();
         let dead = self.dead_letters.marks();
+        let dead_kept = dead.log_start..dead.published_end;
+        let holes = self.dead_letters.holes();
+        let dead_gaps = holes.gaps.len();
+        let dead_holes = holes.gaps.count_within(&dead_kept) + holes.jumps.count_within(&dead_kept);
         let kept = marks.log_start..marks.published_end;
         let standings: Vec<Standing> =
             self.deliveries.iter().map(|delivery| delivery.outlet.standing()).collect();
@@ -215,12 +221,14 @@ impl StreamNode {
             stream_id: self.id.to_string(),
             state: state(&marks),
             reason: marks.stopped.as_deref().map(str::to_owned),
+            damage: marks.damage.or(dead.damage).as_deref().map(str::to_owned),
+            lost: self.log.holes().gaps.len() + dead_gaps,
             log_start: marks.log_start,
             durable_end: marks.published_end,
             depth,
             in_flight: standings.iter().map(|standing| standing.in_flight).sum(),
             oldest_time: (depth > 0).then(|| self.time_of(lowest)).flatten(),
-            dead_letters: dead.published_end - dead.log_start,
+            dead_letters: (dead.published_end - dead.log_start).saturating_sub(dead_holes),
             disk_bytes: marks.disk_bytes + dead.disk_bytes,
             max_bytes: self.max_bytes,
             ingress_per_second,
@@ -243,6 +251,7 @@ impl StreamNode {
                 delivered_end: standing.delivered_end,
                 depth: standing.cursor.unsettled_within(kept),
                 in_flight: standing.in_flight,
+                lost: standing.lost,
                 promise: delivery.promise.map(str::to_owned),
             });
         let removed = self.removed.iter().map(|(name, cursor)| DeliveryStatus {
@@ -252,6 +261,7 @@ impl StreamNode {
             delivered_end: cursor.position(),
             depth: cursor.unsettled_within(kept),
             in_flight: 0,
+            lost: 0,
             promise: None,
         });
         named.chain(removed).collect()

@@ -1,7 +1,9 @@
 //! What the rest of the world sees of one log while the writer thread works on it: the way in,
 //! the published end, the newest batches, and the segments to read from.
 
-use std::collections::BTreeMap;
+mod damage;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,12 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use event_listener::{Event, EventListener};
 
 use crate::batch::Batch;
-use crate::error::LogError;
-use crate::fate::Refusal;
+use crate::holes::Holes;
 use crate::ids::StreamId;
 use crate::index::SparseIndex;
+use crate::mending::Mending;
 use crate::pending::CommitQueue;
 use crate::reader::Reader;
+use crate::recover::Recovered;
 use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
 
@@ -24,7 +27,18 @@ pub struct LogHandle {
     id: StreamId,
     queue: CommitQueue,
     published: Event,
+    on_damage: OnDamage,
+    mending: Mending,
     view: Mutex<View>,
+}
+
+/// What a log does about damage that is met while it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDamage {
+    /// It stops until an operator accepts the gap.
+    Stop,
+    /// It is mended and goes on.
+    SkipWithGap,
 }
 
 /// A log's marks, in seqs: `log_start <= published_end`.
@@ -38,6 +52,8 @@ pub struct Marks {
     pub disk_bytes: u64,
     /// Why the log is stopped, if it is: damage, with its place.
     pub stopped: Option<Arc<str>>,
+    /// The last damage that was found and is not mended, whether it stops the log or not.
+    pub damage: Option<Arc<str>>,
     /// Whether records wait for space.
     pub full: bool,
 }
@@ -48,6 +64,9 @@ pub(crate) struct View {
     pub(crate) tail: Tail,
     /// By base seq.
     pub(crate) segments: BTreeMap<u64, Arc<SegmentView>>,
+    pub(crate) holes: Holes,
+    /// Base seqs of segments that were found to be damaged.
+    pub(crate) damaged: BTreeSet<u64>,
 }
 
 /// One segment as readers see it.
@@ -57,6 +76,8 @@ pub(crate) struct SegmentView {
     pub(crate) file: Arc<dyn File>,
     pub(crate) base_seq: u64,
     pub(crate) salt: u64,
+    /// Whether seqs may be missing between its batches.
+    pub(crate) sparse: bool,
     /// Byte position up to which batches are published.
     published_len: AtomicU64,
     /// `None` until somebody needs it.
@@ -76,6 +97,7 @@ impl SegmentView {
             file,
             base_seq: header.base_seq,
             salt: header.salt,
+            sparse: header.mended,
             published_len: AtomicU64::new(published_len),
             index: Mutex::new(index),
         })
@@ -90,9 +112,49 @@ impl SegmentView {
     }
 }
 
+impl View {
+    /// Of a log as it was found on the disk; the newest records are yet to come.
+    pub(crate) fn of(recovered: &Recovered, tail_bytes: usize, holes: Holes) -> Self {
+        let marks = Marks {
+            log_start: 0,
+            published_end: 0,
+            disk_bytes: 0,
+            stopped: None,
+            damage: None,
+            full: false,
+        };
+        let (tail, segments) = (Tail::new(tail_bytes), BTreeMap::new());
+        let mut view =
+            Self { marks, tail, segments, holes: Holes::default(), damaged: BTreeSet::new() };
+        view.show(recovered, holes);
+        view
+    }
+
+    /// Shows what is on the disk, without any damage.
+    pub(crate) fn show(&mut self, recovered: &Recovered, holes: Holes) {
+        let segments = recovered.sealed.iter();
+        self.segments =
+            segments.map(|segment| (segment.seqs.start, Arc::clone(&segment.view))).collect();
+        self.holes = holes;
+        self.damaged.clear();
+        let end = recovered.end.seq;
+        let marks = &mut self.marks;
+        marks.log_start = self.segments.first_key_value().map_or(end, |(&base, _)| base);
+        marks.published_end = end;
+        marks.disk_bytes = recovered.sealed.iter().map(|segment| segment.disk_len).sum();
+        (marks.stopped, marks.damage) = (None, None);
+    }
+}
+
 impl LogHandle {
-    pub(crate) fn new(id: StreamId, queue: CommitQueue, view: View) -> Arc<Self> {
-        Arc::new(Self { id, queue, published: Event::new(), view: Mutex::new(view) })
+    pub(crate) fn new(
+        id: StreamId,
+        queue: CommitQueue,
+        on_damage: OnDamage,
+        view: View,
+    ) -> Arc<Self> {
+        let (published, mending, view) = (Event::new(), Mending::default(), Mutex::new(view));
+        Arc::new(Self { id, queue, published, on_damage, mending, view })
     }
 
     /// The log's id.
@@ -115,6 +177,11 @@ impl LogHandle {
         self.view().marks.published_end
     }
 
+    /// Whether damage keeps it from going on.
+    pub fn is_stopped(&self) -> bool {
+        self.view().marks.stopped.is_some()
+    }
+
     /// Completes at the next change of [`Self::marks`]. Take the listener, look at the marks, then
     /// wait: so that no change is missed.
     pub fn changed(&self) -> EventListener {
@@ -129,15 +196,6 @@ impl LogHandle {
     /// The batch that holds `seq`, if it is published and still in memory.
     pub fn in_memory(&self, seq: u64) -> Option<Arc<Batch>> {
         self.view().tail.get(seq)
-    }
-
-    /// Stops the log: nothing more goes in, and status says why.
-    pub fn stop(&self, why: &LogError) {
-        self.queue.close(Refusal::Stopped);
-        let why: Arc<str> = why.to_string().into();
-        self.update(|view| {
-            view.marks.stopped.get_or_insert(why);
-        });
     }
 
     pub(crate) fn view(&self) -> MutexGuard<'_, View> {

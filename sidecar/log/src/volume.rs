@@ -14,10 +14,11 @@ use rand::{RngCore, SeedableRng};
 
 use crate::committer::Committer;
 use crate::error::LogError;
-use crate::handle::LogHandle;
+use crate::handle::{LogHandle, OnDamage};
 use crate::ids::{DeliveryId, StreamId, VolumeId};
 use crate::journal::{Journal, JournalOptions};
 use crate::journal_queue::JournalQueue;
+use crate::mend::Mended;
 use crate::reserve::Reserve;
 use crate::state::DeliveryState;
 use crate::vfs::Vfs;
@@ -50,6 +51,8 @@ pub struct StreamOptions {
     pub max_bytes: u64,
     /// Segments are this long, unless one record needs more.
     pub segment_bytes: u64,
+    /// What it does about damage.
+    pub on_damage: OnDamage,
     /// Names of the deliveries that hold its data. New ones start at the lowest cursor of the
     /// others; those that are not named any more keep holding.
     pub deliveries: Vec<String>,
@@ -102,6 +105,8 @@ pub enum Finding {
         /// Bytes cut off.
         bytes: u64,
     },
+    /// Damage was mended at a price.
+    Mended(Mended),
     /// Damage. A stream that has it is stopped; a journal that has it only redelivers more.
     Damage(LogError),
 }

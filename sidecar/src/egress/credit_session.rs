@@ -6,11 +6,12 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Instant;
 
-use lifeboat_log::{Batch, Fate, LogError};
+use lifeboat_log::{Batch, Fate};
 use lifeboat_zmtp::{CloseReason, Connection, Event};
 use tokio::select;
 
 use super::credit::CreditDelivery;
+use super::payloads::Found;
 use crate::delivery::LeaseKey;
 use crate::delivery::lease::Grant;
 use crate::share::{OutputShare, packed};
@@ -40,6 +41,17 @@ pub(super) async fn serve(connection: Connection, delivery: Arc<CreditDelivery>,
     session.delivery.step(|leases, _| leases.disconnect(id));
     session.delivery.wake();
     session.connection.close(reason).await;
+}
+
+/// What came of sending what is leased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// As much as there was room for.
+    Some,
+    /// A record cannot be read now.
+    NothingYet,
+    /// A record cannot be read.
+    Unreadable,
 }
 
 struct Session {
@@ -102,14 +114,20 @@ impl Session {
     /// Leases what the credit allows and queues what the connection has room for. `false` when the
     /// stream cannot be read.
     fn fill(&mut self, limit: usize) -> bool {
+        if self.delivery.log.is_stopped() {
+            // Nothing is leased that cannot be read.
+            return true;
+        }
         while self.connection.queued() < limit {
             let room = limit - self.connection.queued();
             if self.ready.is_empty() && !self.lease(room) {
                 self.delivery.payloads.rest();
                 return true;
             }
-            if !self.send(room) {
-                return false;
+            match self.send(room) {
+                Sent::Some => {}
+                Sent::NothingYet => return true,
+                Sent::Unreadable => return false,
             }
         }
         true
@@ -150,31 +168,42 @@ impl Session {
         true
     }
 
-    /// Queues leased records until `room` bytes are used. `false` when one cannot be read.
-    fn send(&mut self, room: usize) -> bool {
+    /// Queues leased records until `room` bytes are used.
+    fn send(&mut self, room: usize) -> Sent {
         let mut out = Vec::new();
         let mut records = 0;
         let mut batch = None;
+        let mut sent = Sent::Some;
         while out.len() < room
             && let Some(mut grant) = self.ready.pop_front()
         {
             while out.len() < room && !grant.seqs.is_empty() {
                 let seq = grant.seqs.start;
-                if let Err(error) = self.find(seq, &mut batch) {
-                    tracing::error!(%error, "stream stopped");
-                    return false;
+                match self.find(seq, &mut batch) {
+                    Found::Batch(batch) => {
+                        let payload = batch.payload_bytes(seq).unwrap_or_default();
+                        let lease = LeaseKey { epoch: self.epoch, seq, attempt: grant.attempt };
+                        append_msg_prefix(&mut out, self.delivery.origin, lease);
+                        out.extend_from_slice(payload);
+                        records += 1;
+                        grant.seqs.start += 1;
+                    }
+                    Found::Gone(next) => {
+                        let next = next.min(grant.seqs.end);
+                        self.delivery.step_over(seq..next);
+                        grant.seqs.start = next;
+                    }
+                    Found::Nothing => {
+                        sent = self.without_a_record();
+                        break;
+                    }
                 }
-                // None was deleted under us: retention has moved on, and the cursor with it.
-                if let Some(payload) = batch.as_ref().and_then(|batch| batch.payload_bytes(seq)) {
-                    let lease = LeaseKey { epoch: self.epoch, seq, attempt: grant.attempt };
-                    append_msg_prefix(&mut out, self.delivery.origin, lease);
-                    out.extend_from_slice(payload);
-                    records += 1;
-                }
-                grant.seqs.start += 1;
             }
             if !grant.seqs.is_empty() {
                 self.ready.push_front(grant);
+            }
+            if sent != Sent::Some {
+                break;
             }
         }
         self.delivery.metrics.delivered.inc_by(records as u64);
@@ -182,16 +211,26 @@ impl Session {
             self.mean = mean.max(1);
         }
         self.connection.enqueue(packed(out));
-        true
+        sent
     }
 
-    /// Has `batch` be the one that holds `seq`, if there is one.
-    fn find(&self, seq: u64, batch: &mut Option<Arc<Batch>>) -> Result<(), LogError> {
-        let held = batch.as_ref().is_some_and(|it| (it.first_seq..it.end_seq()).contains(&seq));
-        if !held {
-            *batch = self.delivery.payloads.batch(seq)?;
+    /// A leased record cannot be read. While the log is mended it waits; a log that is stopped takes
+    /// longer than a lease, so the connection ends, and its leases return uncounted.
+    fn without_a_record(&self) -> Sent {
+        if self.delivery.log.is_stopped() { Sent::Unreadable } else { Sent::NothingYet }
+    }
+
+    /// What there is at `seq`; `last` is the batch that was found before.
+    fn find(&self, seq: u64, last: &mut Option<Arc<Batch>>) -> Found {
+        if let Some(batch) = last.as_ref().filter(|it| (it.first_seq..it.end_seq()).contains(&seq))
+        {
+            return Found::Batch(Arc::clone(batch));
         }
-        Ok(())
+        let found = self.delivery.payloads.find(seq);
+        if let Found::Batch(batch) = &found {
+            *last = Some(Arc::clone(batch));
+        }
+        found
     }
 
     /// Follows what the application says, in order.

@@ -2,12 +2,14 @@
 
 mod credit;
 mod credit_session;
+mod holes;
 mod payloads;
 mod push;
 
 use std::sync::Arc;
 
 use lifeboat_api::{Delivery, DeliveryKind};
+use lifeboat_log::LogHandle;
 use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, SocketType};
 
 pub use credit::{CreditDelivery, CreditParts, Parking};
@@ -37,6 +39,8 @@ pub struct Standing {
     pub in_flight: u64,
     /// Records handed out so far, redeliveries included.
     pub delivered: u64,
+    /// Records that damage took before they were settled, ever.
+    pub lost: u64,
 }
 
 impl Outlet {
@@ -45,6 +49,16 @@ impl Outlet {
         match self {
             Self::Push(delivery) => delivery.standing(),
             Self::Credit(delivery) => delivery.standing(),
+        }
+    }
+
+    /// Gets over what `log` has lost to damage.
+    pub fn step_over(&self, log: &LogHandle) {
+        for seqs in holes::all(&log.holes()) {
+            match self {
+                Self::Push(delivery) => delivery.step_over(seqs),
+                Self::Credit(delivery) => delivery.step_over(seqs),
+            }
         }
     }
 

@@ -218,10 +218,10 @@ impl Recovery<'_> {
     fn read(&self, path: &Path) -> Result<(Arc<dyn File>, Vec<u8>), LogError> {
         let file = self.vfs.open(path).map_err(LogError::io("open", path))?;
         let read = || {
-            let len = file.len()?;
-            file.forget(len);
-            let mut bytes = vec![0; usize::try_from(len).map_err(std::io::Error::other)?];
-            read_exact_at(&*file, &mut bytes, 0)?;
+            let uncached = self.vfs.open_uncached(path)?;
+            let mut bytes =
+                vec![0; usize::try_from(uncached.len()?).map_err(std::io::Error::other)?];
+            read_exact_at(&*uncached, &mut bytes, 0)?;
             Ok(bytes)
         };
         let bytes = read().map_err(LogError::io("read", path))?;
