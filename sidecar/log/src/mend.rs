@@ -25,7 +25,7 @@ use crate::recover::{Damage, Place, Recovered, recover};
 use crate::reserve::Reserve;
 use crate::salvage::{Salvage, Unreadable};
 use crate::segment::{self, Header};
-use crate::state::{Op, StreamState};
+use crate::state::{Op, State, StreamState};
 use crate::vfs::{File, Vfs, remove_if_there};
 pub use report::{Authority, Mended};
 use segment_end::{Known, known_end};
@@ -66,10 +66,10 @@ pub(crate) fn examine(
     vfs: &dyn Vfs,
     dir: &Path,
     id: StreamId,
-    journal: &Journal,
+    state: &State,
 ) -> Result<Recovered, LogError> {
     let nothing = StreamState::default();
-    let state = journal.state().stream(id).unwrap_or(&nothing);
+    let state = state.stream(id).unwrap_or(&nothing);
     let mut recovered = recover(vfs, dir, id, &state.deleted_segments)?;
     if recovered.damage.is_none() && state.settled_end() > recovered.end.seq {
         // Settled records were on the disk once, synced: the end of the log is gone.
@@ -110,12 +110,13 @@ impl Mender<'_> {
             let error = LogError::Corrupt { path, position: 0, kind: Corruption::Checksum };
             // Its deletion may have come before.
             if self.has_segment(patient.dir, base_seq)? {
-                let recovered = examine(&**self.vfs, patient.dir, patient.id, self.journal)?;
+                let recovered =
+                    examine(&**self.vfs, patient.dir, patient.id, self.journal.state())?;
                 done.push(self.mend(patient, &Damage { error, place }, &recovered)?);
             }
         }
         loop {
-            let recovered = examine(&**self.vfs, patient.dir, patient.id, self.journal)?;
+            let recovered = examine(&**self.vfs, patient.dir, patient.id, self.journal.state())?;
             let Some(damage) = &recovered.damage else { return Ok(recovered) };
             // The same place again: it is beyond mending. Another version's is not ours to mend.
             let hopeless = tried.contains(&damage.place);

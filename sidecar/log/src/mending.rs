@@ -1,7 +1,8 @@
 //! The order to mend a log, from whoever met its damage to the writer thread, which does it.
 
+use std::ops::AddAssign;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use event_listener::Event;
 
@@ -19,14 +20,29 @@ pub struct Accepted {
     pub kept: u64,
 }
 
+impl AddAssign for Accepted {
+    fn add_assign(&mut self, other: Self) {
+        self.places += other.places;
+        self.lost += other.lost;
+        self.kept += other.kept;
+    }
+}
+
 /// Of one log.
 #[derive(Debug, Default)]
 pub(crate) struct Mending {
     /// Whether there is an order, for a look without the lock.
     ordered: AtomicBool,
-    order: Mutex<Option<Order>>,
+    waiting: Mutex<Waiting>,
     /// Something was mended.
     pub(crate) done: Event,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    order: Option<Order>,
+    /// Why nobody will follow any.
+    closed: Option<Refusal>,
 }
 
 /// An order that waits.
@@ -39,12 +55,16 @@ pub(crate) struct Order {
 impl Mending {
     /// Orders it; whoever orders it while an order waits joins that one.
     pub(crate) fn order(&self, authority: Authority) -> Arc<Fate<Accepted>> {
-        let mut waiting = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        let order = waiting.get_or_insert_with(|| Order { authority, fate: Fate::undecided() });
+        let mut waiting = self.lock();
+        let Waiting { order, closed } = &mut *waiting;
+        let order = order.get_or_insert_with(|| Order { authority, fate: Fate::undecided() });
         if authority == Authority::Operator {
             order.authority = authority;
         }
         let fate = Arc::clone(&order.fate);
+        if let Some(refusal) = *closed {
+            fate.decide(Err(refusal));
+        }
         drop(waiting);
         self.ordered.store(true, Ordering::Release);
         fate
@@ -55,13 +75,19 @@ impl Mending {
         if !self.ordered.swap(false, Ordering::AcqRel) {
             return None;
         }
-        self.order.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.lock().order.take()
     }
 
     /// Nobody will mend anything any more.
     pub(crate) fn close(&self, refusal: Refusal) {
-        if let Some(order) = self.take() {
+        let mut waiting = self.lock();
+        waiting.closed.get_or_insert(refusal);
+        if let Some(order) = waiting.order.take() {
             order.fate.decide(Err(refusal));
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

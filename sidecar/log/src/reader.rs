@@ -9,6 +9,7 @@ use crate::handle::{LogHandle, SegmentView};
 use crate::index::{Entry, SparseIndex};
 use crate::scan::{Halt, Walk};
 use crate::segment;
+use crate::verify::halt_error;
 use crate::vfs::read_all;
 
 /// No index of a segment is larger.
@@ -145,13 +146,6 @@ fn rebuild_index(view: &SegmentView) -> Result<SparseIndex, LogError> {
         walk.pass(&found);
     }
     Ok(index)
-}
-
-fn halt_error(view: &SegmentView, position: u64, halt: Halt) -> LogError {
-    match halt {
-        Halt::Io(source) => LogError::io("read", &view.path)(source),
-        Halt::Invalid(kind) => LogError::Corrupt { path: view.path.clone(), position, kind },
-    }
 }
 
 /// The index that was written when the segment was sealed, if it is whole.

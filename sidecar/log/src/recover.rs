@@ -20,7 +20,7 @@ use crate::ranges::RangeSet;
 use crate::reader::stored_index;
 use crate::scan::{Found, Halt as Invalid, Walk};
 use crate::seal::{self, Seal};
-use crate::segment::{self, Rejected};
+use crate::segment;
 use crate::vfs::{File, Vfs, read_exact_at, remove_if_there};
 
 /// What a log directory holds.
@@ -236,10 +236,7 @@ fn open(vfs: &dyn Vfs, path: PathBuf, id: StreamId, base_seq: u64) -> Result<Can
     }
     let mut block = vec![0; segment::HEADER_LEN];
     read_exact_at(&*file, &mut block, 0).map_err(LogError::io("read", &path))?;
-    let (header, sum) = segment::Header::decode(&block).map_err(|rejected| match rejected {
-        Rejected::Damaged => corrupt(&path, 0, Corruption::FileHeader),
-        Rejected::Version { major, features } => segment::unknown_version(&path, major, features),
-    })?;
+    let (header, sum) = segment::decode(&path, &block)?;
     if header.log != id || header.base_seq != base_seq {
         return Err(corrupt(&path, 0, Corruption::Chain));
     }

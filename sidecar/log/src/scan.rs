@@ -97,6 +97,11 @@ impl Walk {
         Self { window: Window::new(file), salt, limit, position, expected, sparse: true }
     }
 
+    /// The first batch must be chained to the segment header with this checksum.
+    pub(crate) fn chained_to(&mut self, sum: u32) {
+        self.expected.chain = Some(sum);
+    }
+
     /// Where the next batch is looked for.
     pub(crate) fn position(&self) -> u64 {
         self.position

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::batch::{array_at, salted_sum, u16_at, u32_at, u64_at};
-use crate::error::LogError;
+use crate::error::{Corruption, LogError};
 use crate::ids::StreamId;
 
 const HEADER_LEN_FIELD: u32 = 4096;
@@ -20,6 +20,8 @@ const MAGIC: [u8; 8] = *b"LBSEGMNT";
 const MENDED: u32 = 1;
 /// Feature bits that this version knows.
 pub(crate) const FEATURES: u32 = MENDED;
+/// Where the salt stands.
+pub(crate) const SALT_AT: usize = 80;
 /// Where the header's checksum stands; the rest of the block is zero.
 const SUM_AT: usize = 96;
 
@@ -76,7 +78,7 @@ impl Header {
         out[56..60].copy_from_slice(&self.chain.to_le_bytes());
         out[64..72].copy_from_slice(&self.created.to_le_bytes());
         out[72..80].copy_from_slice(&self.epoch.to_le_bytes());
-        out[80..88].copy_from_slice(&self.salt.to_le_bytes());
+        out[SALT_AT..SALT_AT + 8].copy_from_slice(&self.salt.to_le_bytes());
         out[88..96].copy_from_slice(&self.len.to_le_bytes());
         let sum = header_sum(&out);
         out[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
@@ -107,7 +109,7 @@ impl Header {
             chain: u32_at(block, 56),
             created: u64_at(block, 64),
             epoch: u64_at(block, 72),
-            salt: u64_at(block, 80),
+            salt: u64_at(block, SALT_AT),
             len: u64_at(block, 88),
             mended: features & MENDED != 0,
         };
@@ -119,15 +121,24 @@ fn header_sum(block: &[u8; HEADER_LEN]) -> u32 {
     salted_sum(0, &block[..SUM_AT])
 }
 
-/// The segment at `path` is of another version.
-pub(crate) fn unknown_version(path: &Path, major: u16, features: u32) -> LogError {
-    LogError::Version {
-        path: path.to_owned(),
-        reason: format!(
-            "segment format {major}, features {features:#x}; \
-             this version reads format {MAJOR}, features {FEATURES:#x}"
-        ),
-    }
+/// The header of the segment at `path`, from its first bytes, and its checksum.
+///
+/// # Errors
+/// `Corrupt`, or `Version` for one that this program does not read.
+pub(crate) fn decode(path: &Path, block: &[u8]) -> Result<(Header, u32), LogError> {
+    Header::decode(block).map_err(|rejected| match rejected {
+        Rejected::Damaged => {
+            let kind = Corruption::FileHeader;
+            LogError::Corrupt { path: path.to_owned(), position: 0, kind }
+        }
+        Rejected::Version { major, features } => LogError::Version {
+            path: path.to_owned(),
+            reason: format!(
+                "segment format {major}, features {features:#x}; \
+                 this version reads format {MAJOR}, features {FEATURES:#x}"
+            ),
+        },
+    })
 }
 
 /// How the names end of files that are not complete. `.log.tmp`, and those of [`crate::vfs::replace`].

@@ -3,6 +3,7 @@
 
 mod files;
 mod streams;
+mod versions;
 
 use std::any::Any;
 use std::io::ErrorKind;
@@ -24,7 +25,8 @@ use crate::state::DeliveryState;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 use crate::writer::Writer;
-use files::{JOURNAL, LOCK, STREAMS, make_dir, open_volume_meta};
+pub(crate) use files::{DEAD_LETTERS, JOURNAL, LOCK, STREAMS, read_stream_meta, read_volume_meta};
+use files::{make_dir, open_volume_meta};
 use streams::Opening;
 
 /// Sizes, in bytes, that hold for the whole volume.
@@ -135,6 +137,7 @@ impl Volume {
             ErrorKind::WouldBlock => LogError::Locked { path: dir.join(LOCK) },
             _ => LogError::io("lock", dir)(error),
         })?;
+        versions::check(&*vfs, dir)?;
         let mut random = SmallRng::seed_from_u64(options.seed);
         let mut reserve = Reserve::find(Arc::clone(&vfs), dir, options.reserve_bytes)?;
         let meta = reserve.lend(|| open_volume_meta(&*vfs, dir, &mut random))?;

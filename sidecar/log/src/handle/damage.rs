@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use event_listener::EventListener;
 
-use super::{LogHandle, OnDamage};
+use super::{LogHandle, OnDamage, SegmentView};
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
 use crate::holes::Holes;
 use crate::mend::Authority;
 use crate::mending::{Accepted, Mending};
+use crate::seal;
 use crate::segment;
 
 impl LogHandle {
@@ -51,6 +52,24 @@ impl LogHandle {
         let fate = self.mending.order(authority);
         self.queue.wake_writer();
         fate
+    }
+
+    /// The segments that nothing is written to any more. The newest is among them once it is cut to
+    /// its length.
+    pub(crate) fn sealed_segments(&self) -> Vec<Arc<SegmentView>> {
+        let segments: Vec<_> = self.view().segments.values().map(Arc::clone).collect();
+        let newest = segments.len().saturating_sub(1);
+        let sealed = |(at, view): (usize, Arc<SegmentView>)| {
+            let cut =
+                || view.file.len().is_ok_and(|len| len == view.published_len() + seal::LEN as u64);
+            (at < newest || cut()).then_some(view)
+        };
+        segments.into_iter().enumerate().filter_map(sealed).collect()
+    }
+
+    /// Whether the segment is still a part of the log.
+    pub(crate) fn still_has(&self, segment: &Arc<SegmentView>) -> bool {
+        self.view().segments.get(&segment.base_seq).is_some_and(|held| Arc::ptr_eq(held, segment))
     }
 
     /// Notes a damaged segment. `false` when it is something else that is wrong.

@@ -6,7 +6,7 @@ use super::segment_end::Known;
 use super::{Mender, Patient};
 use crate::batch::u64_at;
 use crate::error::LogError;
-use crate::segment::{self, Header, Rejected};
+use crate::segment::{self, Header};
 use crate::vfs::File;
 
 impl Mender<'_> {
@@ -20,18 +20,15 @@ impl Mender<'_> {
     ) -> Result<Known, LogError> {
         let mut block = vec![0; segment::HEADER_LEN];
         let len = file.read_at(&mut block, 0).map_err(LogError::io("read", path))?;
-        let whole =
-            if len == block.len() { Header::decode(&block) } else { Err(Rejected::Damaged) };
-        Ok(match whole {
+        block.truncate(len);
+        Ok(match segment::decode(path, &block) {
             Ok((header, _)) if header.log == patient.id && header.base_seq == base_seq => {
                 Known::Header(header)
             }
-            Err(Rejected::Version { major, features }) => {
-                return Err(segment::unknown_version(path, major, features));
-            }
+            Err(error @ LogError::Version { .. }) => return Err(error),
             damaged => Known::Place {
                 // Another segment's batches are none of this one.
-                salt: if damaged.is_ok() { None } else { Some(u64_at(&block, 80)) },
+                salt: if damaged.is_ok() { None } else { Some(u64_at(&block, segment::SALT_AT)) },
                 number: self.free_number(patient, base_seq)?,
             },
         })

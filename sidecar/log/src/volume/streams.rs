@@ -10,6 +10,7 @@ use super::files::{DEAD_LETTERS, make_dir, open_stream_meta};
 use super::{Finding, Stream, StreamOptions, VolumeOptions};
 use crate::budget::Budget;
 use crate::error::LogError;
+use crate::fate::Refusal;
 use crate::handle::{LogHandle, OnDamage, View};
 use crate::holes::Holes;
 use crate::ids::{DeliveryId, StreamId};
@@ -86,6 +87,8 @@ impl Opening<'_> {
             let view = View::of(&Recovered::nothing(), 0, Holes::default());
             let log = LogHandle::new(UNKNOWN, self.queue(), OnDamage::Stop, view);
             log.stop(&damage);
+            // It would not even know which records are its own.
+            log.mending().close(Refusal::Stopped);
             log
         };
         let (log, dead_letters) = (stopped(), stopped());
@@ -147,7 +150,7 @@ impl Opening<'_> {
         options: &LogOptions<'_>,
     ) -> Result<Recovered, LogError> {
         if options.on_damage == OnDamage::Stop {
-            return examine(&**self.vfs, dir, id, self.journal);
+            return examine(&**self.vfs, dir, id, self.journal.state());
         }
         let mut mender = Mender {
             vfs: self.vfs,
@@ -163,7 +166,7 @@ impl Opening<'_> {
         self.findings.extend(done.into_iter().map(Finding::Mended));
         match recovered {
             // It stays as it is until there is room.
-            Err(LogError::Full) => examine(&**self.vfs, dir, id, self.journal),
+            Err(LogError::Full) => examine(&**self.vfs, dir, id, self.journal.state()),
             recovered => recovered,
         }
     }
