@@ -55,6 +55,8 @@ pub struct Gauges {
     pub lost: IntGaugeVec,
     /// 1 when records wait for disk space.
     pub full: IntGaugeVec,
+    /// Bytes read in search of damage.
+    pub scrubbed_bytes: IntGauge,
     /// Syncs of the writer thread.
     pub syncs: IntGauge,
     /// Records covered by them.
@@ -240,6 +242,10 @@ impl Gauges {
                 "lifeboat_stream_full",
                 "1 when records wait for disk space",
                 STREAM,
+            )?,
+            scrubbed_bytes: build.gauge(
+                "lifeboat_scrubbed_bytes_total",
+                "Bytes of sealed segments read in search of damage",
             )?,
             syncs: build.gauge("lifeboat_syncs_total", "Group commits that synced records")?,
             synced_records: build

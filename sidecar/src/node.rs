@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use lifeboat_log::{CommitStats, LogHandle, Marks, Read, StreamId, VolumeId};
+use lifeboat_log::{
+    Accepted, CommitStats, LogHandle, Marks, Read, ScrubProgress, StreamId, VolumeId,
+};
 
 use crate::delivery::cursor::Cursor;
 use crate::depth::depth;
@@ -39,6 +41,8 @@ pub struct Node {
     pub metrics: Metrics,
     /// What the writer has done.
     pub commits: Arc<CommitStats>,
+    /// What was read in search of damage.
+    pub scrub: Arc<ScrubProgress>,
     /// A [`State`], by its number.
     pub state: Lifecycle,
 }
@@ -172,6 +176,7 @@ impl Node {
         let status = self.status();
         let gauges = self.metrics.gauges();
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        gauges.scrubbed_bytes.set(number(self.scrub.bytes()));
         gauges.syncs.set(number(status.syncs));
         gauges.synced_records.set(number(status.synced_records));
         gauges.durable_volume.set(i64::from(status.durable_volume));
@@ -194,6 +199,28 @@ impl Node {
             }
         }
         self.metrics.render()
+    }
+}
+
+impl Node {
+    /// Lets a stream go on behind what is known to be damaged in it and in its dead letters.
+    ///
+    /// # Errors
+    /// In words, when there is no such stream or it stays stopped.
+    pub async fn accept_gap(&self, stream: &str) -> Result<Accepted, String> {
+        let found = self.streams.iter().find(|it| it.name == stream);
+        let Some(found) = found else { return Err(format!("no stream {stream} in this queue")) };
+        tracing::warn!(stream, "an operator accepts the gap");
+        let mut price = Accepted::default();
+        for log in [&found.log, &found.dead_letters] {
+            if log.marks().damage.is_some() {
+                price += log.accept_gap().wait().await.map_err(|_| {
+                    let why = log.marks().stopped;
+                    format!("stream {stream} stays stopped: {}", why.as_deref().unwrap_or("closed"))
+                })?;
+            }
+        }
+        Ok(price)
     }
 }
 

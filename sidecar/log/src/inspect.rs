@@ -17,7 +17,7 @@ use crate::error::LogError;
 use crate::vfs::Vfs;
 use crate::volume::LOCK;
 
-pub use check::{Checked, Report, Severity, check};
+pub use check::{CheckOptions, Checked, Report, Severity, check};
 pub use dump::{DumpOptions, Dumped, dump};
 
 /// Holds the directory against every other process, if it was ever opened.

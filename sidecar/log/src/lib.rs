@@ -129,7 +129,7 @@ pub use mend::{Authority, Mended};
 pub use mending::Accepted;
 pub use pending::{CommitQueue, Rejection, Run, Submitted};
 pub use reader::{Read, Reader};
-pub use scrub::{ScrubOptions, Scrubber};
+pub use scrub::{ScrubOptions, ScrubProgress, Scrubber};
 pub use state::Op;
 pub use volume::{Finding, Running, Stream, StreamOptions, Volume, VolumeOptions};
 pub use writer::Writer;

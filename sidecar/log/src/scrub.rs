@@ -43,8 +43,26 @@ pub struct Scrubber {
 struct Shared {
     stopping: Mutex<bool>,
     stopped: Condvar,
+    progress: Arc<ScrubProgress>,
+}
+
+/// How far it has come since the start.
+#[derive(Debug, Default)]
+pub struct ScrubProgress {
     bytes: AtomicU64,
     rounds: AtomicU64,
+}
+
+impl ScrubProgress {
+    /// Bytes that were read.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Rounds that were completed.
+    pub fn rounds(&self) -> u64 {
+        self.rounds.load(Ordering::Relaxed)
+    }
 }
 
 impl Scrubber {
@@ -61,14 +79,9 @@ impl Scrubber {
         Ok(Self { thread: Some(thread), shared })
     }
 
-    /// Bytes that were read so far.
-    pub fn bytes(&self) -> u64 {
-        self.shared.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Rounds that were completed so far.
-    pub fn rounds(&self) -> u64 {
-        self.shared.rounds.load(Ordering::Relaxed)
+    /// How far it has come.
+    pub fn progress(&self) -> Arc<ScrubProgress> {
+        Arc::clone(&self.shared.progress)
     }
 }
 
@@ -100,7 +113,7 @@ fn run(logs: &[Arc<LogHandle>], options: ScrubOptions, shared: &Shared) {
                 return;
             }
         }
-        shared.rounds.fetch_add(1, Ordering::Relaxed);
+        shared.progress.rounds.fetch_add(1, Ordering::Relaxed);
         wait = options.rest;
     }
 }
@@ -109,11 +122,10 @@ fn run(logs: &[Arc<LogHandle>], options: ScrubOptions, shared: &Shared) {
 fn scrub(log: &Arc<LogHandle>, options: ScrubOptions, shared: &Shared) -> bool {
     for view in log.sealed_segments() {
         match verify(&view, true, &mut Pace::new(&view, options, shared).on_read()) {
-            Ok(Verified::Whole(_)) => {}
             Ok(Verified::Interrupted) => return false,
             // What was deleted or mended meanwhile is no damage any more.
             Err(error) if log.still_has(&view) => report(log, &error),
-            Err(_) => {}
+            _ => {}
         }
     }
     true
@@ -160,7 +172,7 @@ impl<'a> Pace<'a> {
         self.view.file.forget(self.cached.clone());
         self.cached.start = self.cached.end;
         self.read += len;
-        self.shared.bytes.fetch_add(len, Ordering::Relaxed);
+        self.shared.progress.bytes.fetch_add(len, Ordering::Relaxed);
         let rate = self.options.bytes_per_second.max(1);
         let due = Duration::from_micros(self.read.saturating_mul(1_000_000) / rate);
         self.shared.sleep(due.saturating_sub(self.started.elapsed()))

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lifeboat_log::inspect::{DumpOptions, Dumped, Report, Severity, check, dump};
+use lifeboat_log::inspect::{CheckOptions, DumpOptions, Dumped, Report, Severity, check, dump};
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{LogError, ScrubOptions, Scrubber, offline};
@@ -21,7 +21,7 @@ use volume_support::{Clock, Payload, dir, open, read_all, submit, within};
 fn checked(disk: &SimDisk) -> Report {
     let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
     let (mut seen, mut of) = (0, 0);
-    let report = check(&vfs, dir(), None, &mut |read, total| (seen, of) = (read, total)).unwrap();
+    let report = check(&vfs, dir(), &CheckOptions::default(), &mut |read, total| (seen, of) = (read, total)).unwrap();
     assert_eq!((seen, report.bytes), (of, of), "all was read");
     report
 }
@@ -145,12 +145,12 @@ fn a_directory_that_is_open_is_left_alone() {
     let disk = image.disk.fork();
     let volume = open(Arc::new(disk.clone())).unwrap();
     let vfs: Arc<dyn Vfs> = Arc::new(disk);
-    let refused = check(&vfs, dir(), None, &mut |_, _| ()).unwrap_err();
+    let refused = check(&vfs, dir(), &CheckOptions::default(), &mut |_, _| ()).unwrap_err();
     assert!(matches!(refused, LogError::Locked { .. }));
     let refused = dump(&vfs, dir(), &wide(), &mut |_| Ok(())).unwrap_err();
     assert!(matches!(refused, LogError::Locked { .. }));
     drop(volume);
-    assert!(check(&vfs, dir(), None, &mut |_, _| ()).is_ok());
+    assert!(check(&vfs, dir(), &CheckOptions::default(), &mut |_, _| ()).is_ok());
 }
 
 /// Of another version is not damaged: it is refused by name, and nothing is touched.
@@ -227,8 +227,8 @@ fn a_scrub_finds_damage_before_a_reader_does() {
     let mut volume = open(Arc::new(disk.clone())).unwrap();
     let logs = || volume.streams.iter().map(|stream| Arc::clone(&stream.log)).collect::<Vec<_>>();
     let scrubber = Scrubber::spawn(logs(), options).unwrap();
-    within(|| scrubber.rounds() > 2);
-    assert!(scrubber.bytes() > 0);
+    within(|| scrubber.progress().rounds() > 2);
+    assert!(scrubber.progress().bytes() > 0);
     assert!(logs().iter().all(|log| log.marks().damage.is_none()));
     disk.flip_bit(&image.segments[1], 5000, 3).unwrap();
     let log = volume.streams[0].log.clone();
@@ -240,8 +240,8 @@ fn a_scrub_finds_damage_before_a_reader_does() {
     let accepted = log.accept_gap();
     volume.committer.commit(Clock::new().after(0)).unwrap();
     assert_eq!(accepted.outcome().unwrap().unwrap().lost, 1);
-    let rounds = scrubber.rounds();
-    within(|| scrubber.rounds() > rounds + 2);
+    let rounds = scrubber.progress().rounds();
+    within(|| scrubber.progress().rounds() > rounds + 2);
     assert_eq!(log.marks().damage, None);
 }
 
@@ -256,7 +256,7 @@ fn a_scrub_that_waits_can_be_stopped() {
         rest: Duration::from_secs(3600),
     };
     let scrubber = Scrubber::spawn(vec![Arc::clone(&volume.streams[0].log)], options).unwrap();
-    within(|| scrubber.bytes() > 0);
+    within(|| scrubber.progress().bytes() > 0);
     let began = std::time::Instant::now();
     drop(scrubber);
     assert!(began.elapsed() < Duration::from_secs(10));

@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind};
 use lifeboat_log::state::DeliveryState;
-use lifeboat_log::{DeliveryId, Holes, JournalQueue, LogHandle, Stream, Volume};
+use lifeboat_log::{DeliveryId, Holes, JournalQueue, LogHandle, ScrubProgress, Stream, Volume};
 use lifeboat_zmtp::{Listener, MemoryBudget};
 use tokio::task::JoinSet;
 
@@ -245,7 +245,12 @@ impl Build<'_> {
         }
     }
 
-    pub(super) fn node(&self, volume: &Volume, streams: Vec<StreamNode>) -> Node {
+    pub(super) fn node(
+        &self,
+        volume: &Volume,
+        streams: Vec<StreamNode>,
+        scrub: Arc<ScrubProgress>,
+    ) -> Node {
         let fleeting = fleeting_file_system(&self.place.data);
         if let Some(file_system) = fleeting {
             tracing::warn!(
@@ -265,6 +270,7 @@ impl Build<'_> {
             removed: volume.removed.clone(),
             metrics: self.metrics.clone(),
             commits: volume.committer.stats(),
+            scrub,
             state: Lifecycle::default(),
         }
     }

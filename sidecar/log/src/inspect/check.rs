@@ -64,22 +64,31 @@ impl Report {
     }
 }
 
-/// Checks `dir`, of one stream alone if that is named, and tells `progress` how many bytes of how
-/// many were read.
+/// What to check.
+#[derive(Debug, Clone, Default)]
+pub struct CheckOptions {
+    /// One stream alone, beside the volume's own files.
+    pub stream: Option<String>,
+    /// Whether a process may have the directory open: what it writes meanwhile may then look like an
+    /// unsynced end.
+    pub open_elsewhere: bool,
+}
+
+/// Checks `dir`, and tells `progress` how many bytes of how many were read.
 ///
 /// # Errors
 /// `Locked` when a process has the directory open; of the disk. Damage is in the report.
 pub fn check(
     vfs: &Arc<dyn Vfs>,
     dir: &Path,
-    stream: Option<&str>,
+    options: &CheckOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Report, LogError> {
-    let _held = hold(&**vfs, dir)?;
+    let _held = if options.open_elsewhere { None } else { hold(&**vfs, dir)? };
     let read_only: Arc<dyn Vfs> = Arc::new(ReadOnly(Arc::clone(vfs)));
     let root = dir.join(STREAMS);
     let mut streams = names(&**vfs, &root)?;
-    streams.retain(|name| stream.is_none_or(|wanted| wanted == name));
+    streams.retain(|name| options.stream.as_ref().is_none_or(|wanted| wanted == name));
     let total = total_bytes(&read_only, &root, &streams)?;
     let report = Report::default();
     let mut check = Check { vfs: read_only, state: State::default(), report, total, progress };
@@ -190,7 +199,7 @@ impl Check<'_> {
         segment: &SegmentFile,
         known: Option<&Arc<SegmentView>>,
     ) -> Result<Option<LogError>, LogError> {
-        let (path, bytes) = (&segment.path, len_of(&self.vfs, &segment.path));
+        let bytes = len_of(&self.vfs, &segment.path);
         self.report.files += 1;
         let before = self.report.bytes;
         let Self { report, progress, total, .. } = self;
