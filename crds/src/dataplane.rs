@@ -162,6 +162,8 @@ pub enum OnFull {
 pub enum OnDamage {
     /// The stream stops until `lifeboat accept-gap`.
     Stop,
+    /// The stream goes on behind the gap, which is reported.
+    SkipWithGap,
 }
 
 /// What the operator says about one replica.

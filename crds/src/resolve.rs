@@ -136,7 +136,7 @@ fn retention(given: &resource::Retention) -> Result<Retention, Problem> {
     };
     let on_damage = match given.on_damage {
         None | Some(resource::OnDamage::Stop) => OnDamage::Stop,
-        Some(other) => return Err(lacking(&at("onDamage"), other)),
+        Some(resource::OnDamage::SkipWithGap) => OnDamage::SkipWithGap,
     };
     Ok(Retention { max_bytes: given.max_bytes.as_ref().map(Quantity::bytes), on_full, on_damage })
 }

@@ -131,6 +131,13 @@ fn what_is_left_out_has_its_default() {
 }
 
 #[test]
+fn a_stream_may_go_on_behind_damage() {
+    let text = queue("{name: in, socket: PULL}", "{name: out, socket: PUSH}");
+    let text = format!("{text}    retention: {{onDamage: SkipWithGap}}\n");
+    assert_eq!(accept(&text).streams[0].retention.on_damage, OnDamage::SkipWithGap);
+}
+
+#[test]
 fn values_at_their_bounds_are_accepted() {
     let queue = accept(&queue(
         "{name: a, socket: PULL, bind: 'tcp://*:1024', maxMessageSize: 64Mi, maxConnections: 65535},

@@ -15,7 +15,9 @@ use crate::committer::Now;
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
 use crate::handle::{LogHandle, SegmentView};
+use crate::holes::Holes;
 use crate::pending::CommitQueue;
+use crate::recover::Recovered;
 use crate::rest::Rest;
 use crate::segment;
 use crate::tail::InMemory;
@@ -172,6 +174,7 @@ impl Log {
             epoch: self.epoch,
             salt: salt(),
             len,
+            mended: false,
         };
         let made = Active::create(&*self.vfs, &self.dir, &header);
         let (active, sum) = made.inspect_err(|_| self.return_space(len))?;
@@ -321,9 +324,36 @@ impl Log {
         self.vfs.discard(&segment.view.path, Some(Arc::clone(&segment.view.file)));
     }
 
+    /// Makes a log that is all sealed ready to be mended: nothing of it is open any more.
+    ///
+    /// # Errors
+    /// After `Full` it is as before.
+    pub(crate) fn rest(&mut self) -> Result<(), LogError> {
+        self.seal()
+    }
+
+    /// Goes on from what was found on the disk after it was mended.
+    pub(crate) fn reopen(&mut self, recovered: Recovered, holes: Holes) {
+        let counted = self.sealed.drain(..).filter(|segment| segment.counted);
+        self.budget.give_back(counted.map(|segment| segment.disk_len).sum());
+        for segment in &recovered.sealed {
+            self.budget.found(segment.disk_len);
+        }
+        let end = recovered.end.seq;
+        let misplaced = |rest: &mut Rest| rest.first_seq + rest.done as u64 != end;
+        if let Some(rest) = self.stalled.take_if(misplaced) {
+            rest.fate.decide(Err(Refusal::Stopped));
+        }
+        (self.end, self.next_number) = (recovered.end, recovered.next_number);
+        self.handle.update(|view| view.show(&recovered, holes));
+        self.sealed = recovered.sealed;
+        self.handle.reopen();
+    }
+
     /// Takes nothing more, and tells everybody who waits.
     pub(crate) fn close(&mut self, refusal: Refusal) {
         self.handle.close(refusal);
+        self.handle.mending().close(refusal);
         let waiting = self.undecided.drain(..).map(|(fate, _)| fate);
         let stalled = self.stalled.take().map(|rest| rest.fate);
         let ways_in = [self.handle.queue(), self.handle.refusing_queue()];

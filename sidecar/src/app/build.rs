@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, OnFull};
 use lifeboat_log::state::{Attempt, DeliveryState};
-use lifeboat_log::{DeliveryId, JournalQueue, Stream, Volume};
+use lifeboat_log::{DeliveryId, Holes, JournalQueue, LogHandle, ScrubProgress, Stream, Volume};
 use lifeboat_zmtp::{Listener, MemoryBudget};
 use tokio::task::JoinSet;
 
@@ -70,6 +70,9 @@ impl Build<'_> {
             };
             deliveries.push(self.delivery(&field, opened, delivery, id, state).await?);
         }
+        let outlets = deliveries.iter().map(|delivery: &DeliveryNode| delivery.outlet.clone());
+        let watched = watch_holes(Arc::clone(&opened.log), outlets.collect(), self.rest.clone());
+        self.services.spawn(watched);
         let now = Instant::now();
         Ok(StreamNode {
             name: stream.name.clone(),
@@ -81,7 +84,7 @@ impl Build<'_> {
             deliveries,
             removed: removed
                 .into_iter()
-                .map(|(_, state)| (state.name, Cursor::new(state.cursor, state.settled)))
+                .map(|(_, state)| (state.name.clone(), settled(state, &opened.log.holes())))
                 .collect(),
             rates: Mutex::new([Rate::new(now), Rate::new(now)]),
         })
@@ -127,6 +130,7 @@ impl Build<'_> {
         let endpoint = delivery.endpoint_in(&self.place.sockets, &opened.name);
         let listener = self.bind(field, &endpoint).await?;
         let over_ipc = matches!(listener.local_endpoint(), lifeboat_zmtp::Endpoint::Ipc(_));
+        let lost = state.lost.len();
         let (socket, protocol, outlet, promise) = match &delivery.kind {
             DeliveryKind::Push(trail) => {
                 let policy = TrailPolicy { messages: trail.messages.into(), time: trail.time };
@@ -159,6 +163,7 @@ impl Build<'_> {
                 ("DEALER", None, outlet, None)
             }
         };
+        self.metrics.delivery(&opened.name, &delivery.name).lost.inc_by(lost);
         let socket = self.socket(&opened.name, &delivery.name, socket, protocol, &listener);
         let config = egress::listener_config(delivery, Arc::clone(&self.budget));
         let observer = self.metrics.observer(&opened.name, &delivery.name);
@@ -253,7 +258,12 @@ impl Build<'_> {
         }
     }
 
-    pub(super) fn node(&self, volume: &Volume, streams: Vec<StreamNode>) -> Node {
+    pub(super) fn node(
+        &self,
+        volume: &Volume,
+        streams: Vec<StreamNode>,
+        scrub: Arc<ScrubProgress>,
+    ) -> Node {
         let fleeting = fleeting_file_system(&self.place.data);
         if let Some(file_system) = fleeting {
             tracing::warn!(
@@ -273,7 +283,29 @@ impl Build<'_> {
             removed: volume.removed.clone(),
             metrics: self.metrics.clone(),
             commits: volume.committer.stats(),
+            scrub,
             state: Lifecycle::default(),
+        }
+    }
+}
+
+/// What a delivery that the file does not name any more has settled, what is lost included.
+fn settled(state: DeliveryState, holes: &Holes) -> Cursor {
+    let mut settled = state.settled;
+    holes.gaps.iter().chain(holes.jumps.iter()).for_each(|seqs| settled.insert(seqs));
+    Cursor::new(state.cursor, settled)
+}
+
+/// Has the deliveries get over what damage takes while they run.
+async fn watch_holes(log: Arc<LogHandle>, outlets: Vec<Outlet>, mut stop: Stop) {
+    loop {
+        let mended = log.mended();
+        for outlet in &outlets {
+            outlet.step_over(&log);
+        }
+        tokio::select! {
+            () = stop.ordered() => return,
+            () = mended => {}
         }
     }
 }

@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use lifeboat_log::LogError;
 use lifeboat_zmtp::{CloseReason, Connection, Event};
 use tokio::select;
 
 use super::leased::LeasedDelivery;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Unreadable};
 use super::verdicts::{acknowledge, follow};
 use crate::delivery::LeaseKey;
 use crate::share::{OutputShare, packed};
@@ -54,8 +53,7 @@ impl Session {
             let (woken, changed) = (self.delivery.woken(), self.delivery.log.changed());
             let limit = self.share.limit();
             self.connection.set_low_mark(limit / 2);
-            if let Err(error) = self.fill(limit) {
-                tracing::error!(%error, "stream stopped");
+            if self.fill(limit).is_err() {
                 return CloseReason::Shutdown;
             }
             // An application that never reads its errors is not heard until it does.
@@ -81,7 +79,7 @@ impl Session {
     }
 
     /// Leases what the credit allows and queues what the connection has room for.
-    fn fill(&mut self, limit: usize) -> Result<(), LogError> {
+    fn fill(&mut self, limit: usize) -> Result<(), Unreadable> {
         while self.connection.queued() < limit {
             let room = limit - self.connection.queued();
             let max = self.outgoing.records_within(room).clamp(1, GRANT_LIMIT);
@@ -90,10 +88,13 @@ impl Session {
                 return Ok(());
             }
             let (mut out, origin) = (Vec::new(), self.delivery.origin);
-            self.outgoing.append(&mut out, room, |out, lease, payload| {
+            let records = self.outgoing.append(&mut out, room, |out, lease, payload| {
                 append_msg_prefix(out, origin, lease);
                 out.extend_from_slice(payload);
             })?;
+            if records == 0 {
+                return Ok(());
+            }
             self.connection.enqueue(packed(out));
         }
         Ok(())

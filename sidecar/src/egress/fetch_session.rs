@@ -8,13 +8,12 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lifeboat_log::LogError;
 use lifeboat_zmtp::{CloseReason, Connection, Event};
 use tokio::select;
 use tokio::time::sleep_until;
 
 use super::leased::LeasedDelivery;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Unreadable};
 use super::verdicts::{acknowledge, follow};
 use crate::delivery::LeaseKey;
 use crate::share::{OutputShare, packed};
@@ -62,8 +61,7 @@ impl Session {
     async fn run(&mut self, mut stop: Stop) -> CloseReason {
         loop {
             let (woken, changed) = (self.delivery.woken(), self.delivery.log.changed());
-            if let Err(error) = self.answer_fetch() {
-                tracing::error!(%error, "stream stopped");
+            if self.answer_fetch().is_err() {
                 return CloseReason::Shutdown;
             }
             // An application that never reads its answers is not heard until it does.
@@ -108,22 +106,21 @@ impl Session {
     }
 
     /// Answers the waiting fetch, if there is one and a record for it.
-    fn answer_fetch(&mut self) -> Result<(), LogError> {
-        while let Some(waiting) = &self.waiting {
-            if !self.outgoing.has_one() {
-                return Ok(());
-            }
-            let (mut out, origin) = (Vec::new(), self.delivery.origin);
-            append_envelope(&mut out, &waiting.envelope);
-            let one = out.len() + 1;
-            let records = self.outgoing.append(&mut out, one, |out, lease, payload| {
-                append_msg_prefix(out, origin, lease);
-                out.extend_from_slice(payload);
-            })?;
-            if records > 0 {
-                self.waiting = None;
-                self.connection.enqueue(packed(out));
-            }
+    fn answer_fetch(&mut self) -> Result<(), Unreadable> {
+        let Some(waiting) = &self.waiting else { return Ok(()) };
+        if !self.outgoing.has_one() {
+            return Ok(());
+        }
+        let (mut out, origin) = (Vec::new(), self.delivery.origin);
+        append_envelope(&mut out, &waiting.envelope);
+        let one = out.len() + 1;
+        let records = self.outgoing.append(&mut out, one, |out, lease, payload| {
+            append_msg_prefix(out, origin, lease);
+            out.extend_from_slice(payload);
+        })?;
+        if records > 0 {
+            self.waiting = None;
+            self.connection.enqueue(packed(out));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! what they ask for. It must not know what is spoken on a connection.
 
 use std::future::pending;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -15,7 +16,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep_until;
 
 use super::Standing;
-use super::payloads::Payloads;
+use super::holes;
+use super::payloads::{Found, Payloads};
 use crate::dead_letter::{self, Label};
 use crate::delivery::backoff::Policy;
 use crate::delivery::lease::{Counters, Leases, Recovered};
@@ -168,6 +170,20 @@ impl LeasedDelivery {
         });
     }
 
+    /// No record is left at `seqs`.
+    pub(super) fn step_over(&self, seqs: Range<u64>) {
+        let holes = self.log.holes();
+        let mut inner = self.lock();
+        let over = holes::step_over(seqs, &holes, |seqs, effects| {
+            inner.leases.skip(seqs, effects);
+        });
+        self.metrics.lost.inc_by(over.lost());
+        // Under the lock: the journal is told in the order of the steps.
+        self.journal.submit(over.ops(self.stream_id, self.delivery_id), Urgency::Lazy);
+        drop(inner);
+        self.work.notify(usize::MAX);
+    }
+
     fn op(&self, op: JournalOp) -> Op {
         let (stream, delivery) = (self.stream_id, self.delivery_id);
         match op {
@@ -207,6 +223,7 @@ impl LeasedDelivery {
             delivered_end: figures.delivered_end,
             in_flight: figures.in_flight,
             delivered: self.metrics.delivered.get(),
+            lost: self.metrics.lost.get(),
         }
     }
 
@@ -260,12 +277,13 @@ impl LeasedDelivery {
 
     /// Writes one dead letter. `false` when it could not be read or stored now.
     async fn park(&self, park: &Park) -> bool {
-        let message = match self.payloads.batch(park.seq) {
-            Ok(batch) => batch.and_then(|batch| batch.payload(park.seq)),
-            Err(error) => {
-                tracing::error!(stream = self.stream, %error, "stream stopped");
+        let message = match self.payloads.find(park.seq) {
+            Found::Batch(batch) => batch.payload(park.seq),
+            Found::Gone(next) => {
+                self.step_over(park.seq..next);
                 None
             }
+            Found::Nothing => None,
         };
         let Some(message) = message else { return false };
         let label = Label::of(park, &self.stream, &self.name);

@@ -2,6 +2,7 @@
 
 mod credit_session;
 mod fetch_session;
+mod holes;
 mod leased;
 mod outgoing;
 mod payloads;
@@ -12,6 +13,7 @@ mod verdicts;
 use std::sync::Arc;
 
 use lifeboat_api::{Delivery, DeliveryKind};
+use lifeboat_log::LogHandle;
 use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, Oversize, SocketType};
 
 pub use leased::{LeasedDelivery, LeasedParts, Parking};
@@ -43,6 +45,8 @@ pub struct Standing {
     pub in_flight: u64,
     /// Records handed out so far, redeliveries included.
     pub delivered: u64,
+    /// Records that damage took before they were settled, ever.
+    pub lost: u64,
 }
 
 impl Outlet {
@@ -51,6 +55,16 @@ impl Outlet {
         match self {
             Self::Push(delivery) => delivery.standing(),
             Self::Credit(delivery) | Self::Rep(delivery) => delivery.standing(),
+        }
+    }
+
+    /// Gets over what `log` has lost to damage.
+    pub fn step_over(&self, log: &LogHandle) {
+        for seqs in holes::all(&log.holes()) {
+            match self {
+                Self::Push(delivery) => delivery.step_over(seqs),
+                Self::Credit(delivery) | Self::Rep(delivery) => delivery.step_over(seqs),
+            }
         }
     }
 

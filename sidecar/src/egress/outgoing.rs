@@ -6,14 +6,20 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Instant;
 
-use lifeboat_log::{Batch, Fate, LogError};
+use lifeboat_log::{Batch, Fate};
 
 use super::leased::LeasedDelivery;
+use super::payloads::Found;
 use crate::delivery::LeaseKey;
 use crate::delivery::lease::Grant;
 
 /// Bytes of a record before any was seen.
 const USUAL_RECORD: usize = 4 << 10;
+
+/// The log is stopped, which takes longer than a lease: the connection ends, and its leases return
+/// uncounted.
+#[derive(Debug)]
+pub(super) struct Unreadable;
 
 /// One connection's.
 #[derive(Debug)]
@@ -54,8 +60,12 @@ impl Outgoing {
     /// Leases up to `max` records: a lease runs, and keeps the record from other connections, from
     /// now on. `false` when nothing may go out now.
     pub(super) fn lease(&mut self, max: u32) -> bool {
-        let mut grants = Vec::new();
         let log = &self.delivery.log;
+        if log.is_stopped() {
+            // Nothing is leased that cannot be read.
+            return self.is_ready();
+        }
+        let mut grants = Vec::new();
         let ((), fate) = self.delivery.step(|leases, effects| {
             // Read in here: another connection may have handed out more than was published before.
             let (now, published_end) = (Instant::now(), log.published_end());
@@ -108,32 +118,38 @@ impl Outgoing {
     }
 
     /// Appends records to `out` by `form`, which is given each one's lease and wire bytes, until it
-    /// has `room` bytes or nothing more may go out. Returns how many.
+    /// has `room` bytes, nothing more may go out, or a record cannot be read while the log is mended.
+    /// Returns how many. When there is more, whoever waits for the delivery or the log is woken.
     ///
     /// # Errors
-    /// Damage, or the disk's: the stream is stopped.
+    /// The log is stopped.
     pub(super) fn append(
         &mut self,
         out: &mut Vec<u8>,
         room: usize,
         mut form: impl FnMut(&mut Vec<u8>, LeaseKey, &[u8]),
-    ) -> Result<usize, LogError> {
+    ) -> Result<usize, Unreadable> {
         let start = out.len();
-        let mut records = 0;
-        let mut batch = None;
+        let (mut records, mut batch, mut readable) = (0, None, true);
         while out.len() < room
+            && readable
             && let Some(mut grant) = self.ready.pop_front()
         {
-            while out.len() < room && !grant.seqs.is_empty() {
+            while out.len() < room && readable && !grant.seqs.is_empty() {
                 let seq = grant.seqs.start;
-                self.find(seq, &mut batch)?;
-                // None was deleted under us: retention has moved on, and the cursor with it.
-                if let Some(payload) = batch.as_ref().and_then(|batch| batch.payload_bytes(seq)) {
-                    let lease = LeaseKey { epoch: self.epoch, seq, attempt: grant.attempt };
-                    form(out, lease, payload);
-                    records += 1;
+                match self.find(seq, &mut batch) {
+                    Found::Batch(batch) => {
+                        let lease = LeaseKey { epoch: self.epoch, seq, attempt: grant.attempt };
+                        form(out, lease, batch.payload_bytes(seq).unwrap_or_default());
+                        records += 1;
+                        grant.seqs.start += 1;
+                    }
+                    Found::Gone(next) => {
+                        grant.seqs.start = next.min(grant.seqs.end);
+                        self.delivery.step_over(seq..grant.seqs.start);
+                    }
+                    Found::Nothing => readable = false,
                 }
-                grant.seqs.start += 1;
             }
             if !grant.seqs.is_empty() {
                 self.ready.push_front(grant);
@@ -143,15 +159,19 @@ impl Outgoing {
         if let Some(mean) = (out.len() - start).checked_div(records) {
             self.mean = mean.max(1);
         }
-        Ok(records)
+        if !readable && self.delivery.log.is_stopped() { Err(Unreadable) } else { Ok(records) }
     }
 
-    /// Has `batch` be the one that holds `seq`, if there is one.
-    fn find(&self, seq: u64, batch: &mut Option<Arc<Batch>>) -> Result<(), LogError> {
-        let held = batch.as_ref().is_some_and(|it| (it.first_seq..it.end_seq()).contains(&seq));
-        if !held {
-            *batch = self.delivery.payloads.batch(seq)?;
+    /// What there is at `seq`; `last` is the batch that was found before.
+    fn find(&self, seq: u64, last: &mut Option<Arc<Batch>>) -> Found {
+        if let Some(batch) = last.as_ref().filter(|it| (it.first_seq..it.end_seq()).contains(&seq))
+        {
+            return Found::Batch(Arc::clone(batch));
         }
-        Ok(())
+        let found = self.delivery.payloads.find(seq);
+        if let Found::Batch(batch) = &found {
+            *last = Some(Arc::clone(batch));
+        }
+        found
     }
 }

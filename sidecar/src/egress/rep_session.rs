@@ -7,12 +7,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use lifeboat_log::LogError;
 use lifeboat_zmtp::{CloseReason, Connection, Event};
 use tokio::select;
 
 use super::leased::LeasedDelivery;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Unreadable};
 use super::verdicts::acknowledge;
 use crate::delivery::LeaseKey;
 use crate::share::packed;
@@ -42,8 +41,7 @@ impl Session {
     async fn run(&mut self, mut stop: Stop) -> CloseReason {
         loop {
             let (woken, changed) = (self.delivery.woken(), self.delivery.log.changed());
-            if let Err(error) = self.request() {
-                tracing::error!(%error, "stream stopped");
+            if self.request().is_err() {
                 return CloseReason::Shutdown;
             }
             let synced = self.outgoing.synced();
@@ -73,16 +71,16 @@ impl Session {
     }
 
     /// Sends the next request if the application is idle and there is a record for it.
-    fn request(&mut self) -> Result<(), LogError> {
-        while self.owed.is_none() {
-            if !self.outgoing.has_one() {
-                return Ok(());
-            }
-            let (mut out, owed) = (Vec::new(), &mut self.owed);
-            self.outgoing.append(&mut out, 1, |out, lease, payload| {
-                append_request(out, payload);
-                *owed = Some(lease);
-            })?;
+    fn request(&mut self) -> Result<(), Unreadable> {
+        if self.owed.is_some() || !self.outgoing.has_one() {
+            return Ok(());
+        }
+        let (mut out, owed) = (Vec::new(), &mut self.owed);
+        let records = self.outgoing.append(&mut out, 1, |out, lease, payload| {
+            append_request(out, payload);
+            *owed = Some(lease);
+        })?;
+        if records > 0 {
             self.connection.enqueue(packed(out));
         }
         Ok(())

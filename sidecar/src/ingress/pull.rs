@@ -16,7 +16,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) async fn serve(connection: Connection, context: &IngressContext) {
     let mut stop = context.stop.clone();
-    let mut session = Session { connection, context, intake: Intake::default(), room: None };
+    let mut session = Session { connection, context, intake: Intake::patient(), room: None };
     let reason = select! {
         biased;
         () = stop.ordered() => None,
