@@ -58,13 +58,23 @@
 //! snapshots and the opening of a volume may use the `reserve`, which is taken again when space was
 //! freed. A stream has its own limit, its dead letters included.
 //!
+//! # When bytes are not what was written
+//!
+//! Whoever meets it, recovery, a reader or the scrub, reports it to the log's [`LogHandle`]. By the
+//! stream's [`OnDamage`] the log stops, or the writer mends it: what can be read is written anew
+//! under its own seqs, what cannot is a gap in the journal, synced before the new segment gets its
+//! name. Readers see [`Read::Deleted`] there, and deliveries settle it as [`Op::Lost`].
+//!
 //! # Modules
 //! - bytes, pure: `batch`, `segment`, `seal`, `index`, `meta`
 //! - the log: `pending` (in), `log` and `active` (write), `handle`, `tail`, `reader`, `scan`, `window`
 //!   (read), `recover`, `budget`
+//! - damage: `verify` and `scrub` find it, `mend` with `salvage` and `quarantine` gets over it on a
+//!   `mending` order, `holes` is what is left of it; [`inspect`] and [`offline`] work on a directory
+//!   that nobody runs, the former through `read_only`
 //! - the journal: [`journal`], `journal_queue`, [`state`], [`ranges`]
 //! - the volume: `volume`, `committer`, `writer`, `reserve`, `fate`, `waker`
-//! - the disk: [`vfs`] (the seam), [`disk`] with `sync_pool` and `reaper`, `sim` for tests
+//! - the disk: [`vfs`] (the seam), [`disk`] with `sync_pool`, `reaper` and `direct`, `sim` for tests
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
 #![warn(clippy::print_stderr, clippy::print_stdout)]

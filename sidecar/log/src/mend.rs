@@ -26,7 +26,7 @@ use crate::reserve::Reserve;
 use crate::salvage::{Salvage, Unreadable};
 use crate::segment::{self, Header};
 use crate::state::{Op, State, StreamState};
-use crate::vfs::{File, Vfs, remove_if_there};
+use crate::vfs::{Vfs, remove_if_there};
 pub use report::{Authority, Mended};
 use segment_end::{Known, known_end};
 
@@ -159,7 +159,7 @@ impl Mender<'_> {
     ) -> Result<Mended, LogError> {
         let path = patient.dir.join(segment::file_name(base_seq));
         let file = self.vfs.open_read(&path).map_err(LogError::io("open", &path))?;
-        let file: Arc<dyn File> = Arc::new(Unreadable(file));
+        let file = Unreadable::within(file, patient.authority.may_give_up());
         let known = self.identify(patient, &path, &*file, base_seq)?;
         let next = self.next_base(patient.dir, base_seq)?;
         let within = base_seq..next.unwrap_or(u64::MAX);
@@ -258,9 +258,12 @@ impl Mender<'_> {
         ) -> Result<RangeSet, LogError>,
     ) -> Result<RangeSet, LogError> {
         let temporary = segment::temporary(path);
-        remove_if_there(&**self.vfs, &temporary).map_err(LogError::io("remove", &temporary))?;
         let Plan { header, seqs, .. } = plan;
-        let made = self.reserve.lend(|| Active::unnamed(&**self.vfs, &temporary, header));
+        let made = self.reserve.lend(|| {
+            // An earlier attempt may have left its own.
+            remove_if_there(&**self.vfs, &temporary).map_err(LogError::io("remove", &temporary))?;
+            Active::unnamed(&**self.vfs, &temporary, header)
+        });
         let written = made.and_then(|(mut active, chain)| {
             let mut end = End { seq: header.base_seq, chain, time: header.created };
             let kept = records(&mut |batch: Batch| {

@@ -53,26 +53,27 @@ pub fn accept_gap(
     let mut outcome = Outcome { accepted: Accepted::default(), stopped: None };
     for opened in &volume.streams {
         for log in [&opened.log, &opened.dead_letters] {
-            find_damage(log);
-            if log.marks().damage.is_none() {
-                continue;
+            // Behind what stops the log at the start there may be more.
+            while find_damage(log) && outcome.stopped.is_none() {
+                let fate = log.accept_gap();
+                volume.committer.commit(now)?;
+                if let Some(Ok(one)) = fate.outcome() {
+                    outcome.accepted += one;
+                }
+                outcome.stopped = log.marks().stopped;
             }
-            let fate = log.accept_gap();
-            volume.committer.commit(now)?;
-            if let Some(Ok(one)) = fate.outcome() {
-                outcome.accepted += one;
-            }
-            outcome.stopped = outcome.stopped.or(log.marks().stopped);
         }
     }
     volume.committer.finish(now)?;
     Ok(outcome)
 }
 
-fn find_damage(log: &LogHandle) {
+/// Reads all of it. `false` when there is no damage.
+fn find_damage(log: &LogHandle) -> bool {
     for segment in log.sealed_segments() {
         if let Err(error) = verify(&segment, true, &mut |_| true) {
             log.found_damage(&error);
         }
     }
+    log.marks().damage.is_some()
 }

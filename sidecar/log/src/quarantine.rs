@@ -17,7 +17,7 @@ pub(crate) const QUARANTINE: &str = "quarantine";
 pub(crate) const AUDIT: &str = "audit.log";
 /// Bytes copied at once.
 const PIECE: usize = 256 << 10;
-/// So many copies are kept of one file; what is between further pieces is copied with them.
+/// So many copies are kept of one file; beyond that, what lies between is copied too.
 const MAX_COPIES: usize = 16;
 
 /// Where the copies of one log go.
@@ -98,7 +98,7 @@ impl Quarantine<'_> {
     }
 }
 
-/// The ranges, at most [`MAX_COPIES`] of them: the closest become one.
+/// The ranges, at most [`MAX_COPIES`] of them: the last of many become one.
 fn coarse(ranges: &RangeSet) -> Vec<Range<u64>> {
     let mut ranges: Vec<_> = ranges.iter().collect();
     if ranges.len() > MAX_COPIES

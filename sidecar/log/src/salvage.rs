@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
@@ -162,55 +163,66 @@ const SECTOR: usize = 4096;
 
 /// A file of which some sectors cannot be read any more: they read as zeros.
 #[derive(Debug)]
-pub(crate) struct Unreadable(pub(crate) Arc<dyn File>);
+pub(crate) struct Unreadable {
+    file: Arc<dyn File>,
+    /// How many more there may be. Beyond that it is the disk that fails, and not a sector.
+    left: AtomicU64,
+}
 
 impl Unreadable {
-    fn sector_by_sector(&self, buf: &mut [u8], position: u64) -> usize {
+    /// `file`, of which so many bytes may be unreadable.
+    pub(crate) fn within(file: Arc<dyn File>, bytes: u64) -> Arc<dyn File> {
+        Arc::new(Self { file, left: AtomicU64::new(bytes / SECTOR as u64) })
+    }
+
+    fn sector_by_sector(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
         let mut at = position;
         for piece in buf.chunks_mut(SECTOR) {
-            if read_exact_at(&*self.0, piece, at).is_err() {
+            if let Err(error) = read_exact_at(&*self.file, piece, at) {
+                let one_less = |left: u64| left.checked_sub(1);
+                let counted = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less);
+                counted.map_err(|_| error)?;
                 piece.fill(0);
             }
             at += piece.len() as u64;
         }
-        buf.len()
+        Ok(buf.len())
     }
 }
 
 impl File for Unreadable {
     fn len(&self) -> io::Result<u64> {
-        self.0.len()
+        self.file.len()
     }
 
     fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
-        match self.0.read_at(buf, position) {
+        match self.file.read_at(buf, position) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                let left = self.0.len()?.saturating_sub(position);
+                let left = self.file.len()?.saturating_sub(position);
                 let len = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
-                let buf = buf.get_mut(..len).unwrap_or_default();
-                Ok(self.sector_by_sector(buf, position))
+                self.sector_by_sector(buf.get_mut(..len).unwrap_or_default(), position)
             }
             result => result,
         }
     }
 
     fn write_at(&self, slices: &[io::IoSlice<'_>], position: u64) -> io::Result<usize> {
-        self.0.write_at(slices, position)
+        self.file.write_at(slices, position)
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
-        self.0.allocate(len)
+        self.file.allocate(len)
     }
 
     fn truncate(&self, len: u64) -> io::Result<()> {
-        self.0.truncate(len)
+        self.file.truncate(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn forget(&self, bytes: Range<u64>) {
-        self.0.forget(bytes);
+        self.file.forget(bytes);
     }
 }

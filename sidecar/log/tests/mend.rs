@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lifeboat_log::ranges::RangeSet;
-use lifeboat_log::sim::SimDisk;
+use lifeboat_log::sim::{Fault, SimDisk};
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{Finding, Holes, LogHandle, Refusal, Urgency, Volume};
 use rand::rngs::SmallRng;
@@ -372,6 +372,60 @@ fn whatever_interrupts_it_it_ends_in_the_same_state() {
         let expected = end(&disk);
         let count = each_interruption(&disk, |interrupted| assert_eq!(end(interrupted), expected));
         assert!(count > 100, "{count}");
+    }
+}
+
+/// A start that mends, each of its calls failing, once and for good; then it is tried again.
+#[test]
+fn a_mending_that_fails_can_be_tried_again() {
+    let image = Image::of(RECORDS);
+    let disk = image.disk.fork();
+    let (middle, last) = (&image.segments[1], &image.segments[2]);
+    disk.flip_bit(middle, 9, 1).unwrap();
+    disk.flip_bit(last, with_records(&image.contents(last))[0].start as u64 + 99, 1).unwrap();
+    let end = |disk: &SimDisk| {
+        let mut volume = open_mending(Arc::new(disk.fork())).unwrap();
+        read_mending(&mut volume, 0)
+    };
+    let expected = end(&disk);
+    for (fault, persistent) in
+        [(Fault::Eio, false), (Fault::Eio, true), (Fault::Enospc, false), (Fault::Enospc, true)]
+    {
+        for call in 1.. {
+            let disk = disk.fork();
+            disk.fail_at(call, fault, persistent);
+            let opened = open_mending(Arc::new(disk.clone()));
+            if disk.calls() < call {
+                assert!(call > 100);
+                break;
+            }
+            drop(opened);
+            disk.heal();
+            let found = end(&disk.kill());
+            // A sector that could not be read when the damage was mended is lost with it.
+            let reread = fault == Fault::Eio && found.lost() > expected.lost();
+            assert!(found == expected || reread, "{fault:?} at call {call}: {found:?}");
+        }
+    }
+}
+
+/// Rot of the journal costs redeliveries, never a record.
+#[test]
+fn a_flipped_bit_in_the_journal_takes_no_record() {
+    let image = Image::of(1);
+    let journal = dir().join("journal");
+    for name in image.disk.list(&journal).unwrap() {
+        let path = journal.join(name);
+        for at in 0..image.contents(&path).len() {
+            for open in [open, open_mending] {
+                let disk = image.disk.fork();
+                disk.flip_bit(&path, at as u64, (at % 8) as u8).unwrap();
+                let mut volume = open(Arc::new(disk)).unwrap();
+                let found = read_mending(&mut volume, 0);
+                assert_eq!(found.records.len(), image.stored[0].len(), "byte {at}");
+                assert_eq!(found.holes, Holes::default());
+            }
+        }
     }
 }
 

@@ -40,15 +40,13 @@ impl Mender<'_> {
         for name in self.vfs.list(patient.dir).map_err(LogError::io("list", patient.dir))? {
             let Some(other) = segment::parse_file_name(&name) else { continue };
             let path = patient.dir.join(&name);
-            let read = || {
-                let mut block = vec![0; segment::HEADER_LEN];
-                let file = self.vfs.open_read(&path)?;
-                crate::vfs::read_exact_at(&*file, &mut block, 0).map(|()| block)
-            };
-            let Some(header) = read().ok().and_then(|block| Header::decode(&block).ok()) else {
-                continue;
-            };
-            let Header { log, number, base_seq: named, .. } = header.0;
+            let mut block = vec![0; segment::HEADER_LEN];
+            let file = self.vfs.open_read(&path).map_err(LogError::io("open", &path))?;
+            let read = file.read_at(&mut block, 0).map_err(LogError::io("read", &path))?;
+            block.truncate(read);
+            // One that is damaged too is above: the lowest is mended first.
+            let Ok((header, _)) = Header::decode(&block) else { continue };
+            let Header { log, number, base_seq: named, .. } = header;
             let belongs = named == other && log == patient.id;
             if belongs && other < base_seq {
                 above = above.max(number + 1);

@@ -12,6 +12,17 @@ pub enum Authority {
     Operator,
 }
 
+impl Authority {
+    /// Bytes of a segment that may be unreadable, as opposed to wrong, and are taken for lost. A disk
+    /// that reads nothing at all for a while must not cost records by a policy alone.
+    pub(super) fn may_give_up(self) -> u64 {
+        match self {
+            Self::Policy => 1 << 20,
+            Self::Operator => u64::MAX,
+        }
+    }
+}
+
 /// What was done about one damaged place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mended {
