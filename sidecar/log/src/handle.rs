@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
-use event_listener::{Event, EventListener};
+use event_listener::EventListener;
 
 use crate::batch::Batch;
 use crate::error::LogError;
@@ -15,6 +15,7 @@ use crate::ids::StreamId;
 use crate::index::SparseIndex;
 use crate::pending::CommitQueue;
 use crate::reader::Reader;
+use crate::sync::{AtomicU64, Event, Mutex, MutexGuard};
 use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
 

@@ -64,6 +64,7 @@
 //!   (read), `recover`, `budget`
 //! - the journal: [`journal`], `journal_queue`, [`state`], [`ranges`]
 //! - the volume: `volume`, `committer`, `writer`, `reserve`, `fate`, `waker`
+//! - threads: `sync` is where they meet; `interleavings` lets a scheduler choose their order, in tests
 //! - the disk: [`vfs`] (the seam), [`disk`] with `sync_pool` and `reaper`, `sim` for tests
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
@@ -80,6 +81,8 @@ mod fate;
 mod handle;
 pub mod ids;
 mod index;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 pub mod journal;
 mod journal_queue;
 mod log;
@@ -97,6 +100,7 @@ mod segment;
 #[allow(clippy::indexing_slicing, reason = "part of tests, where a panic is a failed test")]
 pub mod sim;
 pub mod state;
+mod sync;
 mod sync_pool;
 mod tail;
 pub mod vfs;

@@ -33,8 +33,8 @@ fn salted(salt: &[u8], bytes: &[u8]) -> [u8; 4] {
 /// The newest segment of "wide".
 fn newest(disk: &SimDisk) -> PathBuf {
     let dir = dir().join("streams/wide");
-    let names = disk.list(&dir).unwrap();
-    dir.join(names.iter().rfind(|name| name.ends_with(".log")).unwrap())
+    let mut paths = disk.list(&dir).unwrap().into_iter().map(|name| dir.join(name));
+    paths.rfind(|path| path.extension().is_some_and(|end| end == "log")).unwrap()
 }
 
 /// Lets the first batch of the newest segment have other fields, and the right checksum.
