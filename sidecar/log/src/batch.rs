@@ -142,7 +142,9 @@ impl Header {
             payload_len: u32_at(bytes, 40),
             durable_end: u64_at(bytes, 48),
         };
-        if u16_at(bytes, 10) != ROW_LEN_FIELD || header.body_len() > MAX_BODY_LEN as usize {
+        let numbered = header.first_seq.checked_add(header.count.into()).is_some();
+        let fits = header.body_len() <= MAX_BODY_LEN as usize;
+        if u16_at(bytes, 10) != ROW_LEN_FIELD || !fits || !numbered {
             return Err(Corruption::Content);
         }
         Ok((header, sum))
@@ -360,6 +362,17 @@ mod tests {
         let (header, _) = sample();
         let (bytes, _) = header.encode(99);
         assert_eq!(Header::decode(&bytes, 98), Err(Corruption::Header));
+    }
+
+    #[test]
+    fn seqs_beyond_the_last_number_are_refused_even_with_a_good_checksum() {
+        let (mut header, _) = sample();
+        header.first_seq = u64::MAX - 3;
+        let (bytes, sum) = header.encode(1);
+        assert_eq!(Header::decode(&bytes, 1), Ok((header, sum)));
+        header.first_seq += 1;
+        let (bytes, _) = header.encode(1);
+        assert_eq!(Header::decode(&bytes, 1), Err(Corruption::Content));
     }
 
     #[test]

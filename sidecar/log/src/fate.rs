@@ -1,9 +1,11 @@
 //! What became of something handed to the writer: settled once, awaited by many, from any thread
 //! or any async runtime.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use event_listener::{Event, Listener, listener};
+use event_listener::{Listener, listener};
+
+use crate::sync::{Event, OnceLock};
 
 /// Why something handed to the writer will not be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,10 +5,10 @@ mod damage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
-use event_listener::{Event, EventListener};
+use event_listener::EventListener;
 
 use crate::batch::Batch;
 use crate::fate::Refusal;
@@ -19,6 +19,7 @@ use crate::mending::Mending;
 use crate::pending::CommitQueue;
 use crate::reader::Reader;
 use crate::recover::Recovered;
+use crate::sync::{AtomicU64, Event, Mutex, MutexGuard};
 use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
 use crate::waker::Waker;

@@ -74,6 +74,7 @@
 //!   that nobody runs, the former through `read_only`
 //! - the journal: [`journal`], `journal_queue`, [`state`], [`ranges`]
 //! - the volume: `volume`, `committer`, `writer`, `reserve`, `fate`, `waker`
+//! - threads: `sync` is where they meet; `interleavings` lets a scheduler choose their order, in tests
 //! - the disk: [`vfs`] (the seam), [`disk`] with `sync_pool`, `reaper` and `direct`, `sim` for tests
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
@@ -93,6 +94,8 @@ mod holes;
 pub mod ids;
 mod index;
 pub mod inspect;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 pub mod journal;
 mod journal_queue;
 mod log;
@@ -118,6 +121,7 @@ mod segment;
 #[allow(clippy::indexing_slicing, reason = "part of tests, where a panic is a failed test")]
 pub mod sim;
 pub mod state;
+mod sync;
 mod sync_pool;
 mod tail;
 mod verify;

@@ -1,13 +1,12 @@
 //! The order to mend a log, from whoever met its damage to the writer thread, which does it.
 
 use std::ops::AddAssign;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use event_listener::Event;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use crate::fate::{Fate, Refusal};
 use crate::mend::Authority;
+use crate::sync::{AtomicBool, Event, Mutex, MutexGuard};
 
 /// What it cost that a log goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,13 +1,14 @@
 //! The way into the log: records wait here, bounded in bytes, for the next group commit.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use event_listener::{Event, EventListener};
+use event_listener::EventListener;
 
 use crate::batch::ROW_LEN;
 use crate::fate::{Fate, Refusal};
+use crate::sync::{Event, Mutex, MutexGuard};
 use crate::waker::Waker;
 
 /// Buffers kept for reuse: one is filled while the other is written.

@@ -119,9 +119,11 @@ impl OpenSegment {
             };
             index.locate(seq)
         };
+        let limit = view.published_len();
+        // Where no batch can be, none would contradict the index: it could hide records.
+        let found = found.filter(|entry| entry.position < limit);
         let start = (segment::HEADER_LEN as u64, view.base_seq);
         let (position, next_seq) = found.map_or(start, |entry| (entry.position, entry.seq));
-        let limit = view.published_len();
         let walk = Walk::from_batch(&view, limit, position, next_seq);
         Ok(Self { view, walk, next_seq })
     }

@@ -288,7 +288,10 @@ fn sealed_ending(candidate: &Candidate) -> Result<Option<Ending>, LogError> {
     let Some(position) = len.checked_sub(seal::LEN as u64) else { return Ok(None) };
     let mut bytes = [0; seal::LEN];
     read_exact_at(&**file, &mut bytes, position).map_err(LogError::io("read", path))?;
-    Ok(Seal::decode(&bytes, header.salt, *len).map(|(seal, sum)| Ending {
+    // One that ends before its segment begins would make the next seq go backwards.
+    let seal =
+        Seal::decode(&bytes, header.salt, *len).filter(|(seal, _)| seal.end_seq >= header.base_seq);
+    Ok(seal.map(|(seal, sum)| Ending {
         end: End { seq: seal.end_seq, chain: sum, time: seal.time },
         position,
         first_time: seal.first_time,

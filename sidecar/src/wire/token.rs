@@ -5,15 +5,18 @@
 
 use crate::delivery::LeaseKey;
 
+/// The part of a stream's id that a token has.
+pub type StreamMark = [u8; 6];
+
 /// 16 random bytes from when a stream's directory was created.
 pub type StreamId = [u8; 16];
 
-/// Bytes of a token: the first half of the stream id, delivery id (u32), epoch (u32), seq (u64),
+/// Bytes of a token: six bytes of the stream id, delivery id (u32), epoch (48 bits), seq (u64),
 /// attempt (u32), and the CRC-32C of all that (u32); integers little-endian.
 ///
 /// libzmq keeps up to 33 bytes of a frame in the message itself and allocates for more, at both
-/// ends and for each record. So a token has half of the stream id, which is 64 random bits, and half
-/// of the epoch, which counts starts of the sidecar.
+/// ends and for each record. So a token has as much of the stream id, which is random, as tells
+/// streams apart.
 pub const TOKEN_LEN: usize = 32;
 
 /// Where the checksum starts.
@@ -31,11 +34,11 @@ pub struct Origin {
 /// What a token says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token {
-    /// The first half of its stream's id.
-    pub stream: [u8; 8],
+    /// The first bytes of its stream's id.
+    pub stream: StreamMark,
     /// The delivery's number within the stream.
     pub delivery: u32,
-    /// The hand-out that it stands for. An epoch above 32 bits is cut: its records can still be
+    /// The hand-out that it stands for. An epoch above 48 bits is cut: its records can still be
     /// acknowledged, and their other verdicts are taken for late ones.
     pub lease: LeaseKey,
 }
@@ -43,20 +46,20 @@ pub struct Token {
 impl Token {
     /// The token of a hand-out of `origin`.
     pub fn new(origin: Origin, lease: LeaseKey) -> Self {
-        Self { stream: half(origin.stream), delivery: origin.delivery, lease }
+        Self { stream: mark(origin.stream), delivery: origin.delivery, lease }
     }
 
     /// Whether it was given out by `origin`.
     pub fn is_of(&self, origin: Origin) -> bool {
-        (self.stream, self.delivery) == (half(origin.stream), origin.delivery)
+        (self.stream, self.delivery) == (mark(origin.stream), origin.delivery)
     }
 
     /// The token's bytes.
     pub fn encode(&self) -> [u8; TOKEN_LEN] {
         let mut bytes = [0; TOKEN_LEN];
-        bytes[..8].copy_from_slice(&self.stream);
-        bytes[8..12].copy_from_slice(&self.delivery.to_le_bytes());
-        bytes[12..16].copy_from_slice(&self.lease.epoch.to_le_bytes()[..4]);
+        bytes[..6].copy_from_slice(&self.stream);
+        bytes[6..10].copy_from_slice(&self.delivery.to_le_bytes());
+        bytes[10..16].copy_from_slice(&self.lease.epoch.to_le_bytes()[..6]);
         bytes[16..24].copy_from_slice(&self.lease.seq.to_le_bytes());
         bytes[24..CHECKED].copy_from_slice(&self.lease.attempt.to_le_bytes());
         let checksum = crc32c::crc32c(&bytes[..CHECKED]);
@@ -73,13 +76,15 @@ impl Token {
         }
         let (stream, rest) = checked.split_first_chunk()?;
         let (delivery, rest) = rest.split_first_chunk()?;
-        let (epoch, rest) = rest.split_first_chunk()?;
+        let (epoch, rest) = rest.split_first_chunk::<6>()?;
+        let mut whole = [0; 8];
+        whole[..6].copy_from_slice(epoch);
         let (seq, attempt) = rest.split_first_chunk()?;
         Some(Self {
             stream: *stream,
             delivery: u32::from_le_bytes(*delivery),
             lease: LeaseKey {
-                epoch: u32::from_le_bytes(*epoch).into(),
+                epoch: u64::from_le_bytes(whole),
                 seq: u64::from_le_bytes(*seq),
                 attempt: u32::from_le_bytes(attempt.try_into().ok()?),
             },
@@ -87,7 +92,7 @@ impl Token {
     }
 }
 
-fn half(stream: StreamId) -> [u8; 8] {
+fn mark(stream: StreamId) -> StreamMark {
     std::array::from_fn(|at| stream[at])
 }
 
@@ -100,9 +105,9 @@ mod tests {
     const ORIGIN: Origin = Origin { stream: *b"0123456789abcdef", delivery: 1 };
 
     fn token() -> impl Strategy<Value = Token> {
-        (any::<StreamId>(), any::<u32>(), any::<u32>(), any::<u64>(), any::<u32>()).prop_map(
+        (any::<StreamId>(), any::<u32>(), 0..1u64 << 48, any::<u64>(), any::<u32>()).prop_map(
             |(stream, delivery, epoch, seq, attempt)| {
-                let lease = LeaseKey { epoch: epoch.into(), seq, attempt };
+                let lease = LeaseKey { epoch, seq, attempt };
                 Token::new(Origin { stream, delivery }, lease)
             },
         )
@@ -111,7 +116,7 @@ mod tests {
     #[test]
     fn the_layout_does_not_change() {
         let token = Token::new(ORIGIN, LeaseKey { epoch: 2, seq: 3, attempt: 4 });
-        let mut expected = b"01234567\x01\0\0\0\x02\0\0\0\x03\0\0\0\0\0\0\0\x04\0\0\0".to_vec();
+        let mut expected = b"012345\x01\0\0\0\x02\0\0\0\0\0\x03\0\0\0\0\0\0\0\x04\0\0\0".to_vec();
         expected.extend(crc32c::crc32c(&expected).to_le_bytes());
         assert_eq!(token.encode().as_slice(), expected);
     }

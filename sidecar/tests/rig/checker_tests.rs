@@ -175,7 +175,7 @@ fn a_seq_is_one_message_and_a_sending_is_one_seq() {
         history.consumers[0].push(delivery(2200, hand_out(7, 2, 1), message(5, 0)));
     });
     assert_eq!(twice, [Violation::StoredTwice(message(5, 0))]);
-    let stream = broken_by(|history| history.consumers[0][0].stream = [0; 8]);
+    let stream = broken_by(|history| history.consumers[0][0].stream = [0; 6]);
     assert_eq!(stream, [Violation::StreamChanged]);
     let hello = broken_by(|history| {
         history.streams.insert([0; 16]);

@@ -36,7 +36,8 @@ pub(super) fn open_volume_meta(
         sync_name(vfs, dir)?;
         VolumeMeta { id: VolumeId(draw(random)), epoch: 0 }
     };
-    let meta = VolumeMeta { epoch: old.epoch + 1, ..old };
+    let epoch = old.epoch.checked_add(1).ok_or_else(|| corrupt(&path, 32, Corruption::Content))?;
+    let meta = VolumeMeta { epoch, ..old };
     replace(vfs, dir, VOLUME_META, &meta.encode()).map_err(LogError::io("write", &path))?;
     Ok(meta)
 }

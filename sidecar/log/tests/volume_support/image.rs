@@ -134,5 +134,5 @@ pub(crate) fn tally(verdicts: impl Iterator<Item = Verdict>) -> (usize, usize) {
 /// No two records are alike. A commit takes about the same space however many records are in it.
 fn payload(stream: usize, step: u8, at: u8, records: u8) -> Payload {
     let len = (200 + 40 * usize::from(step)) / usize::from(records) + usize::from(at);
-    Payload::from(vec![step + 100 * stream as u8 + 17 * at; len])
+    Payload::from(vec![step + 100 * u8::try_from(stream).unwrap() + 17 * at; len])
 }
