@@ -44,7 +44,7 @@ pub fn append_hello(out: &mut Vec<u8>, stream: &StreamId) {
 /// Appends `MSG token attempt seq ""`. The stored body must follow: it ends the message.
 pub fn append_msg_prefix(out: &mut Vec<u8>, origin: Origin, lease: LeaseKey) {
     push_frame(out, true, b"MSG");
-    push_frame(out, true, &Token { origin, lease }.encode());
+    push_frame(out, true, &Token::new(origin, lease).encode());
     push_frame(out, true, Decimal::new(u64::from(lease.attempt)).as_bytes());
     push_frame(out, true, Decimal::new(lease.seq).as_bytes());
     push_frame(out, true, b"");
@@ -177,20 +177,21 @@ pub(super) fn milliseconds(text: &[u8]) -> Option<Duration> {
 
 pub(super) fn lease_of(token: &[u8], origin: Origin) -> Result<LeaseKey, Refusal> {
     let token = Token::decode(token).ok_or(Refusal::NotAToken)?;
-    if token.origin == origin { Ok(token.lease) } else { Err(Refusal::ForeignToken) }
+    if token.is_of(origin) { Ok(token.lease) } else { Err(Refusal::ForeignToken) }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::token::TOKEN_LEN;
     use super::*;
 
     const ORIGIN: Origin = Origin { stream: *b"0123456789abcdef", delivery: 3 };
     const LEASE: LeaseKey = LeaseKey { epoch: 5, seq: 1234, attempt: 2 };
 
-    fn token() -> [u8; 44] {
-        Token { origin: ORIGIN, lease: LEASE }.encode()
+    fn token() -> [u8; TOKEN_LEN] {
+        Token::new(ORIGIN, LEASE).encode()
     }
 
     fn message(frames: &[&[u8]]) -> Vec<u8> {
@@ -249,7 +250,7 @@ mod tests {
     #[test]
     fn an_ack_takes_up_to_1024_tokens_and_a_bad_one_spoils_no_other() {
         let token = token();
-        let foreign = Token { origin: Origin { delivery: 4, ..ORIGIN }, lease: LEASE }.encode();
+        let foreign = Token::new(Origin { delivery: 4, ..ORIGIN }, LEASE).encode();
         let wire = message(&[b"ACK", &token, b"junk", &foreign, &token]);
         let Ok(Verb::Ack(acked)) = parse(&wire, ORIGIN) else { panic!("not an ACK") };
         let expected = [Ok(LEASE), Err(Refusal::NotAToken), Err(Refusal::ForeignToken), Ok(LEASE)];

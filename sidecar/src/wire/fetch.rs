@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn fetch_and_next_wait_as_long_as_they_say() {
-        let token = Token { origin: ORIGIN, lease: LEASE }.encode();
+        let token = Token::new(ORIGIN, LEASE).encode();
         for (wait, expected) in [(None, 0), (Some(&b"250"[..]), 250)] {
             let expected = Duration::from_millis(expected);
             let fetch = body(&[&[&b"FETCH"[..]], wait.as_slice()].concat());
@@ -104,8 +104,8 @@ mod tests {
 
     #[test]
     fn malformed_verbs_are_refused_by_name() {
-        let token = Token { origin: ORIGIN, lease: LEASE }.encode();
-        let foreign = Token { origin: Origin { delivery: 4, ..ORIGIN }, lease: LEASE }.encode();
+        let token = Token::new(ORIGIN, LEASE).encode();
+        let foreign = Token::new(Origin { delivery: 4, ..ORIGIN }, LEASE).encode();
         let cases: [(&[&[u8]], Refusal); 9] = [
             (&[b"FETCH", b""], Refusal::Fetch),
             (&[b"FETCH", b"soon"], Refusal::Fetch),

@@ -17,6 +17,7 @@ use lifeboat_sidecar::control::{self, Reply, Request};
 use lifeboat_sidecar::status::{DeliveryStatus, Status, StreamStatus};
 
 pub(crate) mod credit;
+pub(crate) mod loop_disk;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod sockets;
