@@ -8,7 +8,7 @@
 //! A step is a method here or in one of the files beside: `grant` (handing out), `verdict` (what
 //! the application says), `expiry` (what time brings), `departure` (what a connection leaves
 //! behind). None of them writes, sends or reads a clock.
-//! The rules are those of DESIGN section 5, "Attempts".
+//! How attempts, failures and suspects are counted is in ARCHITECTURE.md, "A broken connection".
 //!
 //! ```
 //! use std::time::{Duration, Instant};
