@@ -8,6 +8,7 @@
 /// What this version does.
 const SUPPORTED: &[&str] = &[
     "delivery.protocol.Credit",
+    "delivery.socket.DEALER",
     "delivery.socket.PUSH",
     "delivery.socket.ROUTER",
     "durability.sync.Always",
@@ -17,6 +18,7 @@ const SUPPORTED: &[&str] = &[
     "retention.onDamage.SkipWithGap",
     "retention.onDamage.Stop",
     "retention.onFull.Block",
+    "retention.onFull.Reject",
     "retention.policy.WorkQueue",
 ];
 
@@ -31,7 +33,6 @@ const PLANNED: &[&str] = &[
     "delivery.protocol.Pirate",
     "delivery.protocol.Pzq",
     "delivery.routingId",
-    "delivery.socket.DEALER",
     "delivery.socket.PUB",
     "durability.interval",
     "durability.sync.Interval",
@@ -54,7 +55,6 @@ const PLANNED: &[&str] = &[
     "retention.maxAge",
     "retention.maxMessages",
     "retention.onFull.DropOldest",
-    "retention.onFull.Reject",
     "retention.policy.Latest",
     "retention.policy.Limits",
 ];

@@ -24,7 +24,9 @@ pub struct Metrics {
     receipts: IntCounterVec,
     delivered: IntCounterVec,
     redelivered: IntCounterVec,
+    suspected: IntCounterVec,
     settled: IntCounterVec,
+    replies: IntCounterVec,
     lost: IntCounterVec,
     ignored_verdicts: IntCounterVec,
     dead_letters: IntCounterVec,
@@ -70,6 +72,7 @@ impl Metrics {
     ///
     /// # Errors
     /// A name that is not valid or used twice: a mistake in this file, found by its test.
+    #[expect(clippy::too_many_lines, reason = "a list, with an entry for each metric")]
     pub fn new() -> prometheus::Result<Self> {
         let build = Build(Registry::new());
         let with = |extra| [SOCKET, &[extra]].concat();
@@ -99,9 +102,19 @@ impl Metrics {
                 "Records handed to applications again",
                 SOCKET,
             )?,
+            suspected: build.counters(
+                "lifeboat_suspect_records_total",
+                "Records in flight on a connection that broke, to be delivered alone from then on",
+                SOCKET,
+            )?,
             settled: build.counters(
                 "lifeboat_settled_records_total",
                 "Records that a delivery is done with",
+                SOCKET,
+            )?,
+            replies: build.counters(
+                "lifeboat_replies_total",
+                "Replies of REP applications; what they hold is dropped",
                 SOCKET,
             )?,
             lost: build.counters(
@@ -166,7 +179,9 @@ impl Metrics {
         DeliveryMetrics {
             delivered: self.delivered.with_label_values(&labels),
             redelivered: self.redelivered.with_label_values(&labels),
+            suspected: self.suspected.with_label_values(&labels),
             settled: self.settled.with_label_values(&labels),
+            replies: self.replies.with_label_values(&labels),
             lost: self.lost.with_label_values(&labels),
             refused_verbs: ignored("malformed"),
             stale_verdicts: ignored("stale"),
@@ -351,8 +366,12 @@ pub struct DeliveryMetrics {
     pub delivered: IntCounter,
     /// Of those, the ones that were handed out before.
     pub redelivered: IntCounter,
+    /// Records that were in flight when a connection broke.
+    pub suspected: IntCounter,
     /// Records that the delivery is done with.
     pub settled: IntCounter,
+    /// Replies of REP applications.
+    pub replies: IntCounter,
     /// Records that damage took before they were settled.
     pub lost: IntCounter,
     /// Verbs that were answered with ERR.

@@ -104,9 +104,12 @@ impl Vfs for Disk {
 
     fn space(&self, dir: &Path) -> io::Result<Space> {
         let stat = rustix::fs::statvfs(dir)?;
+        // File systems keep some blocks for root alone.
+        let root = rustix::process::geteuid().is_root();
+        let available = if root { stat.f_bfree } else { stat.f_bavail };
         Ok(Space {
             total: stat.f_blocks.saturating_mul(stat.f_frsize),
-            available: stat.f_bavail.saturating_mul(stat.f_frsize),
+            available: available.saturating_mul(stat.f_frsize),
         })
     }
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use event_listener::{Event, EventListener};
 
 use crate::batch::Batch;
+use crate::fate::Refusal;
 use crate::holes::Holes;
 use crate::ids::StreamId;
 use crate::index::SparseIndex;
@@ -20,12 +21,14 @@ use crate::reader::Reader;
 use crate::recover::Recovered;
 use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
+use crate::waker::Waker;
 
 /// One log, shared by its producers, its readers and the writer thread.
 #[derive(Debug)]
 pub struct LogHandle {
     id: StreamId,
     queue: CommitQueue,
+    refusing: CommitQueue,
     published: Event,
     on_damage: OnDamage,
     mending: Mending,
@@ -54,7 +57,7 @@ pub struct Marks {
     pub stopped: Option<Arc<str>>,
     /// The last damage that was found and is not mended, whether it stops the log or not.
     pub damage: Option<Arc<str>>,
-    /// Whether records wait for space.
+    /// Whether records wait for space, or were refused for want of it.
     pub full: bool,
 }
 
@@ -149,12 +152,16 @@ impl View {
 impl LogHandle {
     pub(crate) fn new(
         id: StreamId,
-        queue: CommitQueue,
+        queue_bytes: usize,
+        writer: &Arc<Waker>,
         on_damage: OnDamage,
         view: View,
     ) -> Arc<Self> {
+        let queue = CommitQueue::new(queue_bytes, Arc::clone(writer));
+        // Whatever is in it is decided with the next commit, so a little is enough.
+        let refusing = CommitQueue::new(queue_bytes / 4, Arc::clone(writer));
         let (published, mending, view) = (Event::new(), Mending::default(), Mutex::new(view));
-        Arc::new(Self { id, queue, published, on_damage, mending, view })
+        Arc::new(Self { id, queue, refusing, published, on_damage, mending, view })
     }
 
     /// The log's id.
@@ -162,9 +169,15 @@ impl LogHandle {
         self.id
     }
 
-    /// The way in.
+    /// The way in: without space, records wait.
     pub fn queue(&self) -> &CommitQueue {
         &self.queue
+    }
+
+    /// The way in for producers that would rather know: without space, and while others wait for
+    /// some, records are refused with [`Refusal::NoSpace`].
+    pub fn refusing_queue(&self) -> &CommitQueue {
+        &self.refusing
     }
 
     /// Where the log stands.
@@ -196,6 +209,18 @@ impl LogHandle {
     /// The batch that holds `seq`, if it is published and still in memory.
     pub fn in_memory(&self, seq: u64) -> Option<Arc<Batch>> {
         self.view().tail.get(seq)
+    }
+
+    /// Takes nothing more.
+    pub(crate) fn close(&self, refusal: Refusal) {
+        self.queue.close(refusal);
+        self.refusing.close(refusal);
+    }
+
+    /// Takes records again, if it was closed by damage that is mended now.
+    pub(crate) fn reopen(&self) {
+        self.queue.reopen();
+        self.refusing.reopen();
     }
 
     pub(crate) fn view(&self) -> MutexGuard<'_, View> {

@@ -108,6 +108,7 @@ mod reader;
 mod reaper;
 mod recover;
 mod reserve;
+mod rest;
 mod salvage;
 mod scan;
 mod scrub;

@@ -32,6 +32,16 @@ pub struct Submitted {
     pub index: u64,
 }
 
+impl Submitted {
+    /// Seqs of the run's records, in order, once that is decided. Fewer than the run has where the
+    /// others found no space; beyond them the range says nothing.
+    pub fn seqs(&self) -> Option<Result<Range<u64>, Refusal>> {
+        let outcome = self.fate.outcome()?;
+        let end = |first: u64| first.saturating_add(self.fate.records());
+        Some(outcome.map(|first| first + self.index..end(first)))
+    }
+}
+
 /// Why a run was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind};
-use lifeboat_log::state::DeliveryState;
+use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, OnFull};
+use lifeboat_log::state::{Attempt, DeliveryState};
 use lifeboat_log::{DeliveryId, Holes, JournalQueue, LogHandle, ScrubProgress, Stream, Volume};
 use lifeboat_zmtp::{Listener, MemoryBudget};
 use tokio::task::JoinSet;
@@ -20,7 +20,7 @@ use crate::delivery::lease::Recovered;
 use crate::delivery::push::PushCursor;
 use crate::delivery::trail::TrailPolicy;
 use crate::durable::fleeting_file_system;
-use crate::egress::{self, CreditDelivery, CreditParts, Outlet, PushDelivery, PushParts};
+use crate::egress::{self, LeasedDelivery, LeasedParts, Outlet, PushDelivery, PushParts};
 use crate::ingress::{self, IngressContext};
 use crate::metrics::Metrics;
 use crate::node::{DeliveryNode, IngressNode, Lifecycle, Node, SocketNode, StreamNode};
@@ -58,7 +58,7 @@ impl Build<'_> {
         let (mut ingress, mut deliveries) = (Vec::new(), Vec::new());
         for (index, socket) in stream.ingress.iter().enumerate() {
             let field = format!("spec.streams[{at}].ingress[{index}]");
-            ingress.push(self.ingress(&field, opened, socket).await?);
+            ingress.push(self.ingress(&field, opened, socket, stream.retention.on_full).await?);
         }
         let mut removed = opened.deliveries.clone();
         for (index, delivery) in stream.deliveries.iter().enumerate() {
@@ -95,6 +95,7 @@ impl Build<'_> {
         field: &str,
         opened: &Stream,
         ingress: &Ingress,
+        on_full: OnFull,
     ) -> Result<IngressNode, StartError> {
         let endpoint = ingress.endpoint_in(&self.place.sockets, &opened.name);
         let listener = self.bind(field, &endpoint).await?;
@@ -106,6 +107,7 @@ impl Build<'_> {
         let socket = self.socket(&opened.name, &ingress.name, socket, protocol, &listener);
         let context = Arc::new(IngressContext {
             log: Arc::clone(&opened.log),
+            on_full,
             output: Arc::clone(&self.output),
             metrics: Arc::clone(&metrics),
             stop: self.intake.clone(),
@@ -147,8 +149,18 @@ impl Build<'_> {
                     max_attempts: credit.max_attempts,
                     backoff: Backoff::new(credit.backoff.clone()),
                 };
-                let outlet = self.credit(opened, delivery, id, policy, state);
+                let outlet = Outlet::Credit(self.leased(opened, delivery, id, policy, state));
                 ("ROUTER", Some("Credit"), outlet, None)
+            }
+            DeliveryKind::Rep(rep) => {
+                let policy = Policy {
+                    ack_timeout: rep.ack_timeout,
+                    max_in_flight: 1,
+                    max_attempts: rep.max_attempts,
+                    backoff: Backoff::new(rep.backoff.clone()),
+                };
+                let outlet = Outlet::Rep(self.leased(opened, delivery, id, policy, state));
+                ("DEALER", None, outlet, None)
             }
         };
         self.metrics.delivery(&opened.name, &delivery.name).lost.inc_by(lost);
@@ -179,19 +191,19 @@ impl Build<'_> {
         }))
     }
 
-    fn credit(
+    fn leased(
         &mut self,
         opened: &Stream,
         delivery: &Delivery,
         delivery_id: DeliveryId,
         policy: Policy,
         state: DeliveryState,
-    ) -> Outlet {
-        let tried = state
-            .attempts
-            .into_iter()
-            .map(|(seq, tried)| (seq, Tries { attempt: tried.attempt, failures: tried.failures }));
-        let (delivery, parking) = CreditDelivery::new(CreditParts {
+    ) -> Arc<LeasedDelivery> {
+        let tried = state.attempts.into_iter().map(|(seq, tried)| {
+            let Attempt { attempt, failures, suspect } = tried;
+            (seq, Tries { attempt, failures, suspect })
+        });
+        let (delivery, parking) = LeasedDelivery::new(LeasedParts {
             stream: opened.name.clone(),
             name: delivery.name.clone(),
             stream_id: opened.id,
@@ -209,9 +221,10 @@ impl Build<'_> {
             journal: Arc::clone(&self.journal),
             output: Arc::clone(&self.output),
             metrics: self.metrics.delivery(&opened.name, &delivery.name),
+            quiesced: self.intake.clone(),
         });
         self.services.spawn(Arc::clone(&delivery).run(parking, self.rest.clone()));
-        Outlet::Credit(delivery)
+        delivery
     }
 
     async fn bind(

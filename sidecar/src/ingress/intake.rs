@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use event_listener::EventListener;
-use lifeboat_log::{LogHandle, Refusal, Rejection, Run, Submitted};
+use lifeboat_log::{CommitQueue, Refusal, Rejection, Run, Submitted};
 
 /// Larger runs than this are rare enough to give their memory back: a connection that rests should
 /// cost little.
@@ -57,11 +57,11 @@ impl Intake {
     }
 
     /// Tries to hand the records over. Once they are, or never will be, none are left here.
-    pub(super) fn hand_over(&mut self, bytes: &[u8], log: &LogHandle) -> Handed {
+    pub(super) fn hand_over(&mut self, bytes: &[u8], queue: &CommitQueue) -> Handed {
         let mut room = None;
         loop {
             let run = Run { bytes, records: &self.records };
-            match (log.queue().submit(run, &mut self.sums), room) {
+            match (queue.submit(run, &mut self.sums), room) {
                 (Ok(submitted), _) => {
                     self.forget();
                     return Handed::Over(submitted);
@@ -76,7 +76,7 @@ impl Intake {
                 }
                 (Err(_), Some(room)) => return Handed::Wait(room),
                 // Once more with the listener in place, so that no wake-up is missed.
-                (Err(_), None) => room = Some(log.queue().room()),
+                (Err(_), None) => room = Some(queue.room()),
             }
         }
     }

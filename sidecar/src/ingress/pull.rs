@@ -75,19 +75,21 @@ impl Session<'_> {
     }
 
     fn hand_over(&mut self) {
-        self.room =
-            match self.intake.hand_over(self.connection.messages().bytes(), &self.context.log) {
-                Handed::Over(_) => {
-                    self.connection.consume_all();
-                    None
-                }
-                Handed::Wait(room) => Some(room),
-                Handed::Refused => {
-                    // The stream takes nothing any more. The producer blocks, as if it were full:
-                    // closing would only make it connect and lose more.
-                    self.connection.set_reading(false);
-                    None
-                }
-            };
+        self.room = match self
+            .intake
+            .hand_over(self.connection.messages().bytes(), self.context.log.queue())
+        {
+            Handed::Over(_) => {
+                self.connection.consume_all();
+                None
+            }
+            Handed::Wait(room) => Some(room),
+            Handed::Refused => {
+                // The stream takes nothing any more. The producer blocks, as if it were full:
+                // closing would only make it connect and lose more.
+                self.connection.set_reading(false);
+                None
+            }
+        };
     }
 }

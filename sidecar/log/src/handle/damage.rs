@@ -95,7 +95,7 @@ impl LogHandle {
 
     /// Stops the log: nothing more goes in, and status says why.
     pub(crate) fn stop(&self, why: &LogError) {
-        self.queue.close(Refusal::Stopped);
+        self.close(Refusal::Stopped);
         let why: Arc<str> = why.to_string().into();
         self.update(|view| {
             view.marks.damage.get_or_insert_with(|| Arc::clone(&why));

@@ -17,7 +17,6 @@ use crate::ids::{DeliveryId, StreamId};
 use crate::journal::Journal;
 use crate::log::Log;
 use crate::mend::{Authority, Mender, Patient, examine, quarantine_bytes};
-use crate::pending::CommitQueue;
 use crate::recover::{Damage, Recovered};
 use crate::reserve::Reserve;
 use crate::state::{DeliveryState, Op};
@@ -85,7 +84,7 @@ impl Opening<'_> {
     fn unknown_stream(&mut self, options: &StreamOptions, damage: LogError) -> Stream {
         let stopped = || {
             let view = View::of(&Recovered::nothing(), 0, Holes::default());
-            let log = LogHandle::new(UNKNOWN, self.queue(), OnDamage::Stop, view);
+            let log = self.handle(UNKNOWN, OnDamage::Stop, view);
             log.stop(&damage);
             // It would not even know which records are its own.
             log.mending().close(Refusal::Stopped);
@@ -112,7 +111,7 @@ impl Opening<'_> {
         }
         let holes = Holes::of(self.journal.state().stream(id));
         let view = View::of(&recovered, options.tail_bytes, holes);
-        let handle = LogHandle::new(id, self.queue(), options.on_damage, view);
+        let handle = self.handle(id, options.on_damage, view);
         for segment in &recovered.sealed {
             options.budget.found(segment.disk_len);
         }
@@ -135,11 +134,16 @@ impl Opening<'_> {
             active: None,
             sealed,
             stalled: None,
+            refused: false,
             unpublished: Vec::new(),
             undecided: Vec::new(),
             unwitnessed: None,
         });
         Ok(handle)
+    }
+
+    fn handle(&self, id: StreamId, on_damage: OnDamage, view: View) -> Arc<LogHandle> {
+        LogHandle::new(id, self.options.queue_bytes, self.waker, on_damage, view)
     }
 
     /// What a log's directory holds, once it is mended if the user wants that.
@@ -169,10 +173,6 @@ impl Opening<'_> {
             Err(LogError::Full) => examine(&**self.vfs, dir, id, self.journal.state()),
             recovered => recovered,
         }
-    }
-
-    fn queue(&self) -> CommitQueue {
-        CommitQueue::new(self.options.queue_bytes, Arc::clone(self.waker))
     }
 
     /// Journals the deliveries that the journal does not know. On a stream with deliveries a new
