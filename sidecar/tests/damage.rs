@@ -158,6 +158,23 @@ fn an_operator_lets_a_stopped_stream_go_on_while_it_runs() {
     assert!(run(&home, &["accept-gap", "work", "--yes"]).ended(0).stdout.contains("not damaged"));
 }
 
+/// A stream that is stopped from the start on: nothing behind the damage is known yet.
+#[test]
+fn a_stream_that_never_started_goes_on_too() {
+    let home = filled("Stop", CREDIT);
+    let file = std::fs::OpenOptions::new().write(true).open(first_segment(&home)).unwrap();
+    file.write_all_at(b"!", 9).unwrap();
+    let _queue = home.start();
+    assert_eq!((stream(&home).state, stream(&home).depth), (StreamState::Stopped, 0));
+    assert!(run(&home, &["send", "work.in", "more", "--timeout", "1s"]).code != Some(0));
+    let done = run(&home, &["accept-gap", "work", "--yes"]).ended(0);
+    assert!(done.stdout.contains("0 records lost, 300 records"), "{done:?}");
+    assert_eq!(stream(&home).depth, SENT);
+    send(&home);
+    let received = run(&home, &["receive", "work.out", "--count", "600", "--timeout", "5s"]);
+    assert_eq!(received.ended(0).stdout.lines().count() as u64, 2 * SENT);
+}
+
 #[test]
 fn a_directory_is_checked_dumped_and_mended_without_a_queue() {
     let home = filled("Stop", CREDIT);

@@ -211,7 +211,7 @@ impl Build<'_> {
             policy,
             recovered: Recovered {
                 epoch: self.epoch,
-                epoch_start: opened.log.published_end(),
+                epoch_start: epoch_start(&opened.log),
                 cursor: state.cursor,
                 settled: state.settled,
                 attempts: tried.collect(),
@@ -287,6 +287,12 @@ impl Build<'_> {
             state: Lifecycle::default(),
         }
     }
+}
+
+/// The seq from which on no earlier boot has handed anything out. A log that damage stops ends at the
+/// damage for now; once it is mended it holds all that was ever handed out.
+fn epoch_start(log: &LogHandle) -> u64 {
+    if log.is_stopped() { u64::MAX } else { log.published_end() }
 }
 
 /// What a delivery that the file does not name any more has settled, what is lost included.
