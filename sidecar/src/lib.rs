@@ -31,4 +31,5 @@ pub mod sizing;
 pub mod status;
 pub mod stop;
 pub mod telemetry;
+pub mod verbs;
 pub mod wire;
