@@ -26,6 +26,8 @@ pub mod ingress;
 pub mod metrics;
 pub mod node;
 pub mod rates;
+pub mod readable;
+pub mod records;
 pub mod share;
 pub mod sizing;
 pub mod status;

@@ -1,12 +1,15 @@
 //! One running queue, as status, metrics and the control socket look at it.
 
-use std::sync::Mutex;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use lifeboat_log::{CommitStats, LogHandle, Marks, Read, StreamId, VolumeId};
+use lifeboat_log::{
+    CommitStats, DeliveryId, JournalQueue, LogHandle, Marks, Op, Read, StreamId, Urgency, VolumeId,
+};
 
+use crate::dead_letter::Shelf;
 use crate::delivery::cursor::Cursor;
 use crate::depth::depth;
 use crate::egress::{Outlet, Standing};
@@ -39,6 +42,8 @@ pub struct Node {
     pub metrics: Metrics,
     /// What the writer has done.
     pub commits: Arc<CommitStats>,
+    /// The way into the state journal.
+    pub journal: Arc<JournalQueue>,
     /// A [`State`], by its number.
     pub state: Lifecycle,
 }
@@ -78,17 +83,30 @@ pub struct StreamNode {
     /// Its records.
     pub log: Arc<LogHandle>,
     /// Its dead letters.
-    pub dead_letters: Arc<LogHandle>,
+    pub dead_letters: Shelf,
     /// Bytes that it may take.
     pub max_bytes: u64,
     /// The sockets towards producers.
     pub ingress: Vec<IngressNode>,
     /// The deliveries that the file names.
     pub deliveries: Vec<DeliveryNode>,
-    /// Deliveries that it does not name any more, by name, and what they settled.
-    pub removed: Vec<(String, Cursor)>,
+    /// Deliveries that it does not name any more.
+    pub removed: Mutex<Vec<RemovedDelivery>>,
+    /// Held by whoever changes it by order: one at a time.
+    pub change: tokio::sync::Mutex<()>,
     /// Rates of what comes in and goes out.
     pub rates: Mutex<[Rate; 2]>,
+}
+
+/// A delivery that the file does not name any more: it holds its data until it is purged.
+#[derive(Debug, Clone)]
+pub struct RemovedDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Its name.
+    pub name: String,
+    /// What it has settled.
+    pub cursor: Cursor,
 }
 
 /// One ingress.
@@ -198,13 +216,14 @@ impl Node {
 impl StreamNode {
     fn status(&self) -> StreamStatus {
         let marks = self.log.marks();
-        let dead = self.dead_letters.marks();
+        let dead = self.dead_letters.log().marks();
+        let removed = self.removed().clone();
         let kept = marks.log_start..marks.published_end;
         let standings: Vec<Standing> =
             self.deliveries.iter().map(|delivery| delivery.outlet.standing()).collect();
-        let removed = self.removed.iter().map(|(_, cursor)| cursor);
+        let others = removed.iter().map(|delivery| &delivery.cursor);
         let cursors: Vec<Cursor> =
-            standings.iter().map(|standing| &standing.cursor).chain(removed).cloned().collect();
+            standings.iter().map(|standing| &standing.cursor).chain(others).cloned().collect();
         let depth = depth(&kept, &cursors);
         let lowest = cursors.iter().map(Cursor::position).min().unwrap_or(kept.start);
         let received = self.ingress.iter().map(|ingress| ingress.metrics.messages()).sum();
@@ -220,20 +239,21 @@ impl StreamNode {
             depth,
             in_flight: standings.iter().map(|standing| standing.in_flight).sum(),
             oldest_time: (depth > 0).then(|| self.time_of(lowest)).flatten(),
-            dead_letters: dead.published_end - dead.log_start,
+            dead_letters: self.dead_letters.count(),
             disk_bytes: marks.disk_bytes + dead.disk_bytes,
             max_bytes: self.max_bytes,
             ingress_per_second,
             delivered_per_second,
             ingress: self.ingress.iter().map(IngressNode::status).collect(),
-            deliveries: self.delivery_statuses(&kept, standings),
+            deliveries: self.delivery_statuses(&kept, standings, &removed),
         }
     }
 
     fn delivery_statuses(
         &self,
-        kept: &std::ops::Range<u64>,
+        kept: &Range<u64>,
         standings: Vec<Standing>,
+        removed: &[RemovedDelivery],
     ) -> Vec<DeliveryStatus> {
         let named =
             self.deliveries.iter().zip(standings).map(|(delivery, standing)| DeliveryStatus {
@@ -245,7 +265,7 @@ impl StreamNode {
                 in_flight: standing.in_flight,
                 promise: delivery.promise.map(str::to_owned),
             });
-        let removed = self.removed.iter().map(|(name, cursor)| DeliveryStatus {
+        let removed = removed.iter().map(|RemovedDelivery { name, cursor, .. }| DeliveryStatus {
             delivery: name.clone(),
             socket: None,
             cursor: cursor.position(),
@@ -255,6 +275,43 @@ impl StreamNode {
             promise: None,
         });
         named.chain(removed).collect()
+    }
+
+    /// The deliveries that the file does not name any more.
+    pub fn removed(&self) -> MutexGuard<'_, Vec<RemovedDelivery>> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Seqs of the records that are kept.
+    pub fn kept(&self) -> Range<u64> {
+        let marks = self.log.marks();
+        marks.log_start..marks.published_end
+    }
+
+    /// What each delivery has settled, those that the file does not name any more included.
+    pub fn cursors(&self) -> Vec<Cursor> {
+        let named = self.deliveries.iter().map(|delivery| delivery.outlet.standing().cursor);
+        named.chain(self.removed().iter().map(|removed| removed.cursor.clone())).collect()
+    }
+
+    /// Everything below is settled by every delivery.
+    pub fn lowest_cursor(&self) -> u64 {
+        let lowest = self.cursors().iter().map(Cursor::position).min();
+        lowest.unwrap_or_else(|| self.kept().start)
+    }
+
+    /// Settles records for the deliveries that the file does not name any more.
+    pub fn settle_removed(&self, journal: &JournalQueue, seqs: &[Range<u64>]) {
+        for RemovedDelivery { id, cursor, .. } in self.removed().iter_mut() {
+            let (stream, delivery) = (self.id, *id);
+            let mut ops = Vec::new();
+            for range in seqs {
+                cursor.settle(range.clone(), |range| {
+                    ops.push(Op::Settled { stream, delivery, range });
+                });
+            }
+            journal.submit(ops, Urgency::Lazy);
+        }
     }
 
     fn rates_at(&self, counts: [u64; 2]) -> [f64; 2] {

@@ -90,6 +90,8 @@ pub struct Stream {
     pub dead_letters: Arc<LogHandle>,
     /// What the journal says of its deliveries, the removed ones included.
     pub deliveries: Vec<(DeliveryId, DeliveryState)>,
+    /// What it says of those of the dead letters' log.
+    pub dead_letter_deliveries: Vec<(DeliveryId, DeliveryState)>,
 }
 
 /// Something that recovery noticed.

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::bound::{Bound, BoundDelivery, BoundIngress};
 use super::{Place, StartError};
+use crate::dead_letter::Shelf;
 use crate::delivery::Tries;
 use crate::delivery::backoff::{Backoff, Policy};
 use crate::delivery::cursor::Cursor;
@@ -23,7 +24,9 @@ use crate::durable::fleeting_file_system;
 use crate::egress::{self, CreditDelivery, CreditParts, Outlet, PushDelivery, PushParts};
 use crate::ingress::{self, IngressContext};
 use crate::metrics::Metrics;
-use crate::node::{DeliveryNode, IngressNode, Lifecycle, Node, SocketNode, StreamNode};
+use crate::node::{
+    DeliveryNode, IngressNode, Lifecycle, Node, RemovedDelivery, SocketNode, StreamNode,
+};
 use crate::rates::Rate;
 use crate::share::OutputMemory;
 use crate::sizing::Sizes;
@@ -75,14 +78,12 @@ impl Build<'_> {
             name: stream.name.clone(),
             id: opened.id,
             log: Arc::clone(&opened.log),
-            dead_letters: Arc::clone(&opened.dead_letters),
+            dead_letters: self.dead_letters(opened),
             max_bytes: self.sizes.streams.get(at).map_or(0, |stream| stream.max_bytes),
             ingress,
             deliveries,
-            removed: removed
-                .into_iter()
-                .map(|(_, state)| (state.name, Cursor::new(state.cursor, state.settled)))
-                .collect(),
+            removed: Mutex::new(removed.into_iter().map(removed_delivery).collect()),
+            change: tokio::sync::Mutex::default(),
             rates: Mutex::new([Rate::new(now), Rate::new(now)]),
         })
     }
@@ -240,6 +241,11 @@ impl Build<'_> {
         }
     }
 
+    fn dead_letters(&self, opened: &Stream) -> Shelf {
+        let known = opened.dead_letter_deliveries.first().map(|(_, state)| state.clone());
+        Shelf::new(Arc::clone(&opened.dead_letters), Arc::clone(&self.journal), known)
+    }
+
     pub(super) fn node(&self, volume: &Volume, streams: Vec<StreamNode>) -> Node {
         let fleeting = fleeting_file_system(&self.place.data);
         if let Some(file_system) = fleeting {
@@ -260,7 +266,12 @@ impl Build<'_> {
             removed: volume.removed.clone(),
             metrics: self.metrics.clone(),
             commits: volume.committer.stats(),
+            journal: Arc::clone(&self.journal),
             state: Lifecycle::default(),
         }
     }
+}
+
+fn removed_delivery((id, state): (DeliveryId, DeliveryState)) -> RemovedDelivery {
+    RemovedDelivery { id, name: state.name, cursor: Cursor::new(state.cursor, state.settled) }
 }

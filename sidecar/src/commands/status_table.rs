@@ -4,9 +4,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 
 use super::human::{age, bytes, count, rate};
+use super::table::table;
 use crate::status::{SocketStatus, State, Status, StreamState, StreamStatus};
 
 /// Renders `status`. `now` is the Unix time.
@@ -113,19 +114,6 @@ fn kind(socket: &SocketStatus) -> String {
         Some(protocol) => format!("{} {protocol}", socket.socket),
         None => socket.socket.clone(),
     }
-}
-
-/// A table with these columns, those of `numbers` aligned right.
-fn table(columns: &[&str], numbers: std::ops::Range<usize>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(columns);
-    for (at, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if numbers.contains(&at) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
 }
 
 #[cfg(test)]

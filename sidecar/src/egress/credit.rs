@@ -2,6 +2,7 @@
 //! letters. The rules are in [`crate::delivery::lease`]; here is what they ask for.
 
 use std::future::pending;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep_until;
 
 use super::Standing;
+use super::hold::Hold;
 use super::payloads::Payloads;
 use crate::dead_letter::{self, Label};
 use crate::delivery::backoff::Policy;
@@ -69,6 +71,7 @@ pub struct CreditDelivery {
     dead_letters: Arc<LogHandle>,
     journal: Arc<JournalQueue>,
     inner: Mutex<Inner>,
+    pub(super) hold: Hold,
     /// Records became due.
     work: Event,
     /// An earlier deadline came up.
@@ -94,6 +97,7 @@ impl CreditDelivery {
         let leases = Leases::new(parts.policy, parts.recovered, &mut effects);
         let counted = leases.counters();
         let inner = Inner { leases, effects, counted, armed: None };
+        let hold = Hold::new(&parts.log);
         let delivery = Arc::new(Self {
             origin: Origin { stream: parts.stream_id.0, delivery: parts.delivery_id.0 },
             payloads: Payloads::new(Arc::clone(&parts.log)),
@@ -107,6 +111,7 @@ impl CreditDelivery {
             dead_letters: parts.dead_letters,
             journal: parts.journal,
             inner: Mutex::new(inner),
+            hold,
             work: Event::new(),
             timer: Notify::new(),
             parks: sender,
@@ -173,6 +178,29 @@ impl CreditDelivery {
         metrics.repeated_acks.inc_by(now.repeated_acks - counted.repeated_acks);
         metrics.refused_acks.inc_by(now.refused_acks - counted.refused_acks);
         *counted = now;
+    }
+
+    /// Settles what no application needs to settle.
+    pub(super) fn skip(&self, seqs: Range<u64>) -> u64 {
+        let (count, _) = self.step(|leases, effects| leases.skip(seqs, effects));
+        self.wake();
+        count
+    }
+
+    /// Keeps back what is not published yet.
+    pub(super) fn hold_new(&self) {
+        self.step(|_, _| self.hold.set());
+    }
+
+    /// Lets everything through but these records, which are settled in the same step.
+    pub(super) fn release(&self, without: &[Range<u64>]) {
+        self.step(|leases, effects| {
+            for seqs in without {
+                leases.skip(seqs.clone(), effects);
+            }
+            self.hold.release();
+        });
+        self.wake();
     }
 
     /// Records may have become due: every connection looks again.

@@ -120,10 +120,10 @@ impl Session {
     fn lease(&mut self, room: usize) -> bool {
         let max = u32::try_from(room / self.mean).unwrap_or(u32::MAX).clamp(1, GRANT_LIMIT);
         let mut grants = Vec::new();
-        let log = &self.delivery.log;
+        let hold = &self.delivery.hold;
         let ((), fate) = self.delivery.step(|leases, effects| {
             // Read in here: another connection may have handed out more than was published before.
-            let (now, published_end) = (Instant::now(), log.published_end());
+            let (now, published_end) = (Instant::now(), hold.end());
             leases.grant(self.id, now, published_end, max, &mut grants, effects);
         });
         let (ready, again): (Vec<_>, Vec<_>) = grants.into_iter().partition(Grant::is_ready);

@@ -2,9 +2,11 @@
 
 mod credit;
 mod credit_session;
+mod hold;
 mod payloads;
 mod push;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use lifeboat_api::{Delivery, DeliveryKind};
@@ -48,12 +50,54 @@ impl Outlet {
         }
     }
 
+    /// Settles what no application needs to settle, such as what an operator discards. Returns how
+    /// many records were not settled before. Durable with the journal's next sync.
+    pub fn skip(&self, seqs: Range<u64>) -> u64 {
+        match self {
+            Self::Push(delivery) => delivery.skip(seqs),
+            Self::Credit(delivery) => delivery.skip(seqs),
+        }
+    }
+
+    /// Keeps back what is not published yet, until the guard is dropped. One guard at a time.
+    pub fn hold_new(&self) -> HeldBack {
+        match self {
+            Self::Push(delivery) => delivery.hold_new(),
+            Self::Credit(delivery) => delivery.hold_new(),
+        }
+        HeldBack(self.clone())
+    }
+
+    fn release(&self, without: &[Range<u64>]) {
+        match self {
+            Self::Push(delivery) => delivery.release(without),
+            Self::Credit(delivery) => delivery.release(without),
+        }
+    }
+
     /// The life of one application's connection.
     pub async fn serve(self, connection: Connection, stop: Stop) {
         match self {
             Self::Push(delivery) => push::serve(connection, delivery, stop).await,
             Self::Credit(delivery) => credit_session::serve(connection, delivery, stop).await,
         }
+    }
+}
+
+/// Lets a delivery hand out again what came meanwhile, once it is dropped.
+#[derive(Debug)]
+pub struct HeldBack(Outlet);
+
+impl HeldBack {
+    /// The same, without these records: they are settled before any can be handed out.
+    pub fn release_without(self, seqs: &[Range<u64>]) {
+        self.0.release(seqs);
+    }
+}
+
+impl Drop for HeldBack {
+    fn drop(&mut self) {
+        self.0.release(&[]);
     }
 }
 

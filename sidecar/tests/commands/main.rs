@@ -11,6 +11,7 @@ mod status;
 #[path = "../support/mod.rs"]
 mod support;
 mod usage;
+mod verbs;
 
 use lifeboat_sidecar::status::Status;
 use support::{Home, Lifeboat, Outcome, lifeboat};

@@ -71,9 +71,14 @@ impl Opening<'_> {
         let dead_letters = LogOptions { budget, segment_bytes, tail_bytes: 0 };
         let dead_letters = self.log(dead_dir, meta.dead_letters, &dead_letters)?;
         self.create_deliveries(meta.id, &log, &options.deliveries)?;
-        let state = self.journal.state().stream(meta.id);
-        let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone()).collect();
-        Ok(Stream { name: options.name.clone(), id: meta.id, log, dead_letters, deliveries })
+        Ok(Stream {
+            name: options.name.clone(),
+            id: meta.id,
+            log,
+            dead_letters,
+            deliveries: self.deliveries(meta.id),
+            dead_letter_deliveries: self.deliveries(meta.dead_letters),
+        })
     }
 
     /// A stream whose `stream.meta` is damaged: stopped, and nothing of it is touched.
@@ -88,7 +93,20 @@ impl Opening<'_> {
         let deliveries = options.deliveries.iter().map(nothing);
         let deliveries = (1..).map(DeliveryId).zip(deliveries).collect();
         self.findings.push(Finding::Damage(damage));
-        Stream { name: options.name.clone(), id: UNKNOWN, log, dead_letters, deliveries }
+        Stream {
+            name: options.name.clone(),
+            id: UNKNOWN,
+            log,
+            dead_letters,
+            deliveries,
+            dead_letter_deliveries: Vec::new(),
+        }
+    }
+
+    /// What the journal says of the deliveries of a log.
+    fn deliveries(&self, log: StreamId) -> Vec<(DeliveryId, DeliveryState)> {
+        let state = self.journal.state().stream(log);
+        state.into_iter().flat_map(|state| state.deliveries.clone()).collect()
     }
 
     fn log(
