@@ -7,10 +7,12 @@
 
 /// What this version does.
 const SUPPORTED: &[&str] = &[
+    "delivery.connect",
     "delivery.protocol.Credit",
     "delivery.socket.PUSH",
     "delivery.socket.ROUTER",
     "durability.sync.Always",
+    "ingress.connect",
     "ingress.protocol.Receipt",
     "ingress.socket.PULL",
     "ingress.socket.ROUTER",
@@ -21,7 +23,6 @@ const SUPPORTED: &[&str] = &[
 
 /// What is planned and this version does not do.
 const PLANNED: &[&str] = &[
-    "delivery.connect",
     "delivery.curve",
     "delivery.deadLetter",
     "delivery.filters",
@@ -35,7 +36,6 @@ const PLANNED: &[&str] = &[
     "durability.interval",
     "durability.sync.Interval",
     "durability.sync.None",
-    "ingress.connect",
     "ingress.curve",
     "ingress.dedup",
     "ingress.filters",

@@ -30,6 +30,7 @@ pub struct Metrics {
     connections: IntGaugeVec,
     connections_ended: IntCounterVec,
     accept_failures: IntCounterVec,
+    connect_failures: IntCounterVec,
     gauges: Gauges,
 }
 
@@ -113,6 +114,11 @@ impl Metrics {
                 "Connections that ended or were refused, by reason",
                 &with("reason"),
             )?,
+            connect_failures: build.counters(
+                "lifeboat_connect_failures_total",
+                "Tries to connect that came to no connection, by reason",
+                &with("reason"),
+            )?,
             accept_failures: build.counters(
                 "lifeboat_accept_failures_total",
                 "Connections that could not be accepted",
@@ -177,6 +183,7 @@ impl Metrics {
             open: self.connections.with_label_values(&labels),
             ended: self.connections_ended.clone(),
             accept_failures: self.accept_failures.with_label_values(&labels),
+            connect_failures: self.connect_failures.clone(),
         })
     }
 }
@@ -347,6 +354,7 @@ struct SocketObserver {
     open: IntGauge,
     ended: IntCounterVec,
     accept_failures: IntCounter,
+    connect_failures: IntCounterVec,
 }
 
 impl SocketObserver {
@@ -375,6 +383,26 @@ impl Observer for SocketObserver {
     fn accept_failed(&self, error: &io::Error) {
         self.accept_failures.inc();
         tracing::warn!(stream = self.labels[0], socket = self.labels[1], %error, "cannot accept");
+    }
+
+    fn connect_failed(&self, endpoint: &str, error: &io::Error) {
+        let [stream, socket] = &self.labels;
+        self.connect_failures.with_label_values(&[stream, socket, connect_reason(error)]).inc();
+        // Once a few seconds for as long as nobody is there.
+        tracing::debug!(stream, socket, endpoint, %error, "cannot connect");
+    }
+}
+
+/// A closed set, so that the metric stays small.
+fn connect_reason(error: &io::Error) -> &'static str {
+    use io::ErrorKind;
+    match error.kind() {
+        ErrorKind::ConnectionRefused => "refused",
+        ErrorKind::TimedOut => "timeout",
+        ErrorKind::NotFound => "no_socket_file",
+        ErrorKind::PermissionDenied => "permission",
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "unreachable",
+        _ => "other",
     }
 }
 

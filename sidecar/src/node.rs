@@ -129,7 +129,7 @@ pub struct DeliveryNode {
     pub promise: Option<&'static str>,
 }
 
-/// One bound socket.
+/// One socket.
 #[derive(Debug)]
 pub struct SocketNode {
     /// Its name in the stream.
@@ -138,8 +138,10 @@ pub struct SocketNode {
     pub socket: &'static str,
     /// What is spoken on a ROUTER.
     pub protocol: Option<&'static str>,
-    /// Where it is bound.
+    /// Where it is bound, or what it connects to, separated by commas.
     pub endpoint: String,
+    /// Whether it connects.
+    pub connects: bool,
     /// Counts its connections.
     pub connections: prometheus::IntGauge,
 }
@@ -151,6 +153,7 @@ impl SocketNode {
             socket: self.socket.to_owned(),
             protocol: self.protocol.map(str::to_owned),
             endpoint: self.endpoint.clone(),
+            connects: self.connects,
             connections: u64::try_from(self.connections.get()).unwrap_or(0),
         }
     }

@@ -97,7 +97,7 @@ pub enum StreamState {
     Stopped,
 }
 
-/// A bound socket.
+/// A socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SocketStatus {
@@ -107,8 +107,10 @@ pub struct SocketStatus {
     pub socket: String,
     /// What is spoken on a ROUTER.
     pub protocol: Option<String>,
-    /// Where it is bound, with the real port.
+    /// Where it is bound, with the real port; or what it connects to, separated by commas.
     pub endpoint: String,
+    /// Whether it connects, rather than being connected to.
+    pub connects: bool,
     /// Open connections.
     pub connections: u64,
 }

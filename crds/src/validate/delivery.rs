@@ -11,7 +11,11 @@ const OF_ACKS: [&str; 4] = ["ackTimeout", "maxInFlight", "maxAttempts", "backoff
 pub(crate) fn check<'a>(walk: &mut Walk, node: &Node<'a>) -> SocketFacts<'a> {
     let Some(delivery) = walk.object(node, fields::DELIVERY) else { return SocketFacts::default() };
     let facts = socket::common(walk, &delivery);
-    match socket::kind(walk, &delivery, "delivery", "ingress") {
+    let kind = socket::kind(walk, &delivery, "delivery", "ingress");
+    if let Some(kind) = kind {
+        socket::only_connects(walk, &delivery, "PUSH", kind);
+    }
+    match kind {
         Some("PUSH") => {
             without_acks(walk, &delivery);
             trail(walk, &delivery);

@@ -5,13 +5,13 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind};
+use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, Remote};
 use lifeboat_log::state::DeliveryState;
 use lifeboat_log::{DeliveryId, JournalQueue, Stream, Volume};
 use lifeboat_zmtp::{Listener, MemoryBudget};
 use tokio::task::JoinSet;
 
-use super::bound::{Bound, BoundDelivery, BoundIngress};
+use super::bound::{Bound, BoundDelivery, BoundIngress, Door};
 use super::{Place, StartError};
 use crate::dead_letter::Shelf;
 use crate::delivery::Tries;
@@ -95,13 +95,13 @@ impl Build<'_> {
         ingress: &Ingress,
     ) -> Result<IngressNode, StartError> {
         let endpoint = ingress.endpoint_in(&self.place.sockets, &opened.name);
-        let listener = self.bind(field, &endpoint).await?;
+        let door = self.door(field, &endpoint, &ingress.connect).await?;
         let metrics = Arc::new(self.metrics.ingress(&opened.name, &ingress.name));
         let (socket, protocol) = match ingress.kind {
             IngressKind::Pull => ("PULL", None),
             IngressKind::Receipt => ("ROUTER", Some("Receipt")),
         };
-        let socket = self.socket(&opened.name, &ingress.name, socket, protocol, &listener);
+        let socket = self.socket(&opened.name, &ingress.name, socket, protocol, &door);
         let context = Arc::new(IngressContext {
             log: Arc::clone(&opened.log),
             output: Arc::clone(&self.output),
@@ -110,7 +110,7 @@ impl Build<'_> {
         });
         let config = ingress::listener_config(ingress, Arc::clone(&self.budget));
         let observer = self.metrics.observer(&opened.name, &ingress.name);
-        let bound = Bound { listener, config, observer };
+        let bound = Bound { door, config, observer };
         self.ingresses.push(BoundIngress { kind: ingress.kind, bound, context });
         Ok(IngressNode { socket, metrics })
     }
@@ -124,13 +124,12 @@ impl Build<'_> {
         state: DeliveryState,
     ) -> Result<DeliveryNode, StartError> {
         let endpoint = delivery.endpoint_in(&self.place.sockets, &opened.name);
-        let listener = self.bind(field, &endpoint).await?;
-        let over_ipc = matches!(listener.local_endpoint(), lifeboat_zmtp::Endpoint::Ipc(_));
+        let door = self.door(field, &endpoint, &delivery.connect).await?;
         let (socket, protocol, outlet, promise) = match &delivery.kind {
             DeliveryKind::Push(trail) => {
                 let policy = TrailPolicy { messages: trail.messages.into(), time: trail.time };
                 let cursor = PushCursor::new(policy, state.cursor, state.settled);
-                let promise = if over_ipc {
+                let promise = if door.is_ipc() {
                     "settled once the application's process has read it, and the trail after it"
                 } else {
                     "settled once the peer's kernel has it, and the trail after it (tcp)"
@@ -148,11 +147,11 @@ impl Build<'_> {
                 ("ROUTER", Some("Credit"), outlet, None)
             }
         };
-        let socket = self.socket(&opened.name, &delivery.name, socket, protocol, &listener);
+        let socket = self.socket(&opened.name, &delivery.name, socket, protocol, &door);
         let config = egress::listener_config(delivery, Arc::clone(&self.budget));
         let observer = self.metrics.observer(&opened.name, &delivery.name);
         let stop = self.rest.clone();
-        let bound = Bound { listener, config, observer };
+        let bound = Bound { door, config, observer };
         self.deliveries.push(BoundDelivery { outlet: outlet.clone(), bound, stop });
         Ok(DeliveryNode { socket, outlet, promise })
     }
@@ -210,18 +209,25 @@ impl Build<'_> {
         Outlet::Credit(delivery)
     }
 
-    async fn bind(
+    /// Binds `endpoint`, unless the socket connects instead.
+    async fn door(
         &self,
         field: &str,
         endpoint: &lifeboat_api::Endpoint,
-    ) -> Result<Listener, StartError> {
+        connect: &[Remote],
+    ) -> Result<Door, StartError> {
         let failed = |source| StartError::Bind {
             what: format!("{field}.bind"),
             endpoint: endpoint.to_string(),
             source,
         };
-        let parsed = endpoint.to_string().parse().map_err(io::Error::other).map_err(failed)?;
-        Listener::bind(&parsed, &self.place.host).await.map_err(failed)
+        let parse = |text: String| text.parse().map_err(io::Error::other).map_err(failed);
+        if !connect.is_empty() {
+            let remotes = connect.iter().map(|remote| parse(remote.to_string()));
+            return Ok(Door::Connector(remotes.collect::<Result<_, _>>()?));
+        }
+        let bound = Listener::bind(&parse(endpoint.to_string())?, &self.place.host).await;
+        Ok(Door::Listener(bound.map_err(failed)?))
     }
 
     fn socket(
@@ -230,13 +236,14 @@ impl Build<'_> {
         name: &str,
         socket: &'static str,
         protocol: Option<&'static str>,
-        listener: &Listener,
+        door: &Door,
     ) -> SocketNode {
         SocketNode {
             name: name.to_owned(),
             socket,
             protocol,
-            endpoint: listener.local_endpoint().to_string(),
+            endpoint: door.place(),
+            connects: matches!(door, Door::Connector(_)),
             connections: self.metrics.connections(stream, name),
         }
     }

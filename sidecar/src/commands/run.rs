@@ -110,7 +110,8 @@ fn announce(sidecar: &Sidecar, dataplane: &Dataplane, place: &Place) {
         for (socket, side) in ingress.chain(deliveries) {
             let kind = socket.protocol.unwrap_or(socket.socket);
             let name = format!("{}.{}", stream.name, socket.name);
-            println!("  {side:<9}  {name:<24}  {kind:<7}  {}", socket.endpoint);
+            let to = if socket.connects { "connects to " } else { "" };
+            println!("  {side:<9}  {name:<24}  {kind:<7}  {to}{}", socket.endpoint);
         }
     }
     if let Some(admin) = sidecar.admin {

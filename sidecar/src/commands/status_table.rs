@@ -91,7 +91,7 @@ fn sockets(streams: &[StreamStatus]) -> Table {
                 count(socket.connections),
                 "-".to_owned(),
                 "-".to_owned(),
-                socket.endpoint.clone(),
+                place(socket),
             ]);
         }
         for delivery in &stream.deliveries {
@@ -102,11 +102,16 @@ fn sockets(streams: &[StreamStatus]) -> Table {
                 socket.map_or_else(|| "-".to_owned(), |socket| count(socket.connections)),
                 count(delivery.in_flight),
                 count(stream.durable_end.saturating_sub(delivery.cursor)),
-                socket.map_or_else(|| "-".to_owned(), |socket| socket.endpoint.clone()),
+                socket.map_or_else(|| "-".to_owned(), place),
             ]);
         }
     }
     table
+}
+
+fn place(socket: &SocketStatus) -> String {
+    let to = if socket.connects { "connects to " } else { "" };
+    format!("{to}{}", socket.endpoint)
 }
 
 fn kind(socket: &SocketStatus) -> String {
@@ -127,6 +132,7 @@ mod tests {
             socket: socket.to_owned(),
             protocol: protocol.map(str::to_owned),
             endpoint: format!("ipc:///run/lifeboat/work.{name}"),
+            connects: false,
             connections: 2,
         }
     }
