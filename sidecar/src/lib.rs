@@ -28,6 +28,7 @@ pub mod node;
 pub mod rates;
 pub mod readable;
 pub mod records;
+pub mod reload;
 pub mod share;
 pub mod sizing;
 pub mod status;

@@ -1,10 +1,12 @@
 //! One running queue, as status, metrics and the control socket look at it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use lifeboat_log::state::Attempt;
 use lifeboat_log::{
     CommitStats, DeliveryId, JournalQueue, LogHandle, Marks, Op, Read, StreamId, Urgency, VolumeId,
 };
@@ -16,7 +18,8 @@ use crate::egress::{Outlet, Standing};
 use crate::metrics::{IngressMetrics, Metrics};
 use crate::rates::Rate;
 use crate::status::{
-    DeliveryStatus, IngressStatus, SocketStatus, State, Status, StreamState, StreamStatus,
+    ConfigStatus, DeliveryStatus, IngressStatus, SocketStatus, State, Status, StreamState,
+    StreamStatus,
 };
 
 /// A running queue.
@@ -44,6 +47,8 @@ pub struct Node {
     pub commits: Arc<CommitStats>,
     /// The way into the state journal.
     pub journal: Arc<JournalQueue>,
+    /// The file that it runs by.
+    pub config: Mutex<ConfigStatus>,
     /// A [`State`], by its number.
     pub state: Lifecycle,
 }
@@ -85,11 +90,13 @@ pub struct StreamNode {
     /// Its dead letters.
     pub dead_letters: Shelf,
     /// Bytes that it may take.
-    pub max_bytes: u64,
+    pub max_bytes: AtomicU64,
     /// The sockets towards producers.
-    pub ingress: Vec<IngressNode>,
+    pub ingress: Mutex<Vec<IngressNode>>,
     /// The deliveries that the file names.
-    pub deliveries: Vec<DeliveryNode>,
+    pub deliveries: Mutex<Vec<DeliveryNode>>,
+    /// An id that no delivery had yet.
+    pub next_delivery: AtomicU32,
     /// Deliveries that it does not name any more.
     pub removed: Mutex<Vec<RemovedDelivery>>,
     /// Held by whoever changes it by order: one at a time.
@@ -105,12 +112,36 @@ pub struct RemovedDelivery {
     pub id: DeliveryId,
     /// Its name.
     pub name: String,
-    /// What it has settled.
-    pub cursor: Cursor,
+    /// What is known of it.
+    pub held: Held,
+}
+
+/// What is known of a delivery without a socket.
+#[derive(Debug, Clone)]
+pub enum Held {
+    /// What the journal said when the sidecar started, and what was settled by order since.
+    Journaled {
+        /// What it has settled.
+        cursor: Cursor,
+        /// What it has tried.
+        attempts: BTreeMap<u64, Attempt>,
+    },
+    /// Its socket was closed while the sidecar ran.
+    Closed(Outlet),
+}
+
+impl Held {
+    /// What the delivery has settled.
+    pub fn cursor(&self) -> Cursor {
+        match self {
+            Self::Journaled { cursor, .. } => cursor.clone(),
+            Self::Closed(outlet) => outlet.standing().cursor,
+        }
+    }
 }
 
 /// One ingress.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct IngressNode {
     /// Its socket.
     pub socket: SocketNode,
@@ -119,8 +150,10 @@ pub struct IngressNode {
 }
 
 /// One delivery.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DeliveryNode {
+    /// Its id.
+    pub id: DeliveryId,
     /// Its socket.
     pub socket: SocketNode,
     /// What stands behind it.
@@ -130,7 +163,7 @@ pub struct DeliveryNode {
 }
 
 /// One socket.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SocketNode {
     /// Its name in the stream.
     pub name: String,
@@ -182,7 +215,13 @@ impl Node {
             synced_records: self.commits.records(),
             streams: self.streams.iter().map(StreamNode::status).collect(),
             removed: self.removed.clone(),
+            config: self.config().clone(),
         }
+    }
+
+    /// The file that it runs by.
+    pub fn config(&self) -> MutexGuard<'_, ConfigStatus> {
+        lock(&self.config)
     }
 
     /// Metrics in Prometheus' text form, with the gauges as they are now.
@@ -222,14 +261,15 @@ impl StreamNode {
         let dead = self.dead_letters.log().marks();
         let removed = self.removed().clone();
         let kept = marks.log_start..marks.published_end;
+        let (ingress, deliveries) = (self.ingress(), self.deliveries());
         let standings: Vec<Standing> =
-            self.deliveries.iter().map(|delivery| delivery.outlet.standing()).collect();
-        let others = removed.iter().map(|delivery| &delivery.cursor);
-        let cursors: Vec<Cursor> =
-            standings.iter().map(|standing| &standing.cursor).chain(others).cloned().collect();
+            deliveries.iter().map(|delivery| delivery.outlet.standing()).collect();
+        let named = standings.iter().map(|standing| standing.cursor.clone());
+        let others = removed.iter().map(|delivery| delivery.held.cursor());
+        let cursors: Vec<Cursor> = named.chain(others).collect();
         let depth = depth(&kept, &cursors);
         let lowest = cursors.iter().map(Cursor::position).min().unwrap_or(kept.start);
-        let received = self.ingress.iter().map(|ingress| ingress.metrics.messages()).sum();
+        let received = ingress.iter().map(|ingress| ingress.metrics.messages()).sum();
         let delivered = standings.iter().map(|standing| standing.delivered).sum();
         let [ingress_per_second, delivered_per_second] = self.rates_at([received, delivered]);
         StreamStatus {
@@ -244,45 +284,12 @@ impl StreamNode {
             oldest_time: (depth > 0).then(|| self.time_of(lowest)).flatten(),
             dead_letters: self.dead_letters.count(),
             disk_bytes: marks.disk_bytes + dead.disk_bytes,
-            max_bytes: self.max_bytes,
+            max_bytes: self.max_bytes.load(Ordering::Relaxed),
             ingress_per_second,
             delivered_per_second,
-            ingress: self.ingress.iter().map(IngressNode::status).collect(),
-            deliveries: self.delivery_statuses(&kept, standings, &removed),
+            ingress: ingress.iter().map(IngressNode::status).collect(),
+            deliveries: delivery_statuses(&kept, &deliveries, standings, &removed),
         }
-    }
-
-    fn delivery_statuses(
-        &self,
-        kept: &Range<u64>,
-        standings: Vec<Standing>,
-        removed: &[RemovedDelivery],
-    ) -> Vec<DeliveryStatus> {
-        let named =
-            self.deliveries.iter().zip(standings).map(|(delivery, standing)| DeliveryStatus {
-                delivery: delivery.socket.name.clone(),
-                socket: Some(delivery.socket.status()),
-                cursor: standing.cursor.position(),
-                delivered_end: standing.delivered_end,
-                depth: standing.cursor.unsettled_within(kept),
-                in_flight: standing.in_flight,
-                promise: delivery.promise.map(str::to_owned),
-            });
-        let removed = removed.iter().map(|RemovedDelivery { name, cursor, .. }| DeliveryStatus {
-            delivery: name.clone(),
-            socket: None,
-            cursor: cursor.position(),
-            delivered_end: cursor.position(),
-            depth: cursor.unsettled_within(kept),
-            in_flight: 0,
-            promise: None,
-        });
-        named.chain(removed).collect()
-    }
-
-    /// The deliveries that the file does not name any more.
-    pub fn removed(&self) -> MutexGuard<'_, Vec<RemovedDelivery>> {
-        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Seqs of the records that are kept.
@@ -293,8 +300,9 @@ impl StreamNode {
 
     /// What each delivery has settled, those that the file does not name any more included.
     pub fn cursors(&self) -> Vec<Cursor> {
-        let named = self.deliveries.iter().map(|delivery| delivery.outlet.standing().cursor);
-        named.chain(self.removed().iter().map(|removed| removed.cursor.clone())).collect()
+        let deliveries = self.deliveries();
+        let named = deliveries.iter().map(|delivery| delivery.outlet.standing().cursor);
+        named.chain(self.removed().iter().map(|removed| removed.held.cursor())).collect()
     }
 
     /// Everything below is settled by every delivery.
@@ -305,20 +313,42 @@ impl StreamNode {
 
     /// Settles records for the deliveries that the file does not name any more.
     pub fn settle_removed(&self, journal: &JournalQueue, seqs: &[Range<u64>]) {
-        for RemovedDelivery { id, cursor, .. } in self.removed().iter_mut() {
+        for RemovedDelivery { id, held, .. } in self.removed().iter_mut() {
             let (stream, delivery) = (self.id, *id);
             let mut ops = Vec::new();
             for range in seqs {
-                cursor.settle(range.clone(), |range| {
-                    ops.push(Op::Settled { stream, delivery, range });
-                });
+                match held {
+                    Held::Closed(outlet) => {
+                        outlet.skip(range.clone());
+                    }
+                    Held::Journaled { cursor, .. } => {
+                        cursor.settle(range.clone(), |range| {
+                            ops.push(Op::Settled { stream, delivery, range });
+                        });
+                    }
+                }
             }
             journal.submit(ops, Urgency::Lazy);
         }
     }
 
+    /// The deliveries that the file does not name any more.
+    pub fn removed(&self) -> MutexGuard<'_, Vec<RemovedDelivery>> {
+        lock(&self.removed)
+    }
+
+    /// The sockets towards producers.
+    pub fn ingress(&self) -> Vec<IngressNode> {
+        lock(&self.ingress).clone()
+    }
+
+    /// The deliveries that the file names.
+    pub fn deliveries(&self) -> Vec<DeliveryNode> {
+        lock(&self.deliveries).clone()
+    }
+
     fn rates_at(&self, counts: [u64; 2]) -> [f64; 2] {
-        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rates = lock(&self.rates);
         let now = Instant::now();
         let [received, delivered] = &mut *rates;
         [received.at(now, counts[0]), delivered.at(now, counts[1])]
@@ -340,4 +370,38 @@ fn state(marks: &Marks) -> StreamState {
         Marks { full: true, .. } => StreamState::Full,
         _ => StreamState::Open,
     }
+}
+
+fn delivery_statuses(
+    kept: &Range<u64>,
+    deliveries: &[DeliveryNode],
+    standings: Vec<Standing>,
+    removed: &[RemovedDelivery],
+) -> Vec<DeliveryStatus> {
+    let named = deliveries.iter().zip(standings).map(|(delivery, standing)| DeliveryStatus {
+        delivery: delivery.socket.name.clone(),
+        socket: Some(delivery.socket.status()),
+        cursor: standing.cursor.position(),
+        delivered_end: standing.delivered_end,
+        depth: standing.cursor.unsettled_within(kept),
+        in_flight: standing.in_flight,
+        promise: delivery.promise.map(str::to_owned),
+    });
+    let removed = removed.iter().map(|RemovedDelivery { name, held, .. }| {
+        let cursor = held.cursor();
+        DeliveryStatus {
+            delivery: name.clone(),
+            socket: None,
+            cursor: cursor.position(),
+            delivered_end: cursor.position(),
+            depth: cursor.unsettled_within(kept),
+            in_flight: 0,
+            promise: None,
+        }
+    });
+    named.chain(removed).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -33,6 +33,25 @@ pub struct Status {
     pub streams: Vec<StreamStatus>,
     /// Streams whose data is here but that the file does not name any more.
     pub removed: Vec<String>,
+    /// The file that it runs by.
+    pub config: ConfigStatus,
+}
+
+/// The queue's file, and how far the sidecar runs by it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigStatus {
+    /// The file.
+    pub file: String,
+    /// The CRC32C of the content that was applied last, 8 hex digits.
+    pub hash: String,
+    /// Unix time of that, in seconds.
+    pub applied: u64,
+    /// What is wrong with the file as it is now, each with its field: then nothing of it was
+    /// applied; or what of it could not be opened, which is tried again.
+    pub problems: Vec<String>,
+    /// Fields whose change waits for a restart.
+    pub pending_restart: Vec<String>,
 }
 
 /// What the sidecar does at large.

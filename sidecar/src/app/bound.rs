@@ -7,13 +7,14 @@ use lifeboat_api::IngressKind;
 use lifeboat_zmtp::{
     Connection, Endpoint, Handlers, Listener, ListenerConfig, Observer, ReconnectConfig,
 };
-use tokio::task::JoinSet;
 
+use super::sockets::{SocketName, Sockets};
 use crate::egress::Outlet;
 use crate::ingress::{self, IngressContext};
-use crate::stop::Stop;
+use crate::stop::{Stop, Stopper};
 
 /// How a socket comes by its connections.
+#[derive(Debug)]
 pub(super) enum Door {
     /// Peers connect to it.
     Listener(Listener),
@@ -22,6 +23,7 @@ pub(super) enum Door {
 }
 
 /// A door, and how its connections are treated.
+#[derive(Debug)]
 pub(super) struct Bound {
     pub(super) door: Door,
     pub(super) config: ListenerConfig,
@@ -72,37 +74,43 @@ impl Bound {
 }
 
 /// A socket towards producers.
+#[derive(Debug)]
 pub(super) struct BoundIngress {
+    pub(super) name: SocketName,
     pub(super) kind: IngressKind,
     pub(super) bound: Bound,
     pub(super) context: Arc<IngressContext>,
+    pub(super) stopper: Stopper,
 }
 
 /// A socket towards applications.
+#[derive(Debug)]
 pub(super) struct BoundDelivery {
+    pub(super) name: SocketName,
     pub(super) outlet: Outlet,
     pub(super) bound: Bound,
     pub(super) stop: Stop,
+    pub(super) stopper: Stopper,
 }
 
 impl BoundIngress {
-    /// Takes connections until the order to stop.
-    pub(super) fn serve(self, producers: &mut JoinSet<Handlers>) {
-        let Self { kind, bound, context } = self;
+    /// Serves it among `sockets` until the order to stop.
+    pub(super) fn serve(self, sockets: &mut Sockets) {
+        let Self { name, kind, bound, context, stopper } = self;
         let mut stop = context.stop.clone();
         let shutdown = async move { stop.ordered().await };
         let handler = move |connection| ingress::serve(kind, connection, Arc::clone(&context));
-        producers.spawn(bound.serve(shutdown, handler));
+        sockets.add(name, stopper, bound.serve(shutdown, handler));
     }
 }
 
 impl BoundDelivery {
-    /// Takes connections until the order to stop.
-    pub(super) fn serve(self, apps: &mut JoinSet<Handlers>) {
-        let Self { outlet, bound, stop } = self;
+    /// Serves it among `sockets` until the order to stop.
+    pub(super) fn serve(self, sockets: &mut Sockets) {
+        let Self { name, outlet, bound, stop, stopper } = self;
         let mut ordered = stop.clone();
         let shutdown = async move { ordered.ordered().await };
         let handler = move |connection| outlet.clone().serve(connection, stop.clone());
-        apps.spawn(bound.serve(shutdown, handler));
+        sockets.add(name, stopper, bound.serve(shutdown, handler));
     }
 }

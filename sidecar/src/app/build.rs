@@ -2,62 +2,74 @@
 //! holds, and binds their sockets. Nothing runs yet.
 
 use std::io;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, Remote};
+use lifeboat_api::{Delivery, DeliveryKind, Ingress, IngressKind, Remote};
 use lifeboat_log::state::DeliveryState;
 use lifeboat_log::{DeliveryId, JournalQueue, Stream, Volume};
 use lifeboat_zmtp::{Listener, MemoryBudget};
 use tokio::task::JoinSet;
 
 use super::bound::{Bound, BoundDelivery, BoundIngress, Door};
+use super::sockets::Sockets;
 use super::{Place, StartError};
 use crate::dead_letter::Shelf;
 use crate::delivery::Tries;
-use crate::delivery::backoff::{Backoff, Policy};
+use crate::delivery::backoff::Policy;
 use crate::delivery::cursor::Cursor;
 use crate::delivery::lease::Recovered;
 use crate::delivery::push::PushCursor;
-use crate::delivery::trail::TrailPolicy;
 use crate::durable::fleeting_file_system;
 use crate::egress::{self, CreditDelivery, CreditParts, Outlet, PushDelivery, PushParts};
 use crate::ingress::{self, IngressContext};
 use crate::metrics::Metrics;
 use crate::node::{
-    DeliveryNode, IngressNode, Lifecycle, Node, RemovedDelivery, SocketNode, StreamNode,
+    DeliveryNode, Held, IngressNode, Lifecycle, Node, RemovedDelivery, SocketNode, StreamNode,
 };
 use crate::rates::Rate;
+use crate::reload::Side;
 use crate::share::OutputMemory;
-use crate::sizing::Sizes;
-use crate::stop::Stop;
+use crate::stop::{self, Stop};
 
 /// What is at hand while the parts are made.
-pub(super) struct Build<'a> {
-    pub(super) dataplane: &'a Dataplane,
-    pub(super) place: &'a Place,
-    pub(super) sizes: &'a Sizes,
+#[derive(Debug)]
+pub(super) struct Build {
+    pub(super) place: Place,
     pub(super) metrics: Metrics,
     pub(super) budget: Arc<MemoryBudget>,
     pub(super) output: Arc<OutputMemory>,
     pub(super) epoch: u64,
     pub(super) journal: Arc<JournalQueue>,
-    pub(super) intake: Stop,
     pub(super) rest: Stop,
-    pub(super) ingresses: Vec<BoundIngress>,
-    pub(super) deliveries: Vec<BoundDelivery>,
+    pub(super) ready: Ready,
     pub(super) services: JoinSet<()>,
 }
 
-impl Build<'_> {
+/// Sockets that are ready to be served.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    ingresses: Vec<BoundIngress>,
+    deliveries: Vec<BoundDelivery>,
+}
+
+impl Ready {
+    /// Serves them among `sockets`.
+    pub(super) fn serve(self, sockets: &mut Sockets) {
+        self.ingresses.into_iter().for_each(|ingress| ingress.serve(sockets));
+        self.deliveries.into_iter().for_each(|delivery| delivery.serve(sockets));
+    }
+}
+
+impl Build {
     pub(super) async fn stream(
         &mut self,
         at: usize,
+        stream: &lifeboat_api::Stream,
         opened: &Stream,
+        max_bytes: u64,
     ) -> Result<StreamNode, StartError> {
-        let Some(stream) = self.dataplane.streams.get(at) else {
-            return Err(io::Error::other("the volume holds another number of streams").into());
-        };
         let (mut ingress, mut deliveries) = (Vec::new(), Vec::new());
         for (index, socket) in stream.ingress.iter().enumerate() {
             let field = format!("spec.streams[{at}].ingress[{index}]");
@@ -71,7 +83,9 @@ impl Build<'_> {
                 Some(known) => removed.swap_remove(known),
                 None => return Err(io::Error::other("a delivery was not journaled").into()),
             };
-            deliveries.push(self.delivery(&field, opened, delivery, id, state).await?);
+            let door = self.delivery_door(&field, opened, delivery).await?;
+            let outlet = self.outlet(opened, delivery, id, state);
+            deliveries.push(self.delivery(opened, delivery, id, outlet, door));
         }
         let now = Instant::now();
         Ok(StreamNode {
@@ -79,16 +93,17 @@ impl Build<'_> {
             id: opened.id,
             log: Arc::clone(&opened.log),
             dead_letters: self.dead_letters(opened),
-            max_bytes: self.sizes.streams.get(at).map_or(0, |stream| stream.max_bytes),
-            ingress,
-            deliveries,
+            max_bytes: AtomicU64::new(max_bytes),
+            ingress: Mutex::new(ingress),
+            deliveries: Mutex::new(deliveries),
+            next_delivery: AtomicU32::new(opened.next_delivery.0),
             removed: Mutex::new(removed.into_iter().map(removed_delivery).collect()),
             change: tokio::sync::Mutex::default(),
             rates: Mutex::new([Rate::new(now), Rate::new(now)]),
         })
     }
 
-    async fn ingress(
+    pub(super) async fn ingress(
         &mut self,
         field: &str,
         opened: &Stream,
@@ -102,58 +117,84 @@ impl Build<'_> {
             IngressKind::Receipt => ("ROUTER", Some("Receipt")),
         };
         let socket = self.socket(&opened.name, &ingress.name, socket, protocol, &door);
+        let (stopper, stop) = stop::channel();
         let context = Arc::new(IngressContext {
             log: Arc::clone(&opened.log),
             output: Arc::clone(&self.output),
             metrics: Arc::clone(&metrics),
-            stop: self.intake.clone(),
+            stop,
         });
         let config = ingress::listener_config(ingress, Arc::clone(&self.budget));
         let observer = self.metrics.observer(&opened.name, &ingress.name);
         let bound = Bound { door, config, observer };
-        self.ingresses.push(BoundIngress { kind: ingress.kind, bound, context });
+        let name = (Side::Ingress, opened.name.clone(), ingress.name.clone());
+        let kind = ingress.kind;
+        self.ready.ingresses.push(BoundIngress { name, kind, bound, context, stopper });
         Ok(IngressNode { socket, metrics })
     }
 
-    async fn delivery(
-        &mut self,
+    /// Binds a delivery's socket, or finds where it connects to.
+    pub(super) async fn delivery_door(
+        &self,
         field: &str,
         opened: &Stream,
         delivery: &Delivery,
-        id: DeliveryId,
-        state: DeliveryState,
-    ) -> Result<DeliveryNode, StartError> {
+    ) -> Result<Door, StartError> {
         let endpoint = delivery.endpoint_in(&self.place.sockets, &opened.name);
-        let door = self.door(field, &endpoint, &delivery.connect).await?;
-        let (socket, protocol, outlet, promise) = match &delivery.kind {
-            DeliveryKind::Push(trail) => {
-                let policy = TrailPolicy { messages: trail.messages.into(), time: trail.time };
-                let cursor = PushCursor::new(policy, state.cursor, state.settled);
-                let promise = if door.is_ipc() {
-                    "settled once the application's process has read it, and the trail after it"
-                } else {
-                    "settled once the peer's kernel has it, and the trail after it (tcp)"
-                };
-                ("PUSH", None, self.push(opened, delivery, id, cursor), Some(promise))
-            }
-            DeliveryKind::Credit(credit) => {
-                let policy = Policy {
-                    ack_timeout: credit.ack_timeout,
-                    max_in_flight: credit.max_in_flight,
-                    max_attempts: credit.max_attempts,
-                    backoff: Backoff::new(credit.backoff.clone()),
-                };
-                let outlet = self.credit(opened, delivery, id, policy, state);
-                ("ROUTER", Some("Credit"), outlet, None)
-            }
+        self.door(field, &endpoint, &delivery.connect).await
+    }
+
+    /// A delivery's socket in front of its outlet.
+    pub(super) fn delivery(
+        &mut self,
+        opened: &Stream,
+        delivery: &Delivery,
+        id: DeliveryId,
+        outlet: Outlet,
+        door: Door,
+    ) -> DeliveryNode {
+        let (socket, protocol, promise) = match &delivery.kind {
+            DeliveryKind::Push(_) if door.is_ipc() => (
+                "PUSH",
+                None,
+                Some("settled once the application's process has read it, and the trail after it"),
+            ),
+            DeliveryKind::Push(_) => (
+                "PUSH",
+                None,
+                Some("settled once the peer's kernel has it, and the trail after it (tcp)"),
+            ),
+            DeliveryKind::Credit(_) => ("ROUTER", Some("Credit"), None),
         };
         let socket = self.socket(&opened.name, &delivery.name, socket, protocol, &door);
         let config = egress::listener_config(delivery, Arc::clone(&self.budget));
         let observer = self.metrics.observer(&opened.name, &delivery.name);
-        let stop = self.rest.clone();
+        let (stopper, stop) = stop::channel();
         let bound = Bound { door, config, observer };
-        self.deliveries.push(BoundDelivery { outlet: outlet.clone(), bound, stop });
-        Ok(DeliveryNode { socket, outlet, promise })
+        let name = (Side::Delivery, opened.name.clone(), delivery.name.clone());
+        let ready = BoundDelivery { name, outlet: outlet.clone(), bound, stop, stopper };
+        self.ready.deliveries.push(ready);
+        DeliveryNode { id, socket, outlet, promise }
+    }
+
+    /// A delivery from what the journal knows.
+    pub(super) fn outlet(
+        &mut self,
+        opened: &Stream,
+        delivery: &Delivery,
+        id: DeliveryId,
+        state: DeliveryState,
+    ) -> Outlet {
+        match &delivery.kind {
+            DeliveryKind::Push(trail) => {
+                let policy = egress::trail_policy(*trail);
+                let cursor = PushCursor::new(policy, state.cursor, state.settled);
+                self.push(opened, delivery, id, cursor)
+            }
+            DeliveryKind::Credit(credit) => {
+                self.credit(opened, delivery, id, egress::policy(credit), state)
+            }
+        }
     }
 
     fn push(
@@ -253,7 +294,7 @@ impl Build<'_> {
         Shelf::new(Arc::clone(&opened.dead_letters), Arc::clone(&self.journal), known)
     }
 
-    pub(super) fn node(&self, volume: &Volume, streams: Vec<StreamNode>) -> Node {
+    pub(super) fn node(&self, name: &str, volume: &Volume, streams: Vec<StreamNode>) -> Node {
         let fleeting = fleeting_file_system(&self.place.data);
         if let Some(file_system) = fleeting {
             tracing::warn!(
@@ -263,7 +304,7 @@ impl Build<'_> {
         }
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Node {
-            name: self.dataplane.name.clone(),
+            name: name.to_owned(),
             boot_id: rand::random(),
             volume: volume.id,
             epoch: volume.epoch,
@@ -274,11 +315,14 @@ impl Build<'_> {
             metrics: self.metrics.clone(),
             commits: volume.committer.stats(),
             journal: Arc::clone(&self.journal),
+            config: Mutex::default(),
             state: Lifecycle::default(),
         }
     }
 }
 
 fn removed_delivery((id, state): (DeliveryId, DeliveryState)) -> RemovedDelivery {
-    RemovedDelivery { id, name: state.name, cursor: Cursor::new(state.cursor, state.settled) }
+    let DeliveryState { name, cursor, settled, attempts } = state;
+    let held = Held::Journaled { cursor: Cursor::new(cursor, settled), attempts };
+    RemovedDelivery { id, name, held }
 }

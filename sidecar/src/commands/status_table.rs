@@ -24,6 +24,13 @@ pub(super) fn render(status: &Status, now: Duration) -> String {
             let _ = writeln!(out, "\n{} is stopped: {reason}", stream.name);
         }
     }
+    for problem in &status.config.problems {
+        let _ = writeln!(out, "\nthe file is not applied: {problem}");
+    }
+    if !status.config.pending_restart.is_empty() {
+        let fields = status.config.pending_restart.join(", ");
+        let _ = writeln!(out, "\nchanged in the file, applied by a restart: {fields}");
+    }
     if !status.removed.is_empty() {
         let _ = writeln!(out, "\nstored here, not in the file: {}", status.removed.join(", "));
     }
@@ -124,7 +131,7 @@ fn kind(socket: &SocketStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{DeliveryStatus, IngressStatus};
+    use crate::status::{ConfigStatus, DeliveryStatus, IngressStatus};
 
     fn socket(name: &str, socket: &str, protocol: Option<&str>) -> SocketStatus {
         SocketStatus {
@@ -185,6 +192,11 @@ mod tests {
             synced_records: 0,
             streams: vec![stream()],
             removed: vec!["gone".to_owned()],
+            config: ConfigStatus {
+                problems: vec!["spec: bad".to_owned()],
+                pending_restart: vec!["spec.storage.size".to_owned()],
+                ..ConfigStatus::default()
+            },
         }
     }
 
@@ -220,6 +232,8 @@ mod tests {
         assert_eq!(words(&text, "work.old"), ["work.old", "removed", "-", "64", "1,234", "-"]);
         assert!(text.contains("work is stopped: segment 7: checksum"));
         assert!(text.contains("stored here, not in the file: gone"));
+        assert!(text.contains("the file is not applied: spec: bad"));
+        assert!(text.contains("applied by a restart: spec.storage.size"));
         assert!(!text.contains('\x1b'), "no colours");
     }
 }

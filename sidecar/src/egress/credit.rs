@@ -180,6 +180,12 @@ impl CreditDelivery {
         *counted = now;
     }
 
+    /// Other rules from now on.
+    pub(super) fn set_policy(&self, policy: Policy) {
+        self.step(|leases, _| leases.set_policy(policy));
+        self.wake();
+    }
+
     /// Settles what no application needs to settle.
     pub(super) fn skip(&self, seqs: Range<u64>) -> u64 {
         let (count, _) = self.step(|leases, effects| leases.skip(seqs, effects));

@@ -15,7 +15,9 @@ use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, SocketType
 pub use credit::{CreditDelivery, CreditParts, Parking};
 pub use push::{PushDelivery, PushParts};
 
+use crate::delivery::backoff::{Backoff, Policy};
 use crate::delivery::cursor::Cursor;
+use crate::delivery::trail::TrailPolicy;
 use crate::stop::Stop;
 use crate::wire::credit::{MAX_BYTES, MAX_PARTS};
 
@@ -48,6 +50,21 @@ impl Outlet {
             Self::Push(delivery) => delivery.standing(),
             Self::Credit(delivery) => delivery.standing(),
         }
+    }
+
+    /// Other rules from now on; `false`, and nothing changed, when they are of another kind of
+    /// delivery.
+    pub fn set_rules(&self, kind: &DeliveryKind) -> bool {
+        match (self, kind) {
+            (Self::Push(delivery), DeliveryKind::Push(trail)) => {
+                delivery.set_policy(trail_policy(*trail));
+            }
+            (Self::Credit(delivery), DeliveryKind::Credit(credit)) => {
+                delivery.set_policy(policy(credit));
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// Settles what no application needs to settle, such as what an operator discards. Returns how
@@ -98,6 +115,21 @@ impl HeldBack {
 impl Drop for HeldBack {
     fn drop(&mut self) {
         self.0.release(&[]);
+    }
+}
+
+/// A PUSH delivery's trail as its file has it.
+pub fn trail_policy(trail: lifeboat_api::Trail) -> TrailPolicy {
+    TrailPolicy { messages: trail.messages.into(), time: trail.time }
+}
+
+/// A Credit delivery's rules as its file has them.
+pub fn policy(credit: &lifeboat_api::Credit) -> Policy {
+    Policy {
+        ack_timeout: credit.ack_timeout,
+        max_in_flight: credit.max_in_flight,
+        max_attempts: credit.max_attempts,
+        backoff: Backoff::new(credit.backoff.clone()),
     }
 }
 

@@ -15,6 +15,7 @@ use super::Standing;
 use super::hold::Hold;
 use super::payloads::Payloads;
 use crate::delivery::push::PushCursor;
+use crate::delivery::trail::TrailPolicy;
 use crate::delivery::{Effects, JournalOp};
 use crate::metrics::DeliveryMetrics;
 use crate::share::{OutputMemory, OutputShare};
@@ -97,6 +98,12 @@ impl PushDelivery {
             in_flight: figures.in_flight,
             delivered: self.metrics.delivered.get(),
         }
+    }
+
+    /// Another trail from now on.
+    pub(super) fn set_policy(&self, policy: TrailPolicy) {
+        self.step(|cursor, _| cursor.set_policy(policy));
+        self.work.notify(usize::MAX);
     }
 
     /// Settles what no application needs to settle.

@@ -19,12 +19,11 @@ pub(super) fn stream<'a>(node: &'a Node, name: &str) -> Result<&'a StreamNode, V
 ///
 /// # Errors
 /// `NotFound`, with the names that exist.
-pub(super) fn delivery<'a>(
-    stream: &'a StreamNode,
-    name: &str,
-) -> Result<&'a DeliveryNode, VerbError> {
-    stream.deliveries.iter().find(|delivery| delivery.socket.name == name).ok_or_else(|| {
-        let names = stream.deliveries.iter().map(|delivery| delivery.socket.name.as_str());
+pub(super) fn delivery(stream: &StreamNode, name: &str) -> Result<DeliveryNode, VerbError> {
+    let deliveries = stream.deliveries();
+    let found = deliveries.iter().find(|delivery| delivery.socket.name == name).cloned();
+    found.ok_or_else(|| {
+        let names = deliveries.iter().map(|delivery| delivery.socket.name.as_str());
         not_found(&format!("delivery {name} on stream {}", stream.name), names)
     })
 }
@@ -36,7 +35,7 @@ pub(super) fn delivery<'a>(
 pub(super) fn cursor(stream: &StreamNode, name: &str) -> Result<Cursor, VerbError> {
     let removed = stream.removed().iter().find(|removed| removed.name == name).cloned();
     match removed {
-        Some(removed) => Ok(removed.cursor),
+        Some(removed) => Ok(removed.held.cursor()),
         None => Ok(delivery(stream, name)?.outlet.standing().cursor),
     }
 }

@@ -140,8 +140,9 @@ impl Lot {
 
 /// Stores a lot for its deliveries only, then takes its letters away.
 async fn store(node: &Node, stream: &StreamNode, lot: Lot) -> Result<(), VerbError> {
-    let alone = stream.deliveries.len() == 1 && stream.removed().is_empty();
-    let outlets = stream.deliveries.iter().map(|delivery| &delivery.outlet);
+    let deliveries = stream.deliveries();
+    let alone = deliveries.len() == 1 && stream.removed().is_empty();
+    let outlets = deliveries.iter().map(|delivery| &delivery.outlet);
     let held: Vec<_> = if alone { Vec::new() } else { outlets.map(Outlet::hold_new).collect() };
     let stored = timeout(PATIENCE, submit(stream, &lot)).await.map_err(|_| {
         let text = format!(
@@ -151,7 +152,7 @@ async fn store(node: &Node, stream: &StreamNode, lot: Lot) -> Result<(), VerbErr
         VerbError::new(Code::Conflict, text)
     })?;
     let first = stored?;
-    for (delivery, held) in stream.deliveries.iter().zip(held) {
+    for (delivery, held) in deliveries.iter().zip(held) {
         held.release_without(&lot.not_for(&delivery.socket.name, first));
     }
     if !alone {

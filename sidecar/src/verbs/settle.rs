@@ -49,7 +49,7 @@ pub(super) async fn purge(node: &Node, purge: &Purge) -> Result<Done, VerbError>
     let records = match &purge.what {
         PurgeWhat::Everything => everything(node, stream, dry_run),
         PurgeWhat::DeadLetters => dead_letters(stream, dry_run).await?,
-        PurgeWhat::Delivery(name) => of_delivery(stream, find::delivery(stream, name)?, dry_run),
+        PurgeWhat::Delivery(name) => of_delivery(stream, &find::delivery(stream, name)?, dry_run),
         PurgeWhat::Removed(name) => removed(node, stream, name, dry_run)?,
     };
     if !dry_run {
@@ -64,7 +64,7 @@ fn everything(node: &Node, stream: &StreamNode, dry_run: bool) -> u64 {
     let kept = stream.kept();
     let records = depth(&kept, &stream.cursors());
     if !dry_run {
-        for delivery in &stream.deliveries {
+        for delivery in stream.deliveries() {
             delivery.outlet.skip(kept.clone());
         }
         stream.settle_removed(&node.journal, std::slice::from_ref(&kept));
@@ -103,10 +103,10 @@ fn removed(node: &Node, stream: &StreamNode, name: &str, dry_run: bool) -> Resul
     };
     let records = |cursor: &Cursor| cursor.unsettled_within(&kept);
     if dry_run {
-        return Ok(removed.get(at).map_or(0, |removed| records(&removed.cursor)));
+        return Ok(removed.get(at).map_or(0, |removed| records(&removed.held.cursor())));
     }
     let gone = removed.remove(at);
     let op = Op::DeliveryRemoved { stream: stream.id, delivery: gone.id };
     node.journal.submit([op], Urgency::Now);
-    Ok(records(&gone.cursor))
+    Ok(records(&gone.held.cursor()))
 }

@@ -8,7 +8,7 @@ use rand::rngs::SmallRng;
 
 use super::files::{DEAD_LETTERS, make_dir, open_stream_meta};
 use super::{Finding, Stream, StreamOptions, VolumeOptions};
-use crate::budget::Budget;
+use crate::budget::{Budget, SpaceLimit};
 use crate::error::{Corruption, LogError};
 use crate::handle::{LogHandle, Marks, View};
 use crate::ids::{DeliveryId, StreamId};
@@ -17,13 +17,15 @@ use crate::log::Log;
 use crate::pending::CommitQueue;
 use crate::recover::{Recovered, recover};
 use crate::reserve::Reserve;
-use crate::state::{DeliveryState, Op};
+use crate::state::{DeliveryState, Op, StreamState};
 use crate::tail::Tail;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 
 /// Dead letters are few: their segments need not be large.
 const DEAD_LETTER_SEGMENT: u64 = 1 << 20;
+/// The first id of a delivery.
+const FIRST: DeliveryId = DeliveryId(1);
 /// Of a stream that cannot say who it is.
 const UNKNOWN: StreamId = StreamId([0; 16]);
 
@@ -77,6 +79,12 @@ impl Opening<'_> {
             log,
             dead_letters,
             deliveries: self.deliveries(meta.id),
+            next_delivery: self
+                .journal
+                .state()
+                .stream(meta.id)
+                .map_or(FIRST, StreamState::next_delivery),
+            space: SpaceLimit(Arc::clone(budget)),
             dead_letter_deliveries: self.deliveries(meta.dead_letters),
         })
     }
@@ -99,6 +107,8 @@ impl Opening<'_> {
             log,
             dead_letters,
             deliveries,
+            next_delivery: FIRST,
+            space: SpaceLimit(Arc::new(Budget::new(options.max_bytes))),
             dead_letter_deliveries: Vec::new(),
         }
     }

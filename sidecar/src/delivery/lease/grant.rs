@@ -40,7 +40,7 @@ impl Leases {
         effects: &mut Effects,
     ) {
         self.expire(now, effects);
-        let room = self.windows.room(connection).min(u64::from(max));
+        let room = self.windows.room(connection, self.policy.max_in_flight).min(u64::from(max));
         let mut left = room;
         while left > 0
             && let Some((seqs, tries)) = self.next_due(published_end, left)

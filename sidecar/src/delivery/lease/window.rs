@@ -21,10 +21,11 @@ impl Windows {
         self.by_connection.entry(connection).or_default().size = u64::from(size);
     }
 
-    /// How many more records it may have.
-    pub(super) fn room(&self, connection: u64) -> u64 {
+    /// How many more records it may have when none may have more than `limit`.
+    pub(super) fn room(&self, connection: u64, limit: u32) -> u64 {
         let window = self.by_connection.get(&connection);
-        window.map_or(0, |window| window.size.saturating_sub(window.in_flight))
+        let size = |window: &Window| window.size.min(u64::from(limit));
+        window.map_or(0, |window| size(window).saturating_sub(window.in_flight))
     }
 
     /// Counts `records` as in flight.
