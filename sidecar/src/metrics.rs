@@ -3,13 +3,15 @@
 //! Counters are counted where things happen, through handles resolved once for each socket.
 //! Gauges are not kept: [`crate::admin`] sets them from the status when it is scraped.
 
-use std::io;
+mod observer;
+
 use std::sync::Arc;
 
-use lifeboat_zmtp::{CloseReason, Observer, Peer};
+use lifeboat_zmtp::Observer;
 use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use self::observer::SocketObserver;
 use crate::wire::receipt::Receipt;
 
 /// Labels of what belongs to one socket.
@@ -345,65 +347,6 @@ pub struct DeliveryMetrics {
     pub exhausted: IntCounter,
     /// Dead letters by the application's word.
     pub rejected: IntCounter,
-}
-
-/// Counts a socket's connections.
-#[derive(Debug)]
-struct SocketObserver {
-    labels: [String; 2],
-    open: IntGauge,
-    ended: IntCounterVec,
-    accept_failures: IntCounter,
-    connect_failures: IntCounterVec,
-}
-
-impl SocketObserver {
-    fn count(&self, reason: CloseReason) {
-        let [stream, socket] = &self.labels;
-        self.ended.with_label_values(&[stream, socket, reason.label()]).inc();
-    }
-}
-
-impl Observer for SocketObserver {
-    fn connected(&self, peer: &Peer) {
-        self.open.inc();
-        tracing::debug!(stream = self.labels[0], socket = self.labels[1], %peer.address, "connected");
-    }
-
-    fn closed(&self, _peer: &Peer, reason: CloseReason) {
-        self.open.dec();
-        self.count(reason);
-    }
-
-    fn refused(&self, address: &str, reason: CloseReason) {
-        self.count(reason);
-        tracing::debug!(stream = self.labels[0], socket = self.labels[1], address, %reason, "refused");
-    }
-
-    fn accept_failed(&self, error: &io::Error) {
-        self.accept_failures.inc();
-        tracing::warn!(stream = self.labels[0], socket = self.labels[1], %error, "cannot accept");
-    }
-
-    fn connect_failed(&self, endpoint: &str, error: &io::Error) {
-        let [stream, socket] = &self.labels;
-        self.connect_failures.with_label_values(&[stream, socket, connect_reason(error)]).inc();
-        // Once a few seconds for as long as nobody is there.
-        tracing::debug!(stream, socket, endpoint, %error, "cannot connect");
-    }
-}
-
-/// A closed set, so that the metric stays small.
-fn connect_reason(error: &io::Error) -> &'static str {
-    use io::ErrorKind;
-    match error.kind() {
-        ErrorKind::ConnectionRefused => "refused",
-        ErrorKind::TimedOut => "timeout",
-        ErrorKind::NotFound => "no_socket_file",
-        ErrorKind::PermissionDenied => "permission",
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "unreachable",
-        _ => "other",
-    }
 }
 
 #[cfg(test)]

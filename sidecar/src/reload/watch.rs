@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lifeboat_api::MAX_FILE_SIZE;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -17,6 +17,9 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct FileWatch {
     path: PathBuf,
+    /// As it was told last.
+    told: Option<Stamp>,
+    /// As it was at the last look.
     seen: Option<Stamp>,
 }
 
@@ -43,8 +46,8 @@ impl Stamp {
 impl FileWatch {
     /// Watches the file from now on.
     pub fn new(path: &Path) -> Self {
-        let mut watch = Self { path: path.to_owned(), seen: None };
-        watch.seen = watch.stamp();
+        let mut watch = Self { path: path.to_owned(), told: None, seen: None };
+        watch.told = watch.stamp();
         watch
     }
 
@@ -53,25 +56,24 @@ impl FileWatch {
         &self.path
     }
 
-    /// Completes when the file has changed since the last time. Cancel-safe.
+    /// Completes when the file has changed since the last time, and has stood still from one look
+    /// to the next: half of a file may look like a whole one. Cancel-safe.
     pub async fn changed(&mut self) {
-        let mut looks = interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            looks.tick().await;
+            sleep(LOOK).await;
             if self.look() {
                 return;
             }
         }
     }
 
-    /// Whether it has changed since the last time.
     fn look(&mut self) -> bool {
         let now = self.stamp();
+        let still = std::mem::replace(&mut self.seen, now) == now;
         // While one is replaced there may be none for a moment.
-        let changed = now.is_some() && now != self.seen;
+        let changed = still && now.is_some() && now != self.told;
         if changed {
-            self.seen = now;
+            self.told = now;
         }
         changed
     }
@@ -112,12 +114,12 @@ mod tests {
         let mut watch = FileWatch::new(&link);
         assert!(!watch.look());
         std::fs::write(&first, "longer").unwrap();
-        assert!(watch.look() && !watch.look());
+        assert_eq!([watch.look(), watch.look(), watch.look()], [false, true, false]);
         std::fs::write(&second, "longer").unwrap();
         std::fs::remove_file(&link).unwrap();
-        assert!(!watch.look(), "there is none");
+        assert!(!watch.look() && !watch.look(), "there is none");
         symlink(&second, &link).unwrap();
-        assert!(watch.look() && !watch.look());
+        assert_eq!([watch.look(), watch.look(), watch.look()], [false, true, false]);
         assert_eq!(read(&link).unwrap(), "longer");
         assert_ne!(hash("one"), hash("two"));
     }
