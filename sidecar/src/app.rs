@@ -5,6 +5,7 @@ mod build;
 mod operators;
 mod reload;
 mod sockets;
+mod watch;
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use lifeboat_api::Dataplane;
 use lifeboat_log::disk::Disk;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Finding, LogError, Running, Stream, Volume};
+use lifeboat_log::{Finding, LogError, Running, ScrubOptions, Scrubber, Stream, Volume};
 use lifeboat_zmtp::MemoryBudget;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -95,6 +96,8 @@ pub struct Sidecar {
     /// Where the admin HTTP listens.
     pub admin: Option<SocketAddr>,
     running: Running,
+    /// Looks for damage until it is dropped.
+    _scrubber: Scrubber,
     /// What runs: the file less what is pending or did not open.
     current: Dataplane,
     /// The size of the volume's file system.
@@ -103,6 +106,8 @@ pub struct Sidecar {
     opened: Vec<Stream>,
     build: Build,
     sockets: Sockets,
+    /// Says that nothing more is taken in.
+    intake: Stopper,
     /// Stops everything but the sockets.
     rest: Stopper,
 }
@@ -135,7 +140,7 @@ pub async fn start_on(
     let volume = Volume::open(vfs, &place.data, &sizes.volume, &sizes.streams)
         .map_err(|source| StartError::Volume { dir: place.data.clone(), source })?;
     report(&volume.findings);
-    let (rest, rest_stop) = stop::channel();
+    let ((intake, intake_stop), (rest, rest_stop)) = (stop::channel(), stop::channel());
     let mut build = Build {
         place: place.clone(),
         metrics: Metrics::new()?,
@@ -143,6 +148,7 @@ pub async fn start_on(
         output: OutputMemory::new(sizes.output_bytes),
         epoch: volume.epoch,
         journal: Arc::clone(&volume.journal),
+        intake: intake_stop,
         rest: rest_stop,
         ready: Ready::default(),
         services: JoinSet::new(),
@@ -152,22 +158,31 @@ pub async fn start_on(
     for (at, ((stream, opened), sizes)) in parts.enumerate() {
         streams.push(build.stream(at, stream, opened, sizes.max_bytes).await?);
     }
-    let node = Arc::new(build.node(&dataplane.name, &volume, streams));
+    let logs = volume.streams.iter().flat_map(|it| [&it.log, &it.dead_letters]).cloned();
+    let scrubber = Scrubber::spawn(logs.collect(), ScrubOptions::default())?;
+    let node = Arc::new(build.node(&dataplane.name, &volume, streams, scrubber.progress()));
+    for at in 0..node.streams.len() {
+        build.services.spawn(watch::holes(Arc::clone(&node), at, build.rest.clone()));
+    }
     let admin = operators::serve(&node, place, &build.rest, &mut build.services).await?;
     let (running, opened, _) = volume.start()?;
     let mut sockets = Sockets::default();
     std::mem::take(&mut build.ready).serve(&mut sockets);
-    let ended = running.writer.ended();
-    build.services.spawn({
-        let node = Arc::clone(&node);
-        async move {
-            if ended.wait().await.is_err() {
-                node.state.set(State::Failed);
-            }
-        }
-    });
+    build.services.spawn(watch::writer(Arc::clone(&node), running.writer.ended()));
     let current = dataplane.clone();
-    Ok(Sidecar { node, admin, running, current, total, opened, build, sockets, rest })
+    Ok(Sidecar {
+        node,
+        admin,
+        running,
+        _scrubber: scrubber,
+        current,
+        total,
+        opened,
+        build,
+        sockets,
+        intake,
+        rest,
+    })
 }
 
 fn report(findings: &[Finding]) {
@@ -177,6 +192,10 @@ fn report(findings: &[Finding]) {
                 path = %path.display(), bytes,
                 "cut off the unsynced end of the last run: nobody had a receipt for it"
             ),
+            Finding::Mended(mended) => {
+                let line = mended.line();
+                tracing::warn!(path = %mended.path.display(), "{line}");
+            }
             Finding::Damage(damage) => tracing::error!(%damage, "damage found"),
         }
     }
@@ -200,6 +219,7 @@ impl Sidecar {
     /// Of the disk, also when it failed before.
     pub async fn stop(mut self) -> Result<(), LogError> {
         self.node.state.set(State::Stopping);
+        self.intake.stop();
         let mut producers = pin!(self.sockets.stop(Side::Ingress));
         let answered = timeout(PATIENCE, &mut producers).await.is_ok();
         self.rest.stop();

@@ -5,7 +5,7 @@ mod stream;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lifeboat_log::{CommitStats, JournalQueue, VolumeId};
+use lifeboat_log::{CommitStats, JournalQueue, ScrubProgress, VolumeId};
 
 pub use self::stream::{DeliveryNode, Held, IngressNode, RemovedDelivery, SocketNode, StreamNode};
 use crate::metrics::Metrics;
@@ -38,6 +38,8 @@ pub struct Node {
     pub journal: Arc<JournalQueue>,
     /// The file that it runs by.
     pub config: Mutex<ConfigStatus>,
+    /// What was read in search of damage.
+    pub scrub: Arc<ScrubProgress>,
     /// A [`State`], by its number.
     pub state: Lifecycle,
 }
@@ -101,6 +103,7 @@ impl Node {
         let status = self.status();
         let gauges = self.metrics.gauges();
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        gauges.scrubbed_bytes.set(number(self.scrub.bytes()));
         gauges.syncs.set(number(status.syncs));
         gauges.synced_records.set(number(status.synced_records));
         gauges.durable_volume.set(i64::from(status.durable_volume));
@@ -113,6 +116,8 @@ impl Node {
             gauges.oldest_seconds.with_label_values(&labels).set(number(oldest));
             let stopped = stream.state == StreamState::Stopped;
             gauges.stopped.with_label_values(&labels).set(i64::from(stopped));
+            gauges.damaged.with_label_values(&labels).set(i64::from(stream.damage.is_some()));
+            gauges.lost.with_label_values(&labels).set(number(stream.lost));
             let full = stream.state == StreamState::Full;
             gauges.full.with_label_values(&labels).set(i64::from(full));
             for delivery in &stream.deliveries {

@@ -51,7 +51,8 @@ impl Records {
     /// when there is none yet. May wait for the disk.
     ///
     /// # Errors
-    /// Of the disk, or damage. Looking does not stop the log: its deliveries find that out.
+    /// Of the disk, or damage. Looking reports that and does not stop the log: its deliveries find
+    /// out.
     pub fn next(&mut self, cursor: Option<&Cursor>) -> Result<Option<Record>, LogError> {
         loop {
             let range = self.from..self.log.published_end();
@@ -65,11 +66,16 @@ impl Records {
                 self.from = seq + 1;
                 return Ok(Some(Record { batch: Arc::clone(batch), seq }));
             }
-            match block_in_place(|| self.reader.read(seq))? {
+            match self.read(seq)? {
                 Read::Batch(batch) => self.batch = Some(batch),
                 Read::Deleted { next } => self.from = next.max(seq + 1),
                 Read::End => return Ok(None),
             }
         }
+    }
+
+    fn read(&mut self, seq: u64) -> Result<Read, LogError> {
+        let read = block_in_place(|| self.reader.read(seq));
+        read.inspect_err(|error| self.log.found_damage(error))
     }
 }

@@ -63,6 +63,19 @@ fn rules_change_under_connected_applications() {
 }
 
 #[test]
+fn rules_of_rep_applications_change_too() {
+    let home = Home::queue(IN, "{name: out, socket: DEALER}");
+    let lifeboat = home.start();
+    produce(&connected(zmq::DEALER, lifeboat.endpoint("work.in")), "x");
+    let config = change(&home, &lifeboat, &work(IN, "{name: out, socket: DEALER, maxAttempts: 1}"));
+    assert_eq!((config.problems, config.pending_restart), (Vec::new(), Vec::new()));
+    let worker = connected(zmq::REP, lifeboat.endpoint("work.out"));
+    receive(&worker);
+    send(&worker, &[b"NACK"]);
+    wait_for("the dead letter", || (home.stream("work").dead_letters == 1).then_some(()));
+}
+
+#[test]
 fn sockets_come_and_go_while_it_runs() {
     let home = Home::queue(IN, OUT);
     let lifeboat = home.start();

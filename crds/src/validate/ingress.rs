@@ -8,7 +8,8 @@ use crate::bounds;
 pub(crate) fn check<'a>(walk: &mut Walk, node: &Node<'a>) -> SocketFacts<'a> {
     let Some(ingress) = walk.object(node, fields::INGRESS) else { return SocketFacts::default() };
     let mut facts = socket::common(walk, &ingress);
-    if let Some(kind) = socket::kind(walk, &ingress, "ingress", "deliveries") {
+    facts.socket = socket::kind(walk, &ingress, "ingress", "deliveries");
+    if let Some(kind) = facts.socket {
         socket::only_connects(walk, &ingress, "PULL", kind);
     }
     let size = ingress.get("maxMessageSize");

@@ -32,6 +32,16 @@ pub struct Submitted {
     pub index: u64,
 }
 
+impl Submitted {
+    /// Seqs of the run's records, in order, once that is decided. Fewer than the run has where the
+    /// others found no space; beyond them the range says nothing.
+    pub fn seqs(&self) -> Option<Result<Range<u64>, Refusal>> {
+        let outcome = self.fate.outcome()?;
+        let end = |first: u64| first.saturating_add(self.fate.records());
+        Some(outcome.map(|first| first + self.index..end(first)))
+    }
+}
+
 /// Why a run was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
@@ -163,10 +173,30 @@ impl CommitQueue {
         }
     }
 
-    /// Takes nothing more. What waits stays for [`Self::take`].
+    /// Takes nothing more. What waits stays for [`Self::take`]. The first reason holds, but for
+    /// damage, which may be mended.
     pub(crate) fn close(&self, refusal: Refusal) {
-        self.lock().closed.get_or_insert(refusal);
+        let mut inner = self.lock();
+        if inner.closed.is_none_or(|earlier| earlier == Refusal::Stopped) {
+            inner.closed = Some(refusal);
+        }
+        drop(inner);
         self.room.notify(usize::MAX);
+    }
+
+    /// Takes records again, if it was closed by damage that is mended now.
+    pub(crate) fn reopen(&self) {
+        let mut inner = self.lock();
+        if inner.closed == Some(Refusal::Stopped) {
+            inner.closed = None;
+        }
+        drop(inner);
+        self.room.notify(usize::MAX);
+    }
+
+    /// Has the writer look for something else to do.
+    pub(crate) fn wake_writer(&self) {
+        self.writer.wake();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

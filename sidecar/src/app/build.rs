@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use lifeboat_api::{Delivery, DeliveryKind, Ingress, IngressKind, Remote};
-use lifeboat_log::state::DeliveryState;
-use lifeboat_log::{DeliveryId, JournalQueue, Stream, Volume};
+use lifeboat_api::{Delivery, DeliveryKind, Ingress, IngressKind, OnFull, Remote};
+use lifeboat_log::state::{Attempt, DeliveryState};
+use lifeboat_log::{DeliveryId, JournalQueue, ScrubProgress, Stream, Volume};
 use lifeboat_zmtp::{Listener, MemoryBudget};
 use tokio::task::JoinSet;
 
@@ -22,7 +22,7 @@ use crate::delivery::cursor::Cursor;
 use crate::delivery::lease::Recovered;
 use crate::delivery::push::PushCursor;
 use crate::durable::fleeting_file_system;
-use crate::egress::{self, CreditDelivery, CreditParts, Outlet, PushDelivery, PushParts};
+use crate::egress::{self, LeasedDelivery, LeasedParts, Outlet, PushDelivery, PushParts};
 use crate::ingress::{self, IngressContext};
 use crate::metrics::Metrics;
 use crate::node::{
@@ -42,6 +42,8 @@ pub(super) struct Build {
     pub(super) output: Arc<OutputMemory>,
     pub(super) epoch: u64,
     pub(super) journal: Arc<JournalQueue>,
+    /// When nothing more is taken in.
+    pub(super) intake: Stop,
     pub(super) rest: Stop,
     pub(super) ready: Ready,
     pub(super) services: JoinSet<()>,
@@ -73,7 +75,7 @@ impl Build {
         let (mut ingress, mut deliveries) = (Vec::new(), Vec::new());
         for (index, socket) in stream.ingress.iter().enumerate() {
             let field = format!("spec.streams[{at}].ingress[{index}]");
-            ingress.push(self.ingress(&field, opened, socket).await?);
+            ingress.push(self.ingress(&field, opened, socket, stream.retention.on_full).await?);
         }
         let mut removed = opened.deliveries.clone();
         for (index, delivery) in stream.deliveries.iter().enumerate() {
@@ -108,6 +110,7 @@ impl Build {
         field: &str,
         opened: &Stream,
         ingress: &Ingress,
+        on_full: OnFull,
     ) -> Result<IngressNode, StartError> {
         let endpoint = ingress.endpoint_in(&self.place.sockets, &opened.name);
         let door = self.door(field, &endpoint, &ingress.connect).await?;
@@ -120,6 +123,7 @@ impl Build {
         let (stopper, stop) = stop::channel();
         let context = Arc::new(IngressContext {
             log: Arc::clone(&opened.log),
+            on_full,
             output: Arc::clone(&self.output),
             metrics: Arc::clone(&metrics),
             stop,
@@ -165,6 +169,7 @@ impl Build {
                 Some("settled once the peer's kernel has it, and the trail after it (tcp)"),
             ),
             DeliveryKind::Credit(_) => ("ROUTER", Some("Credit"), None),
+            DeliveryKind::Rep(_) => ("DEALER", None, None),
         };
         let socket = self.socket(&opened.name, &delivery.name, socket, protocol, &door);
         let config = egress::listener_config(delivery, Arc::clone(&self.budget));
@@ -185,6 +190,8 @@ impl Build {
         id: DeliveryId,
         state: DeliveryState,
     ) -> Outlet {
+        let lost = state.lost.len();
+        self.metrics.delivery(&opened.name, &delivery.name).lost.inc_by(lost);
         match &delivery.kind {
             DeliveryKind::Push(trail) => {
                 let policy = egress::trail_policy(*trail);
@@ -192,7 +199,12 @@ impl Build {
                 self.push(opened, delivery, id, cursor)
             }
             DeliveryKind::Credit(credit) => {
-                self.credit(opened, delivery, id, egress::policy(credit), state)
+                let policy = egress::policy(credit);
+                Outlet::Credit(self.leased(opened, delivery, id, policy, state))
+            }
+            DeliveryKind::Rep(rep) => {
+                let policy = egress::rep_policy(rep);
+                Outlet::Rep(self.leased(opened, delivery, id, policy, state))
             }
         }
     }
@@ -215,19 +227,19 @@ impl Build {
         }))
     }
 
-    fn credit(
+    fn leased(
         &mut self,
         opened: &Stream,
         delivery: &Delivery,
         delivery_id: DeliveryId,
         policy: Policy,
         state: DeliveryState,
-    ) -> Outlet {
-        let tried = state
-            .attempts
-            .into_iter()
-            .map(|(seq, tried)| (seq, Tries { attempt: tried.attempt, failures: tried.failures }));
-        let (delivery, parking) = CreditDelivery::new(CreditParts {
+    ) -> Arc<LeasedDelivery> {
+        let tried = state.attempts.into_iter().map(|(seq, tried)| {
+            let Attempt { attempt, failures, suspect } = tried;
+            (seq, Tries { attempt, failures, suspect })
+        });
+        let (delivery, parking) = LeasedDelivery::new(LeasedParts {
             stream: opened.name.clone(),
             name: delivery.name.clone(),
             stream_id: opened.id,
@@ -245,9 +257,10 @@ impl Build {
             journal: Arc::clone(&self.journal),
             output: Arc::clone(&self.output),
             metrics: self.metrics.delivery(&opened.name, &delivery.name),
+            quiesced: self.intake.clone(),
         });
         self.services.spawn(Arc::clone(&delivery).run(parking, self.rest.clone()));
-        Outlet::Credit(delivery)
+        delivery
     }
 
     /// Binds `endpoint`, unless the socket connects instead.
@@ -294,7 +307,13 @@ impl Build {
         Shelf::new(Arc::clone(&opened.dead_letters), Arc::clone(&self.journal), known)
     }
 
-    pub(super) fn node(&self, name: &str, volume: &Volume, streams: Vec<StreamNode>) -> Node {
+    pub(super) fn node(
+        &self,
+        name: &str,
+        volume: &Volume,
+        streams: Vec<StreamNode>,
+        scrub: Arc<ScrubProgress>,
+    ) -> Node {
         let fleeting = fleeting_file_system(&self.place.data);
         if let Some(file_system) = fleeting {
             tracing::warn!(
@@ -316,13 +335,14 @@ impl Build {
             commits: volume.committer.stats(),
             journal: Arc::clone(&self.journal),
             config: Mutex::default(),
+            scrub,
             state: Lifecycle::default(),
         }
     }
 }
 
 fn removed_delivery((id, state): (DeliveryId, DeliveryState)) -> RemovedDelivery {
-    let DeliveryState { name, cursor, settled, attempts } = state;
-    let held = Held::Journaled { cursor: Cursor::new(cursor, settled), attempts };
+    let DeliveryState { name, cursor, settled, attempts, lost } = state;
+    let held = Held::Journaled { cursor: Cursor::new(cursor, settled), attempts, lost };
     RemovedDelivery { id, name, held }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use lifeboat_api::{Dataplane, Delivery};
+use lifeboat_api::{Dataplane, Delivery, OnFull};
 use lifeboat_log::state::DeliveryState;
 use lifeboat_log::{DeliveryId, Op, Urgency};
 
@@ -121,7 +121,8 @@ impl Sidecar {
         match wanted {
             Wanted::Ingress(ingress) => {
                 let opened = self.opened.get(at).ok_or_else(|| field.clone())?;
-                let ingress = self.build.ingress(&field, opened, ingress).await;
+                let on_full = self.on_full(stream);
+                let ingress = self.build.ingress(&field, opened, ingress, on_full).await;
                 let ingress = ingress.map_err(|error| error.to_string())?;
                 let node = self.node.streams.iter().find(|node| node.name == *stream);
                 if let Some(node) = node {
@@ -132,6 +133,12 @@ impl Sidecar {
         }
         std::mem::take(&mut self.build.ready).serve(&mut self.sockets);
         Ok(())
+    }
+
+    /// What a stream does that is full: what it did at the start, for only a restart changes that.
+    fn on_full(&self, stream: &str) -> OnFull {
+        let running = self.current.streams.iter().find(|running| running.name == stream);
+        running.map_or(OnFull::Block, |running| running.retention.on_full)
     }
 
     async fn open_delivery(
@@ -154,9 +161,14 @@ impl Sidecar {
         let door = door.map_err(|error| error.to_string())?;
         let (id, outlet) = match known {
             Some(RemovedDelivery { id, held: Held::Closed(outlet), .. }) => (id, outlet),
-            Some(RemovedDelivery { id, name, held: Held::Journaled { cursor, attempts } }) => {
+            Some(RemovedDelivery {
+                id,
+                name,
+                held: Held::Journaled { cursor, attempts, lost },
+            }) => {
                 let settled = cursor.settled_above().clone();
-                let state = DeliveryState { name, cursor: cursor.position(), settled, attempts };
+                let cursor = cursor.position();
+                let state = DeliveryState { name, cursor, settled, attempts, lost };
                 (id, self.build.outlet(opened, delivery, id, state))
             }
             None => {
@@ -169,8 +181,10 @@ impl Sidecar {
             }
         };
         stream.removed().retain(|removed| removed.name != delivery.name);
-        let node = self.build.delivery(opened, delivery, id, outlet, door);
+        let node = self.build.delivery(opened, delivery, id, outlet.clone(), door);
         lock(&stream.deliveries).push(node);
+        // From here on it is looked after with the others.
+        outlet.step_over(&stream.log);
         Ok(())
     }
 

@@ -1,9 +1,12 @@
 //! The command line: what can be said, and its help. What it does is in [`crate::commands`].
 
+mod accept_gap;
 mod change;
+mod check;
 mod completions;
 mod demo;
 mod discard;
+mod dump;
 mod peek;
 mod purge;
 mod receive;
@@ -19,10 +22,13 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use lifeboat_api::DurationText;
 
+pub use self::accept_gap::AcceptGap;
 pub use self::change::Change;
+pub use self::check::Check;
 pub use self::completions::Completions;
 pub use self::demo::Demo;
 pub use self::discard::Discard;
+pub use self::dump::{Dump, Format as DumpFormat};
 pub use self::peek::Peek;
 pub use self::purge::Purge;
 pub use self::receive::{Protocol as ReceiveProtocol, Receive};
@@ -71,6 +77,12 @@ enum Command {
     Send(Send),
     /// Receive messages from a queue
     Receive(Receive),
+    /// Verify every file of a data directory
+    Check(Check),
+    /// Print the records of a data directory
+    Dump(Dump),
+    /// Let a stream go on that damage has stopped
+    AcceptGap(AcceptGap),
     /// Say the version and what it supports
     Version(Version),
     /// Print a completion script for a shell
@@ -91,6 +103,9 @@ impl Cli {
             Command::Purge(options) => commands::purge::run(&options),
             Command::Send(options) => commands::send::run(&options),
             Command::Receive(options) => commands::receive::run(&options),
+            Command::Check(options) => commands::check::run(&options),
+            Command::Dump(options) => commands::dump::run(&options),
+            Command::AcceptGap(options) => commands::accept_gap::run(&options),
             Command::Version(options) => commands::version::run(&options),
             Command::Completions(options) => commands::completions::run(&options),
         }

@@ -27,14 +27,25 @@ pub(super) async fn verb<T: DeserializeOwned>(
     verb: Verb,
     told: impl FnMut(Told) -> io::Result<()>,
 ) -> Result<T, Failure> {
-    ask(data, verb, told).await.map_err(|error| match error {
+    ask(data, verb, told).await.map_err(|error| failure(data, error))
+}
+
+/// Whether nobody was there to ask.
+pub(super) fn runs_nowhere(error: &AskError) -> bool {
+    let AskError::Io(error) = error else { return false };
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+}
+
+/// Why there is no result, in words.
+pub(super) fn failure(data: &Path, error: AskError) -> Failure {
+    match error {
         AskError::Io(error) => Failure::new(no_answer(data, &error)),
         AskError::Caller(error) => Failure::new(format!("cannot print: {error}")),
         AskError::Refused(error) => match error.code {
             Code::NotFound | Code::BadRequest => Failure::usage(error.text),
             _ => Failure::new(error.text),
         },
-    })
+    }
 }
 
 fn no_answer(data: &Path, error: &io::Error) -> String {

@@ -57,18 +57,7 @@ impl Order<'_> {
     async fn confirm(&self) -> Result<(), Failure> {
         let would = self.ask(true).await?;
         let what = format!("{} would be {}", counted(would.records, self.noun), self.done);
-        if !io::stdin().is_terminal() {
-            return Err(Failure::usage(format!("{what}: say --yes if that is what you want")));
-        }
-        eprint!("{what}. Go on? [y/N] ");
-        let failed = |error: io::Error| Failure::new(error.to_string());
-        io::stderr().flush().map_err(failed)?;
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map_err(failed)?;
-        match answer.trim() {
-            "y" | "Y" | "yes" => Ok(()),
-            _ => Err(Failure::new("nothing was changed")),
-        }
+        confirm(&what)
     }
 
     async fn ask(&self, dry_run: bool) -> Result<Done, Failure> {
@@ -86,5 +75,24 @@ impl Order<'_> {
         let outcome = outcome.await;
         bar.finish_and_clear();
         outcome
+    }
+}
+
+/// Asks whoever sits at the terminal whether to go on, once `what` was said.
+///
+/// # Errors
+/// In words, when nobody does, or the answer is no.
+pub(super) fn confirm(what: &str) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage(format!("{what}: say --yes if that is what you want")));
+    }
+    eprint!("{what}. Go on? [y/N] ");
+    let failed = |error: io::Error| Failure::new(error.to_string());
+    io::stderr().flush().map_err(failed)?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(failed)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::new("nothing was changed")),
     }
 }

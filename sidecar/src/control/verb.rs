@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::str::FromStr;
 
+use lifeboat_log::Accepted;
 use serde::{Deserialize, Serialize};
 
 use crate::dead_letter::Label;
@@ -24,11 +25,14 @@ pub enum Verb {
     Discard(Discard),
     /// Settles, or removes, everything of a kind. Result: [`Done`].
     Purge(Purge),
+    /// Lets a stream go on behind what is damaged. Result: [`Price`].
+    AcceptGap(AcceptGap),
 }
 
 impl Verb {
     /// The names of all verbs, as requests spell them.
-    pub const NAMES: &[&str] = &["status", "peek", "tail", "redrive", "discard", "purge"];
+    pub const NAMES: &[&str] =
+        &["status", "peek", "tail", "redrive", "discard", "purge", "accept-gap"];
 }
 
 /// Which records to look at.
@@ -119,6 +123,14 @@ pub enum PurgeWhat {
     Removed(String),
 }
 
+/// Which stream goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AcceptGap {
+    /// The stream.
+    pub stream: String,
+}
+
 /// A run of seqs, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,6 +190,24 @@ pub struct Done {
     pub dry_run: bool,
 }
 
+/// What it costs that a stream goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Price {
+    /// Damaged places that were mended.
+    pub places: u64,
+    /// Records that are lost.
+    pub lost: u64,
+    /// Records of damaged segments that were kept.
+    pub kept: u64,
+}
+
+impl From<Accepted> for Price {
+    fn from(Accepted { places, lost, kept }: Accepted) -> Self {
+        Self { places, lost, kept }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +230,7 @@ mod tests {
             Verb::Redrive(Redrive { stream: stream(), delivery: None, seqs: None, dry_run: false }),
             Verb::Discard(Discard { stream: stream(), delivery, seqs, dry_run: true }),
             Verb::Purge(Purge { stream: stream(), what: PurgeWhat::Everything, dry_run: false }),
+            Verb::AcceptGap(AcceptGap { stream: stream() }),
         ];
         let mut names = Vec::new();
         for verb in verbs {

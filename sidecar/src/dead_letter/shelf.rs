@@ -47,7 +47,8 @@ impl Shelf {
     /// How many there are.
     pub fn count(&self) -> u64 {
         let marks = self.log.marks();
-        self.lock().unsettled_within(&(marks.log_start..marks.published_end))
+        let gone = self.lock().with_settled(self.log.holes().all());
+        gone.unsettled_within(&(marks.log_start..marks.published_end))
     }
 
     /// Which were taken away, as things stand now.
@@ -63,7 +64,9 @@ impl Shelf {
         let created =
             Op::DeliveryCreated { stream, delivery, name: TAKEN_NAME.to_owned(), cursor: 0 };
         let mut ops = vec![created];
-        for range in letters {
+        // Where damage took letters, nothing is left to be taken, and nothing may hold a segment.
+        let holes = self.log.holes();
+        for range in letters.into_iter().chain(holes.all()) {
             taken.settle(range, |range| ops.push(Op::Settled { stream, delivery, range }));
         }
         self.journal.submit(ops, Urgency::Now)

@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use lifeboat_log::ranges::RangeSet;
 use lifeboat_log::state::Attempt;
-use lifeboat_log::{DeliveryId, JournalQueue, LogHandle, Marks, Op, Read, StreamId, Urgency};
+use lifeboat_log::{
+    Accepted, DeliveryId, JournalQueue, LogHandle, Marks, Op, Read, StreamId, Urgency,
+};
 
 use crate::dead_letter::Shelf;
 use crate::delivery::cursor::Cursor;
@@ -64,17 +67,20 @@ pub enum Held {
         cursor: Cursor,
         /// What it has tried.
         attempts: BTreeMap<u64, Attempt>,
+        /// What damage took before it was settled.
+        lost: RangeSet,
     },
     /// Its socket was closed while the sidecar ran.
     Closed(Outlet),
 }
 
-impl Held {
-    /// What the delivery has settled.
-    pub fn cursor(&self) -> Cursor {
-        match self {
-            Self::Journaled { cursor, .. } => cursor.clone(),
-            Self::Closed(outlet) => outlet.standing().cursor,
+impl RemovedDelivery {
+    /// What the delivery has settled, of the records of `log`. What damage took counts, and is on
+    /// record as its loss only when the file names it again.
+    pub fn cursor(&self, log: &LogHandle) -> Cursor {
+        match &self.held {
+            Held::Journaled { cursor, .. } => cursor.with_settled(log.holes().all()),
+            Held::Closed(outlet) => outlet.standing().cursor,
         }
     }
 }
@@ -147,7 +153,7 @@ impl StreamNode {
         let standings: Vec<Standing> =
             deliveries.iter().map(|delivery| delivery.outlet.standing()).collect();
         let named = standings.iter().map(|standing| standing.cursor.clone());
-        let others = removed.iter().map(|delivery| delivery.held.cursor());
+        let others = removed.iter().map(|delivery| delivery.cursor(&self.log));
         let cursors: Vec<Cursor> = named.chain(others).collect();
         let depth = depth(&kept, &cursors);
         let lowest = cursors.iter().map(Cursor::position).min().unwrap_or(kept.start);
@@ -159,6 +165,8 @@ impl StreamNode {
             stream_id: self.id.to_string(),
             state: state(&marks),
             reason: marks.stopped.as_deref().map(str::to_owned),
+            damage: marks.damage.or(dead.damage).as_deref().map(str::to_owned),
+            lost: self.log.holes().gaps.len() + self.dead_letters.log().holes().gaps.len(),
             log_start: marks.log_start,
             durable_end: marks.published_end,
             depth,
@@ -170,8 +178,41 @@ impl StreamNode {
             ingress_per_second,
             delivered_per_second,
             ingress: ingress.iter().map(IngressNode::status).collect(),
-            deliveries: delivery_statuses(&kept, &deliveries, standings, &removed),
+            deliveries: self.delivery_statuses(&deliveries, standings, &removed),
         }
+    }
+
+    fn delivery_statuses(
+        &self,
+        deliveries: &[DeliveryNode],
+        standings: Vec<Standing>,
+        removed: &[RemovedDelivery],
+    ) -> Vec<DeliveryStatus> {
+        let kept = &self.kept();
+        let named = deliveries.iter().zip(standings).map(|(delivery, standing)| DeliveryStatus {
+            delivery: delivery.socket.name.clone(),
+            socket: Some(delivery.socket.status()),
+            cursor: standing.cursor.position(),
+            delivered_end: standing.delivered_end,
+            depth: standing.cursor.unsettled_within(kept),
+            in_flight: standing.in_flight,
+            lost: standing.lost,
+            promise: delivery.promise.map(str::to_owned),
+        });
+        let removed = removed.iter().map(|removed| {
+            let cursor = removed.cursor(&self.log);
+            DeliveryStatus {
+                delivery: removed.name.clone(),
+                socket: None,
+                cursor: cursor.position(),
+                delivered_end: cursor.position(),
+                depth: cursor.unsettled_within(kept),
+                in_flight: 0,
+                lost: 0,
+                promise: None,
+            }
+        });
+        named.chain(removed).collect()
     }
 
     /// Seqs of the records that are kept.
@@ -184,7 +225,7 @@ impl StreamNode {
     pub fn cursors(&self) -> Vec<Cursor> {
         let deliveries = self.deliveries();
         let named = deliveries.iter().map(|delivery| delivery.outlet.standing().cursor);
-        named.chain(self.removed().iter().map(|removed| removed.held.cursor())).collect()
+        named.chain(self.removed().iter().map(|removed| removed.cursor(&self.log))).collect()
     }
 
     /// Everything below is settled by every delivery.
@@ -212,6 +253,34 @@ impl StreamNode {
             }
             journal.submit(ops, Urgency::Lazy);
         }
+    }
+
+    /// Has the deliveries get over what damage took.
+    pub fn step_over_holes(&self) {
+        for delivery in self.deliveries() {
+            delivery.outlet.step_over(&self.log);
+        }
+        for removed in self.removed().clone() {
+            if let Held::Closed(outlet) = removed.held {
+                outlet.step_over(&self.log);
+            }
+        }
+    }
+
+    /// Lets it go on behind what is known to be damaged in it and in its dead letters.
+    ///
+    /// # Errors
+    /// Why it stays stopped, in words.
+    pub async fn accept_gap(&self) -> Result<Accepted, String> {
+        let mut price = Accepted::default();
+        for log in [&self.log, self.dead_letters.log()] {
+            if log.marks().damage.is_some() {
+                price += log.accept_gap().wait().await.map_err(|_| {
+                    log.marks().stopped.as_deref().unwrap_or("the sidecar is stopping").to_owned()
+                })?;
+            }
+        }
+        Ok(price)
     }
 
     /// The deliveries that the file does not name any more.
@@ -252,36 +321,6 @@ fn state(marks: &Marks) -> StreamState {
         Marks { full: true, .. } => StreamState::Full,
         _ => StreamState::Open,
     }
-}
-
-fn delivery_statuses(
-    kept: &Range<u64>,
-    deliveries: &[DeliveryNode],
-    standings: Vec<Standing>,
-    removed: &[RemovedDelivery],
-) -> Vec<DeliveryStatus> {
-    let named = deliveries.iter().zip(standings).map(|(delivery, standing)| DeliveryStatus {
-        delivery: delivery.socket.name.clone(),
-        socket: Some(delivery.socket.status()),
-        cursor: standing.cursor.position(),
-        delivered_end: standing.delivered_end,
-        depth: standing.cursor.unsettled_within(kept),
-        in_flight: standing.in_flight,
-        promise: delivery.promise.map(str::to_owned),
-    });
-    let removed = removed.iter().map(|RemovedDelivery { name, held, .. }| {
-        let cursor = held.cursor();
-        DeliveryStatus {
-            delivery: name.clone(),
-            socket: None,
-            cursor: cursor.position(),
-            delivered_end: cursor.position(),
-            depth: cursor.unsettled_within(kept),
-            in_flight: 0,
-            promise: None,
-        }
-    });
-    named.chain(removed).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

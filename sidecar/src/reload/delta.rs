@@ -267,6 +267,17 @@ mod tests {
     }
 
     #[test]
+    fn what_a_full_stream_does_waits_for_a_restart() {
+        let with = |more: &str| {
+            let ingress = "{name: in, socket: ROUTER, protocol: Receipt}";
+            work(ingress, &format!("deliveries: [{OUT}]{more}"))
+        };
+        let found = checked(&with(""), &with(", retention: {onFull: Reject}"));
+        assert_eq!(found.pending, ["spec.streams[0].retention"]);
+        assert_eq!(found.changes, []);
+    }
+
+    #[test]
     fn space_is_divided_anew_and_a_socket_that_failed_is_tried_again() {
         let old = work(IN, &format!("deliveries: [{OUT}]"));
         let new = work(

@@ -35,7 +35,7 @@ pub(super) fn delivery(stream: &StreamNode, name: &str) -> Result<DeliveryNode, 
 pub(super) fn cursor(stream: &StreamNode, name: &str) -> Result<Cursor, VerbError> {
     let removed = stream.removed().iter().find(|removed| removed.name == name).cloned();
     match removed {
-        Some(removed) => Ok(removed.held.cursor()),
+        Some(removed) => Ok(removed.cursor(&stream.log)),
         None => Ok(delivery(stream, name)?.outlet.standing().cursor),
     }
 }

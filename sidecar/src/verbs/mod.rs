@@ -1,6 +1,7 @@
 //! What each operator verb does in the running sidecar. The verbs and their arguments are in
 //! [`crate::control::verb`]; nothing here knows of sockets or of the command line.
 
+mod accept_gap;
 mod find;
 mod look;
 mod redrive;
@@ -30,6 +31,7 @@ pub async fn perform(verb: Verb, node: &Arc<Node>, call: &Call) -> Result<Value,
         Verb::Tail(tail) => result(&look::tail(node, &tail, call).await?),
         Verb::Redrive(redrive) => result(&redrive::redrive(node, &redrive, call).await?),
         Verb::Discard(discard) => result(&settle::discard(node, &discard).await?),
+        Verb::AcceptGap(accept) => result(&accept_gap::accept_gap(node, &accept).await?),
         Verb::Purge(purge) => result(&settle::purge(node, &purge).await?),
     }
 }
@@ -56,6 +58,7 @@ fn stopping(refusal: Refusal) -> VerbError {
         Refusal::Poisoned => "the disk failed",
         Refusal::Stopped => "the stream is stopped",
         Refusal::Closed => "the sidecar is stopping",
+        Refusal::NoSpace => "there is no space",
     };
     VerbError::new(Code::Failed, format!("not done: {why}"))
 }

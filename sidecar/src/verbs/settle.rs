@@ -103,10 +103,10 @@ fn removed(node: &Node, stream: &StreamNode, name: &str, dry_run: bool) -> Resul
     };
     let records = |cursor: &Cursor| cursor.unsettled_within(&kept);
     if dry_run {
-        return Ok(removed.get(at).map_or(0, |removed| records(&removed.held.cursor())));
+        return Ok(removed.get(at).map_or(0, |removed| records(&removed.cursor(&stream.log))));
     }
     let gone = removed.remove(at);
     let op = Op::DeliveryRemoved { stream: stream.id, delivery: gone.id };
     node.journal.submit([op], Urgency::Now);
-    Ok(records(&gone.held.cursor()))
+    Ok(records(&gone.cursor(&stream.log)))
 }

@@ -189,8 +189,9 @@ impl Check<'_> {
 
     fn streams(&mut self) {
         let tokens = self.history.consumers.iter().flatten().map(|delivery| delivery.stream);
-        let streams: BTreeSet<_> = tokens.chain(self.history.streams.iter().copied()).collect();
-        if streams.len() > 1 {
+        let said = self.history.streams.iter().filter_map(|id| id.first_chunk().copied());
+        let halves: BTreeSet<[u8; 8]> = tokens.chain(said).collect();
+        if halves.len() > 1 || self.history.streams.len() > 1 {
             self.violations.push(Violation::StreamChanged);
         }
         let refusals = self.history.refusals.iter().cloned();

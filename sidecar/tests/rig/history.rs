@@ -76,8 +76,8 @@ pub(crate) struct HandOut {
 pub(crate) struct Delivery {
     /// When.
     pub(crate) at: Duration,
-    /// The token's stream id.
-    pub(crate) stream: [u8; 16],
+    /// The token's half of the stream id.
+    pub(crate) stream: [u8; 8],
     /// What the token says.
     pub(crate) hand_out: HandOut,
     /// The payload; `None` when it is not as it was sent.

@@ -1,5 +1,6 @@
-//! One Credit delivery: the leases that all its connections share, their timer, and its dead
-//! letters. The rules are in [`crate::delivery::lease`]; here is what they ask for.
+//! One delivery to applications that settle each record: the leases that all its connections
+//! share, their timer, and its dead letters. The rules are in [`crate::delivery::lease`]; here is
+//! what they ask for. It must not know what is spoken on a connection.
 
 use std::future::pending;
 use std::ops::Range;
@@ -8,6 +9,7 @@ use std::time::Instant;
 
 use event_listener::{Event, EventListener};
 use lifeboat_log::{DeliveryId, Fate, JournalQueue, LogHandle, Op, StreamId, Urgency};
+use lifeboat_zmtp::CloseReason;
 use tokio::select;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -15,7 +17,8 @@ use tokio::time::sleep_until;
 
 use super::Standing;
 use super::hold::Hold;
-use super::payloads::Payloads;
+use super::holes;
+use super::payloads::{Found, Payloads};
 use crate::dead_letter::{self, Label};
 use crate::delivery::backoff::Policy;
 use crate::delivery::lease::{Counters, Leases, Recovered};
@@ -30,7 +33,7 @@ const PARK_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What a delivery is given when the sidecar starts.
 #[derive(Debug)]
-pub struct CreditParts {
+pub struct LeasedParts {
     /// The stream's name.
     pub stream: String,
     /// The delivery's name.
@@ -53,17 +56,20 @@ pub struct CreditParts {
     pub output: Arc<OutputMemory>,
     /// What it counts.
     pub metrics: DeliveryMetrics,
+    /// The end of intake: applications that leave after it leave in good order.
+    pub quiesced: Stop,
 }
 
-/// A Credit delivery, shared by its connections.
+/// A delivery with leases, shared by its connections.
 #[derive(Debug)]
-pub struct CreditDelivery {
+pub struct LeasedDelivery {
     /// What its tokens say of it.
     pub(super) origin: Origin,
     pub(super) log: Arc<LogHandle>,
     pub(super) payloads: Payloads,
     pub(super) output: Arc<OutputMemory>,
     pub(super) metrics: DeliveryMetrics,
+    quiesced: Stop,
     stream: String,
     name: String,
     stream_id: StreamId,
@@ -72,7 +78,7 @@ pub struct CreditDelivery {
     journal: Arc<JournalQueue>,
     inner: Mutex<Inner>,
     pub(super) hold: Hold,
-    /// Records became due.
+    /// Connections that were given nothing may be given something.
     work: Event,
     /// An earlier deadline came up.
     timer: Notify,
@@ -89,9 +95,9 @@ struct Inner {
     armed: Option<Instant>,
 }
 
-impl CreditDelivery {
+impl LeasedDelivery {
     /// Starts from what the journal knows. [`Self::run`] must follow.
-    pub fn new(parts: CreditParts) -> (Arc<Self>, Parking) {
+    pub fn new(parts: LeasedParts) -> (Arc<Self>, Parking) {
         let (sender, receiver) = unbounded_channel();
         let mut effects = Effects::default();
         let leases = Leases::new(parts.policy, parts.recovered, &mut effects);
@@ -104,6 +110,7 @@ impl CreditDelivery {
             log: parts.log,
             output: parts.output,
             metrics: parts.metrics,
+            quiesced: parts.quiesced,
             stream: parts.stream,
             name: parts.name,
             stream_id: parts.stream_id,
@@ -146,6 +153,9 @@ impl CreditDelivery {
             let _ = self.parks.send(park);
         }
         self.count(leases.counters(), counted);
+        if std::mem::take(&mut effects.wake) {
+            self.work.notify(usize::MAX);
+        }
         let deadline = leases.next_deadline();
         let earlier = deadline.is_some() && armed.is_none_or(|armed| deadline < Some(armed));
         if earlier {
@@ -154,6 +164,28 @@ impl CreditDelivery {
         }
         drop(inner);
         (outcome, fate)
+    }
+
+    /// A connection has ended for this reason.
+    pub(super) fn part(&self, connection: u64, reason: CloseReason) {
+        let orderly = matches!(reason, CloseReason::Shutdown) || self.quiesced.is_ordered();
+        self.step(|leases, effects| {
+            leases.disconnect(connection, orderly, Instant::now(), effects);
+        });
+    }
+
+    /// No record is left at `seqs`.
+    pub(super) fn step_over(&self, seqs: Range<u64>) {
+        let holes = self.log.holes();
+        let mut inner = self.lock();
+        let over = holes::step_over(seqs, &holes, |seqs, effects| {
+            inner.leases.skip(seqs, effects);
+        });
+        self.metrics.lost.inc_by(over.lost());
+        // Under the lock: the journal is told in the order of the steps.
+        self.journal.submit(over.ops(self.stream_id, self.delivery_id), Urgency::Lazy);
+        drop(inner);
+        self.wake();
     }
 
     fn op(&self, op: JournalOp) -> Op {
@@ -166,7 +198,7 @@ impl CreditDelivery {
                 seq,
                 attempt: tries.attempt,
                 failures: tries.failures,
-                suspect: false,
+                suspect: tries.suspect,
             },
         }
     }
@@ -177,6 +209,7 @@ impl CreditDelivery {
         metrics.stale_verdicts.inc_by(now.stale_verdicts - counted.stale_verdicts);
         metrics.repeated_acks.inc_by(now.repeated_acks - counted.repeated_acks);
         metrics.refused_acks.inc_by(now.refused_acks - counted.refused_acks);
+        metrics.suspected.inc_by(now.suspected - counted.suspected);
         *counted = now;
     }
 
@@ -209,12 +242,12 @@ impl CreditDelivery {
         self.wake();
     }
 
-    /// Records may have become due: every connection looks again.
-    pub(super) fn wake(&self) {
+    /// Every connection looks again.
+    fn wake(&self) {
         self.work.notify(usize::MAX);
     }
 
-    /// Completes at the next [`Self::wake`].
+    /// Completes when connections that were given nothing may be given something.
     pub(super) fn woken(&self) -> EventListener {
         self.work.listen()
     }
@@ -228,6 +261,7 @@ impl CreditDelivery {
             delivered_end: figures.delivered_end,
             in_flight: figures.in_flight,
             delivered: self.metrics.delivered.get(),
+            lost: self.metrics.lost.get(),
         }
     }
 
@@ -257,7 +291,6 @@ impl CreditDelivery {
             select! {
                 () = due => {
                     self.step(|leases, effects| leases.expire(Instant::now(), effects));
-                    self.wake();
                 }
                 () = self.timer.notified() => {}
             }
@@ -282,12 +315,13 @@ impl CreditDelivery {
 
     /// Writes one dead letter. `false` when it could not be read or stored now.
     async fn park(&self, park: &Park) -> bool {
-        let message = match self.payloads.batch(park.seq) {
-            Ok(batch) => batch.and_then(|batch| batch.payload(park.seq)),
-            Err(error) => {
-                tracing::error!(stream = self.stream, %error, "stream stopped");
+        let message = match self.payloads.find(park.seq) {
+            Found::Batch(batch) => batch.payload(park.seq),
+            Found::Gone(next) => {
+                self.step_over(park.seq..next);
                 None
             }
+            Found::Nothing => None,
         };
         let Some(message) = message else { return false };
         let label = Label::of(park, &self.stream, &self.name);
