@@ -70,6 +70,7 @@ fn ingress(given: resource::Ingress) -> Result<Ingress, Problem> {
         name: given.name,
         kind,
         endpoint: given.bind,
+        connect: given.connect.unwrap_or_default(),
         limits: Limits {
             max_message_size: size.map_or(defaults::MAX_MESSAGE_SIZE, Quantity::bytes),
             max_connections: given.max_connections.unwrap_or(defaults::MAX_CONNECTIONS),
@@ -91,6 +92,7 @@ fn delivery(given: resource::Delivery) -> Result<Delivery, Problem> {
         name: given.name,
         kind,
         endpoint: given.bind,
+        connect: given.connect.unwrap_or_default(),
         max_connections: given.max_connections.unwrap_or(defaults::MAX_CONNECTIONS),
     })
 }

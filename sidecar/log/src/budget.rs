@@ -1,5 +1,6 @@
 //! Disk space that a stream may take, shared by its log and its dead letters.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::LogError;
@@ -8,12 +9,24 @@ use crate::error::LogError;
 #[derive(Debug)]
 pub(crate) struct Budget {
     taken: AtomicU64,
-    limit: u64,
+    limit: AtomicU64,
+}
+
+/// The limit of one stream's space, to be changed while it is in use.
+#[derive(Debug, Clone)]
+pub struct SpaceLimit(pub(crate) Arc<Budget>);
+
+impl SpaceLimit {
+    /// Sets the limit in bytes. What is on disk beyond it stays; nothing is added until it is
+    /// below again. The size of segments stays what it was.
+    pub fn set(&self, bytes: u64) {
+        self.0.limit.store(bytes, Ordering::Release);
+    }
 }
 
 impl Budget {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { taken: AtomicU64::new(0), limit }
+        Self { taken: AtomicU64::new(0), limit: AtomicU64::new(limit) }
     }
 
     /// Gives `returned` bytes back and takes others, or does nothing.
@@ -21,9 +34,10 @@ impl Budget {
     /// # Errors
     /// `Full` when they are not there.
     pub(crate) fn exchange(&self, returned: u64, bytes: u64) -> Result<(), LogError> {
+        let limit = self.limit.load(Ordering::Acquire);
         let within = |taken: u64| {
             let sum = taken.saturating_sub(returned).checked_add(bytes);
-            sum.filter(|&sum| sum <= self.limit)
+            sum.filter(|&sum| sum <= limit)
         };
         self.taken
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, within)
@@ -57,5 +71,10 @@ mod tests {
         assert!(budget.exchange(0, 4).is_ok());
         assert!(matches!(budget.exchange(4, 5), Err(LogError::Full)));
         assert!(budget.exchange(4, 4).is_ok());
+        let budget = Arc::new(budget);
+        SpaceLimit(Arc::clone(&budget)).set(12);
+        assert!(budget.exchange(0, 2).is_ok());
+        SpaceLimit(Arc::clone(&budget)).set(3);
+        assert!(matches!(budget.exchange(0, 0), Err(LogError::Full)));
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{RngCore, SeedableRng};
 
+use crate::budget::SpaceLimit;
 use crate::committer::Committer;
 use crate::error::LogError;
 use crate::handle::{LogHandle, OnDamage};
@@ -95,6 +96,12 @@ pub struct Stream {
     pub dead_letters: Arc<LogHandle>,
     /// What the journal says of its deliveries, the removed ones included.
     pub deliveries: Vec<(DeliveryId, DeliveryState)>,
+    /// An id that no delivery of this stream had yet, and none below it is free.
+    pub next_delivery: DeliveryId,
+    /// The space that it may take.
+    pub space: SpaceLimit,
+    /// What it says of those of the dead letters' log.
+    pub dead_letter_deliveries: Vec<(DeliveryId, DeliveryState)>,
 }
 
 /// Something that recovery noticed.

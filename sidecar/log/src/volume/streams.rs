@@ -8,7 +8,7 @@ use rand::rngs::SmallRng;
 
 use super::files::{DEAD_LETTERS, make_dir, open_stream_meta};
 use super::{Finding, Stream, StreamOptions, VolumeOptions};
-use crate::budget::Budget;
+use crate::budget::{Budget, SpaceLimit};
 use crate::error::LogError;
 use crate::fate::Refusal;
 use crate::handle::{LogHandle, OnDamage, View};
@@ -19,12 +19,14 @@ use crate::log::Log;
 use crate::mend::{Authority, Mender, Patient, examine, quarantine_bytes};
 use crate::recover::{Damage, Recovered};
 use crate::reserve::Reserve;
-use crate::state::{DeliveryState, Op};
+use crate::state::{DeliveryState, Op, StreamState};
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 
 /// Dead letters are few: their segments need not be large.
 const DEAD_LETTER_SEGMENT: u64 = 1 << 20;
+/// The first id of a delivery.
+const FIRST: DeliveryId = DeliveryId(1);
 /// Of a stream that cannot say who it is.
 const UNKNOWN: StreamId = StreamId([0; 16]);
 
@@ -75,9 +77,20 @@ impl Opening<'_> {
         let dead_letters = LogOptions { segment_bytes, tail_bytes: 0, ..records };
         let dead_letters = self.log(dead_dir, meta.dead_letters, &dead_letters)?;
         self.create_deliveries(meta.id, &log, &options.deliveries)?;
-        let state = self.journal.state().stream(meta.id);
-        let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone()).collect();
-        Ok(Stream { name: options.name.clone(), id: meta.id, log, dead_letters, deliveries })
+        Ok(Stream {
+            name: options.name.clone(),
+            id: meta.id,
+            log,
+            dead_letters,
+            deliveries: self.deliveries(meta.id),
+            next_delivery: self
+                .journal
+                .state()
+                .stream(meta.id)
+                .map_or(FIRST, StreamState::next_delivery),
+            space: SpaceLimit(Arc::clone(budget)),
+            dead_letter_deliveries: self.deliveries(meta.dead_letters),
+        })
     }
 
     /// A stream whose `stream.meta` is damaged: stopped, and nothing of it is touched.
@@ -95,7 +108,22 @@ impl Opening<'_> {
         let deliveries = options.deliveries.iter().map(nothing);
         let deliveries = (1..).map(DeliveryId).zip(deliveries).collect();
         self.findings.push(Finding::Damage(damage));
-        Stream { name: options.name.clone(), id: UNKNOWN, log, dead_letters, deliveries }
+        Stream {
+            name: options.name.clone(),
+            id: UNKNOWN,
+            log,
+            dead_letters,
+            deliveries,
+            next_delivery: FIRST,
+            space: SpaceLimit(Arc::new(Budget::new(options.max_bytes))),
+            dead_letter_deliveries: Vec::new(),
+        }
+    }
+
+    /// What the journal says of the deliveries of a log.
+    fn deliveries(&self, log: StreamId) -> Vec<(DeliveryId, DeliveryState)> {
+        let state = self.journal.state().stream(log);
+        state.into_iter().flat_map(|state| state.deliveries.clone()).collect()
     }
 
     fn log(
