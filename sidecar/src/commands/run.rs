@@ -10,12 +10,14 @@ use super::fail;
 use super::signals::Signals;
 use crate::app::{self, Place, Sidecar, StartError};
 use crate::cli::Run;
+use crate::descriptors;
 use crate::exit::Exit;
 use crate::telemetry;
 
 /// Runs the queue in `options.file`.
 pub fn run(options: &Run) -> Exit {
     telemetry::start();
+    descriptors::raise_limit();
     let (dataplane, place) = match prepare(options) {
         Ok(prepared) => prepared,
         Err(problems) => {
