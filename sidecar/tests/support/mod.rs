@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 use lifeboat_sidecar::control::{self, Reply, Request};
 use lifeboat_sidecar::status::{DeliveryStatus, Status, StreamStatus};
 
+pub(crate) mod both;
 pub(crate) mod credit;
 pub(crate) mod loop_disk;
+pub(crate) mod monitor;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod sockets;
