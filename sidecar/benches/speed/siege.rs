@@ -16,8 +16,8 @@ use crate::support::{Home, wait_for};
 use crate::table::{at_most, median};
 
 const SIZE: usize = 1024;
-/// Messages of one run.
-const COUNT: usize = 2000;
+/// Messages of one run: a few seconds, so that several waves fall into it.
+const COUNT: usize = 15_000;
 const CHURN: usize = 2000;
 const STORM: usize = 500;
 const DEAF: usize = 10;
