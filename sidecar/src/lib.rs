@@ -19,6 +19,7 @@ pub mod control;
 pub mod dead_letter;
 pub mod delivery;
 pub mod depth;
+mod descriptors;
 pub mod durable;
 pub mod egress;
 pub mod exit;

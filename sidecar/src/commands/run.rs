@@ -12,6 +12,7 @@ use super::fail;
 use super::signals::RunSignals;
 use crate::app::{self, Applied, Place, Sidecar, StartError};
 use crate::cli::Run;
+use crate::descriptors;
 use crate::exit::Exit;
 use crate::reload::watch::{self, FileWatch};
 use crate::telemetry;
@@ -22,6 +23,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// Runs the queue in `options.file`.
 pub fn run(options: &Run) -> Exit {
     telemetry::start();
+    descriptors::raise_limit();
     let place = match place(options) {
         Ok(place) => place,
         Err(error) => return fail(&error, Exit::BadInput),

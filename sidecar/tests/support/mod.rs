@@ -16,10 +16,13 @@ use std::time::{Duration, Instant};
 use lifeboat_sidecar::control::{self, Line, Request, Verb};
 use lifeboat_sidecar::status::{DeliveryStatus, Status, StreamStatus};
 
+pub(crate) mod both;
 pub(crate) mod credit;
 pub(crate) mod loop_disk;
+pub(crate) mod monitor;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod siege;
 pub(crate) mod sockets;
 pub(crate) mod tally;
 pub(crate) mod traffic;
