@@ -69,7 +69,7 @@ fn bytes_of(file: &AnyFile<'_>, said: &mut Vec<Op>) -> Vec<u8> {
             said.push(op.op());
         }
         if let Some((tag, fields)) = any.unknown {
-            push_tagged(&mut ops, tag | 8, fields);
+            push_tagged(&mut ops, tag | 128, fields);
         }
         let count = any.ops.len() + usize::from(any.unknown.is_some());
         let count = u32::try_from(count).unwrap_or(u32::MAX);
