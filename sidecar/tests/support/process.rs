@@ -23,6 +23,24 @@ impl Lifeboat {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
     }
 
+    /// SIGSTOP, and waits until none of its threads will run any more: each is stopped, or in a call
+    /// of the disk's, behind which it stops (proc(5), stat: state).
+    pub(crate) fn freeze(&self) {
+        self.signal(rustix::process::Signal::STOP);
+        let still = |thread: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(thread.unwrap().path().join("stat"));
+            // A thread that is gone runs no more.
+            stat.map_or(true, |stat| {
+                let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+                matches!(state, Some('T' | 'D'))
+            })
+        };
+        let tasks = format!("/proc/{}/task", self.id());
+        wait_for("all threads to stop", || {
+            std::fs::read_dir(&tasks).unwrap().all(still).then_some(())
+        });
+    }
+
     /// Processor time so far, in clock ticks (proc(5), stat: utime and stime).
     pub(crate) fn ticks(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
