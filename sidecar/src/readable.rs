@@ -93,17 +93,8 @@ fn whole_characters(head: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use lifeboat_zmtp::push_frame;
-
     use super::*;
-
-    fn wire(frames: &[&[u8]]) -> Vec<u8> {
-        let mut wire = Vec::new();
-        for (at, frame) in frames.iter().enumerate() {
-            push_frame(&mut wire, at + 1 < frames.len(), frame);
-        }
-        wire
-    }
+    use crate::wire::testing::message as wire;
 
     #[test]
     fn what_is_no_text_is_base64() {
