@@ -47,6 +47,7 @@ pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
             max_bytes: share,
             segment_bytes: segment_bytes(quota, share),
             deliveries: stream.deliveries.iter().map(|delivery| delivery.name.clone()).collect(),
+            keeps_ids: false,
         })
         .collect();
     let (connection_bytes, output_bytes) = ((memory / 4) as usize, (memory / 8) as usize);

@@ -1,4 +1,4 @@
-//! Disk space that a stream may take, shared by its log and its dead letters.
+//! Disk space that a stream may take: one for its log and its dead letters, one for copies of ids.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -59,7 +59,7 @@
 //! freed. A stream has its own limit, its dead letters included.
 //!
 //! # Modules
-//! - bytes, pure: `batch`, `segment`, `seal`, `index`, `meta`
+//! - bytes, pure: `batch`, `dedup_id`, `segment`, `seal`, `index`, `meta`
 //! - the log: `pending` (in), `log` and `active` (write), `handle`, `tail`, `reader`, `scan`, `window`
 //!   (read), `recover`, `budget`
 //! - the journal: [`journal`], `journal_queue`, [`state`], [`ranges`]
@@ -74,6 +74,7 @@ mod batch;
 mod budget;
 mod commit_stats;
 mod committer;
+mod dedup_id;
 pub mod disk;
 pub mod error;
 mod fate;
@@ -108,6 +109,7 @@ mod writer;
 pub use batch::{Batch, MAX_RECORD_LEN};
 pub use commit_stats::CommitStats;
 pub use committer::{Committer, Now};
+pub use dedup_id::DedupId;
 pub use error::{Corruption, LogError};
 pub use fate::{Fate, Refusal};
 pub use handle::{LogHandle, Marks};
@@ -116,5 +118,5 @@ pub use journal_queue::{JournalQueue, Urgency};
 pub use pending::{CommitQueue, Rejection, Run, Submitted};
 pub use reader::{Read, Reader};
 pub use state::Op;
-pub use volume::{Finding, Running, Stream, StreamOptions, Volume, VolumeOptions};
+pub use volume::{Finding, Holder, KeptIds, Running, Stream, StreamOptions, Volume, VolumeOptions};
 pub use writer::Writer;

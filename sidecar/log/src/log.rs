@@ -12,6 +12,7 @@ use crate::active::{Active, End, Records};
 use crate::batch::{Batch, MAX_RECORD_LEN};
 use crate::budget::Budget;
 use crate::committer::Now;
+use crate::dedup_id::{self, Indexed};
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
 use crate::handle::{LogHandle, SegmentView};
@@ -46,6 +47,8 @@ pub(crate) struct Log {
     pub(crate) budget: Arc<Budget>,
     /// Epoch of this writer.
     pub(crate) epoch: u64,
+    /// Whether its batches may hold ids, which every reader of its segments must then know.
+    pub(crate) keeps_ids: bool,
     pub(crate) next_number: u64,
     pub(crate) end: End,
     pub(crate) active: Option<Active>,
@@ -69,6 +72,7 @@ pub(crate) struct Rest {
     capacity: usize,
     ends: Vec<u32>,
     sums: Vec<u32>,
+    ids: Vec<Indexed>,
     fate: Arc<Fate<u64>>,
     first_seq: u64,
     /// Records of it already appended.
@@ -77,13 +81,32 @@ pub(crate) struct Rest {
 
 impl Rest {
     fn new(pending: Pending, first_seq: u64, queue: &CommitQueue) -> Self {
-        let Pending { payloads, ends, sums, fate } = pending;
+        let Pending { payloads, ends, sums, ids, fate } = pending;
         let (payloads, capacity) = shrink(payloads, queue);
-        Self { payloads, capacity, ends, sums, fate, first_seq, done: 0 }
+        Self { payloads, capacity, ends, sums, ids, fate, first_seq, done: 0 }
     }
 
     fn start(&self) -> u32 {
         self.done.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0)
+    }
+
+    /// The indices of the next `count` records.
+    fn next(&self, count: usize) -> Range<u32> {
+        // A group has fewer records than bytes, which have 32 bits.
+        let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        index(self.done)..index(self.done + count)
+    }
+
+    /// How many of the next `count` records have an id.
+    fn ids_in(&self, count: usize) -> usize {
+        let Range { start, end } = self.next(count);
+        dedup_id::count(&self.ids, start, end)
+    }
+
+    /// The ids of the next `count` records.
+    fn encoded_ids(&self, count: usize) -> Bytes {
+        let Range { start, end } = self.next(count);
+        dedup_id::encode(&self.ids, start, end).into()
     }
 }
 
@@ -147,7 +170,7 @@ impl Log {
             let first = ends.first().map_or(0, |end| end - start);
             return self.create_segment(Active::len_for(first as usize), salt);
         };
-        let count = active.fitting(start, ends);
+        let count = active.fitting(start, ends, |count| rest.ids_in(count));
         let Some(&end) = count.checked_sub(1).and_then(|last| ends.get(last)) else {
             if active.is_empty() {
                 // Segments are made for the record that comes first, so this one fits in none.
@@ -160,7 +183,8 @@ impl Log {
         let ends: Vec<u32> = ends.iter().take(count).map(|end| end - start).collect();
         let payloads = rest.payloads.slice(start as usize..end as usize);
         let sums = rest.sums.get(rest.done..rest.done + count).unwrap_or_default();
-        let records = Records { payloads: &payloads, ends: &ends, sums };
+        let ids = rest.encoded_ids(count);
+        let records = Records { payloads: &payloads, ends: &ends, sums, ids: &ids };
         let first_seq = self.end.seq;
         self.end = active.append(self.end, self.handle.published_end(), &records)?;
         // A part of a group does not hold on to the memory of all of it.
@@ -169,7 +193,7 @@ impl Log {
         } else {
             (Bytes::copy_from_slice(&payloads), payloads.len())
         };
-        let batch = Batch { first_seq, time: self.end.time, ends, payloads };
+        let batch = Batch { first_seq, time: self.end.time, ends, payloads, ids };
         self.unpublished.push(InMemory::new(batch, memory));
         rest.done += count;
         Ok(())
@@ -186,6 +210,7 @@ impl Log {
             chain: self.end.chain,
             created: self.end.time,
             epoch: self.epoch,
+            keeps_ids: self.keeps_ids,
             salt: salt(),
             len,
         };

@@ -38,6 +38,8 @@ impl Seal {
             table_sum: crc32c::crc32c(&payload),
             payload_len: PAYLOAD_LEN_FIELD,
             durable_end: self.end_seq,
+            ids_len: 0,
+            ids_sum: 0,
         };
         let (header, sum) = header.encode(salt);
         ([&header[..], &payload].concat(), sum)

@@ -9,7 +9,9 @@ pub(crate) const HEADER_LEN: usize = HEADER_LEN_FIELD as usize;
 /// Format written by this version.
 pub(crate) const MAJOR: u16 = 1;
 /// Minor versions add fields that an older reader may ignore.
-pub(crate) const MINOR: u16 = 0;
+pub(crate) const MINOR: u16 = 1;
+/// Feature bit: batches may hold ids behind their payloads.
+const FEATURE_IDS: u32 = 1;
 
 const MAGIC: [u8; 8] = *b"LBSEGMNT";
 /// Where the header's checksum stands; the rest of the block is zero.
@@ -44,6 +46,8 @@ pub(crate) struct Header {
     pub(crate) created: u64,
     /// Epoch of the writer that made it.
     pub(crate) epoch: u64,
+    /// Whether batches may hold ids.
+    pub(crate) keeps_ids: bool,
     /// Random; seeds the checksum of every batch header in the file.
     pub(crate) salt: u64,
     /// Bytes set aside for the file before it got its name. It is shorter only once it is sealed.
@@ -57,7 +61,8 @@ impl Header {
         out[..8].copy_from_slice(&MAGIC);
         out[8..10].copy_from_slice(&MAJOR.to_le_bytes());
         out[10..12].copy_from_slice(&MINOR.to_le_bytes());
-        // 12..16: feature bits that a reader must know; none yet.
+        let features = if self.keeps_ids { FEATURE_IDS } else { 0 };
+        out[12..16].copy_from_slice(&features.to_le_bytes());
         out[16..20].copy_from_slice(&HEADER_LEN_FIELD.to_le_bytes());
         out[24..40].copy_from_slice(&self.log.0);
         out[40..48].copy_from_slice(&self.number.to_le_bytes());
@@ -83,7 +88,7 @@ impl Header {
             return Err(Rejected::Damaged);
         }
         let (major, features) = (u16_at(block, 8), u32_at(block, 12));
-        if major != MAJOR || features != 0 {
+        if major != MAJOR || features & !FEATURE_IDS != 0 {
             return Err(Rejected::Version { major, features });
         }
         if u32_at(block, 16) != HEADER_LEN_FIELD {
@@ -96,6 +101,7 @@ impl Header {
             chain: u32_at(block, 56),
             created: u64_at(block, 64),
             epoch: u64_at(block, 72),
+            keeps_ids: features & FEATURE_IDS != 0,
             salt: u64_at(block, 80),
             len: u64_at(block, 88),
         };
@@ -140,6 +146,7 @@ mod tests {
             chain: 6,
             created: 7,
             epoch: 8,
+            keeps_ids: true,
             salt: 9,
             len: 10,
         }
@@ -163,11 +170,15 @@ mod tests {
 
     #[test]
     fn a_newer_major_version_is_named_not_called_damage() {
-        let (mut block, _) = sample().encode();
-        block[8] = 9;
-        let sum = header_sum(block.first_chunk().unwrap());
-        block[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
-        assert_eq!(Header::decode(&block), Err(Rejected::Version { major: 9, features: 0 }));
+        let resealed = |at: usize, byte: u8| {
+            let (mut block, _) = sample().encode();
+            block[at] = byte;
+            let sum = header_sum(block.first_chunk().unwrap());
+            block[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
+            Header::decode(&block)
+        };
+        assert_eq!(resealed(8, 9), Err(Rejected::Version { major: 9, features: FEATURE_IDS }));
+        assert_eq!(resealed(12, 3), Err(Rejected::Version { major: MAJOR, features: 3 }));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! sidecar needs. A damaged stream is handed out stopped and keeps nothing else from opening.
 
 mod files;
+mod kept_ids;
 mod streams;
 
 use std::any::Any;
@@ -24,6 +25,7 @@ use crate::vfs::Vfs;
 use crate::waker::Waker;
 use crate::writer::Writer;
 use files::{JOURNAL, LOCK, STREAMS, make_dir, open_volume_meta};
+pub use kept_ids::{Holder, KeptIds};
 use streams::Opening;
 
 /// Sizes, in bytes, that hold for the whole volume.
@@ -53,6 +55,8 @@ pub struct StreamOptions {
     /// Names of the deliveries that hold its data. New ones start at the lowest cursor of the
     /// others; those that are not named any more keep holding.
     pub deliveries: Vec<String>,
+    /// Whether records may come with ids that outlive them: costs a sixteenth of the space.
+    pub keeps_ids: bool,
 }
 
 /// A data directory, held exclusively and ready for work once [`Volume::start`]ed.
@@ -90,6 +94,8 @@ pub struct Stream {
     pub dead_letters: Arc<LogHandle>,
     /// What the journal says of its deliveries, the removed ones included.
     pub deliveries: Vec<(DeliveryId, DeliveryState)>,
+    /// What is kept of its records' ids, if it keeps any.
+    pub kept_ids: Option<KeptIds>,
 }
 
 /// Something that recovery noticed.

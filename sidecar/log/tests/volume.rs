@@ -32,6 +32,7 @@ fn work() -> StreamOptions {
         max_bytes: 1 << 20,
         segment_bytes: 32 << 10,
         deliveries: vec!["out".into()],
+        keeps_ids: false,
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 
 use super::files::{DEAD_LETTERS, make_dir, open_stream_meta};
+use super::kept_ids::{divide, is_holder};
 use super::{Finding, Stream, StreamOptions, VolumeOptions};
 use crate::budget::Budget;
 use crate::error::{Corruption, LogError};
@@ -41,11 +42,12 @@ pub(super) struct Opening<'a> {
     pub(super) random: &'a mut SmallRng,
 }
 
-/// One of a stream's two logs.
-struct LogOptions<'a> {
-    budget: &'a Arc<Budget>,
-    segment_bytes: u64,
-    tail_bytes: usize,
+/// One of a stream's logs.
+pub(super) struct LogOptions<'a> {
+    pub(super) budget: &'a Arc<Budget>,
+    pub(super) segment_bytes: u64,
+    pub(super) tail_bytes: usize,
+    pub(super) keeps_ids: bool,
 }
 
 impl Opening<'_> {
@@ -64,16 +66,21 @@ impl Opening<'_> {
             Err(error) => return Err(error),
         };
         let dead_dir = make_dir(&**self.vfs, &dir, DEAD_LETTERS)?;
-        let budget = &Arc::new(Budget::new(options.max_bytes));
+        let budget = &Arc::new(Budget::new(divide(options).0));
         let (segment_bytes, tail_bytes) = (options.segment_bytes, self.options.tail_bytes);
-        let log = self.log(dir, meta.id, &LogOptions { budget, segment_bytes, tail_bytes })?;
+        let keeps_ids = options.keeps_ids;
+        let log_options = LogOptions { budget, segment_bytes, tail_bytes, keeps_ids };
+        let log = self.log(dir.clone(), meta.id, &log_options)?;
         let segment_bytes = segment_bytes.min(DEAD_LETTER_SEGMENT);
-        let dead_letters = LogOptions { budget, segment_bytes, tail_bytes: 0 };
+        let dead_letters = LogOptions { budget, segment_bytes, tail_bytes: 0, keeps_ids: false };
         let dead_letters = self.log(dead_dir, meta.dead_letters, &dead_letters)?;
         self.create_deliveries(meta.id, &log, &options.deliveries)?;
+        let kept_ids = self.kept_ids(&dir, meta.id, &log, options)?;
         let state = self.journal.state().stream(meta.id);
-        let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone()).collect();
-        Ok(Stream { name: options.name.clone(), id: meta.id, log, dead_letters, deliveries })
+        let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone());
+        let deliveries = deliveries.filter(|(_, delivery)| !is_holder(&delivery.name)).collect();
+        let name = options.name.clone();
+        Ok(Stream { name, id: meta.id, log, dead_letters, deliveries, kept_ids })
     }
 
     /// A stream whose `stream.meta` is damaged: stopped, and nothing of it is touched.
@@ -88,10 +95,11 @@ impl Opening<'_> {
         let deliveries = options.deliveries.iter().map(nothing);
         let deliveries = (1..).map(DeliveryId).zip(deliveries).collect();
         self.findings.push(Finding::Damage(damage));
-        Stream { name: options.name.clone(), id: UNKNOWN, log, dead_letters, deliveries }
+        let name = options.name.clone();
+        Stream { name, id: UNKNOWN, log, dead_letters, deliveries, kept_ids: None }
     }
 
-    fn log(
+    pub(super) fn log(
         &mut self,
         dir: PathBuf,
         id: StreamId,
@@ -125,6 +133,7 @@ impl Opening<'_> {
             segment_bytes: options.segment_bytes,
             budget: Arc::clone(options.budget),
             epoch: self.epoch,
+            keeps_ids: options.keeps_ids,
             next_number: recovered.next_number,
             end: recovered.end,
             active: None,
@@ -154,7 +163,8 @@ impl Opening<'_> {
             if state.deliveries.values().any(|delivery| delivery.name == *name) {
                 continue;
             }
-            let cursor = state.deliveries.values().map(|delivery| delivery.cursor).min();
+            let others = state.deliveries.values().filter(|delivery| !is_holder(&delivery.name));
+            let cursor = others.map(|delivery| delivery.cursor).min();
             let op = Op::DeliveryCreated {
                 stream,
                 delivery: state.next_delivery(),

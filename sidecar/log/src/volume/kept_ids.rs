@@ -1,0 +1,131 @@
+//! Opens what a stream keeps of its records' ids: a third log beside its records and its dead
+//! letters, so that an id can outlive the segment of its record.
+//!
+//! Whoever follows the stream copies ids from its batches into that log. Two deliveries that no
+//! file names hold what must stay: one the stream's records until their ids are copied, the other
+//! the copies until they are too old to matter. So the rules for deleting segments are the usual
+//! ones, and nothing here decides when.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::StreamOptions;
+use super::files::make_dir;
+use super::streams::{LogOptions, Opening};
+use crate::budget::Budget;
+use crate::error::LogError;
+use crate::handle::LogHandle;
+use crate::ids::{DeliveryId, StreamId};
+use crate::state::Op;
+
+/// Directory of the copies, within the stream's.
+const KEPT_IDS: &str = "ids";
+/// The deliveries that hold: no file can name one like that.
+const HOLDER: &str = "$ids";
+/// A stream that keeps ids gives this part of its space to their copies.
+const PART: u64 = 16;
+/// Copies are small, and go segment by segment.
+const SEGMENT: u64 = 1 << 20;
+
+/// The ids of a stream, as far as its own batches do not hold them any more.
+#[derive(Debug, Clone)]
+pub struct KeptIds {
+    /// Copies of ids, in the order of their records. What a record here means is the copier's.
+    pub log: Arc<LogHandle>,
+    /// Holds the stream's records until their ids are copied.
+    pub source: Holder,
+    /// Holds the copies until they are too old.
+    pub copies: Holder,
+}
+
+/// A delivery that nobody reads from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// The stream id under which it settles.
+    pub stream: StreamId,
+    /// Its id.
+    pub delivery: DeliveryId,
+    /// Every record below is settled.
+    pub cursor: u64,
+}
+
+/// Whether a delivery of this name is one of those here, and no application's.
+pub(super) fn is_holder(name: &str) -> bool {
+    name == HOLDER
+}
+
+/// The bytes of a stream's space for its own log and for the copies of its ids.
+pub(super) fn divide(options: &StreamOptions) -> (u64, u64) {
+    let copies = if options.keeps_ids { options.max_bytes / PART } else { 0 };
+    (options.max_bytes - copies, copies)
+}
+
+impl Opening<'_> {
+    /// Opens the copies of the ids of `stream`, whose log is `source`; `None` for a stream that
+    /// keeps no ids, and then whatever it kept earlier is let go.
+    pub(super) fn kept_ids(
+        &mut self,
+        dir: &Path,
+        stream: StreamId,
+        source: &LogHandle,
+        options: &StreamOptions,
+    ) -> Result<Option<KeptIds>, LogError> {
+        if !options.keeps_ids {
+            self.let_go(stream)?;
+        }
+        let copies_id = StreamId(stream.0.map(|byte| !byte));
+        let known = self.journal.state().stream(copies_id).is_some();
+        if !options.keeps_ids && !known {
+            return Ok(None);
+        }
+        let dir = make_dir(&**self.vfs, dir, KEPT_IDS)?;
+        let (_, bytes) = divide(options);
+        let log_options = LogOptions {
+            budget: &Arc::new(Budget::new(bytes)),
+            segment_bytes: options.segment_bytes.min(SEGMENT),
+            tail_bytes: 0,
+            keeps_ids: false,
+        };
+        let log = self.log(dir, copies_id, &log_options)?;
+        // Nothing before has an id, or none that was to be kept.
+        let copies = self.holder(copies_id, log.marks().log_start)?;
+        if !options.keeps_ids {
+            let range = copies.cursor..log.published_end();
+            self.append(&Op::Settled { stream: copies_id, delivery: copies.delivery, range })?;
+            return Ok(None);
+        }
+        let source = self.holder(stream, source.published_end())?;
+        Ok(Some(KeptIds { log, source, copies }))
+    }
+
+    /// The holder of `stream`; a new one starts at `cursor`.
+    fn holder(&mut self, stream: StreamId, cursor: u64) -> Result<Holder, LogError> {
+        if let Some(found) = self.find_holder(stream) {
+            return Ok(found);
+        }
+        let state = self.journal.state().stream(stream).cloned().unwrap_or_default();
+        let delivery = state.next_delivery();
+        self.append(&Op::DeliveryCreated { stream, delivery, name: HOLDER.to_owned(), cursor })?;
+        Ok(Holder { stream, delivery, cursor })
+    }
+
+    fn find_holder(&self, stream: StreamId) -> Option<Holder> {
+        let state = self.journal.state().stream(stream)?;
+        let (&delivery, found) =
+            state.deliveries.iter().find(|(_, delivery)| is_holder(&delivery.name))?;
+        Some(Holder { stream, delivery, cursor: found.cursor })
+    }
+
+    /// Records are not held for the sake of their ids any more.
+    fn let_go(&mut self, stream: StreamId) -> Result<(), LogError> {
+        match self.find_holder(stream) {
+            Some(Holder { delivery, .. }) => self.append(&Op::DeliveryRemoved { stream, delivery }),
+            None => Ok(()),
+        }
+    }
+
+    fn append(&mut self, op: &Op) -> Result<(), LogError> {
+        let Self { journal, reserve, .. } = self;
+        reserve.lend(|| journal.append(std::slice::from_ref(op)))
+    }
+}
