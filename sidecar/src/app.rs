@@ -136,12 +136,14 @@ pub async fn start_on(
         metrics: Metrics::new()?,
         budget: MemoryBudget::new(sizes.connection_bytes),
         output: OutputMemory::new(sizes.output_bytes),
+        volume: volume.id,
         epoch: volume.epoch,
         journal: Arc::clone(&volume.journal),
         intake: intake_stop,
         rest: rest_stop,
         ingresses: Vec::new(),
         deliveries: Vec::new(),
+        keepers: Vec::new(),
         services: JoinSet::new(),
     };
     let mut streams = Vec::new();
@@ -155,6 +157,10 @@ pub async fn start_on(
     let (mut producers, mut apps) = (JoinSet::new(), JoinSet::new());
     build.ingresses.into_iter().for_each(|ingress| ingress.serve(&mut producers));
     build.deliveries.into_iter().for_each(|delivery| delivery.serve(&mut apps));
+    for keeper in build.keepers {
+        let stop = build.rest.clone();
+        services.spawn_blocking(move || keeper.run(stop));
+    }
     let ended = running.writer.ended();
     services.spawn({
         let node = Arc::clone(&node);

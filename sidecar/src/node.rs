@@ -7,13 +7,15 @@ use std::time::Instant;
 
 use lifeboat_log::{CommitStats, LogHandle, Marks, Read, StreamId, VolumeId};
 
+use crate::dedup::Dedup;
 use crate::delivery::cursor::Cursor;
 use crate::depth::depth;
 use crate::egress::{Outlet, Standing};
 use crate::metrics::{IngressMetrics, Metrics};
 use crate::rates::Rate;
 use crate::status::{
-    DeliveryStatus, IngressStatus, SocketStatus, State, Status, StreamState, StreamStatus,
+    DedupStatus, DeliveryStatus, IngressStatus, SocketStatus, State, Status, StreamState,
+    StreamStatus,
 };
 
 /// A running queue.
@@ -81,6 +83,8 @@ pub struct StreamNode {
     pub dead_letters: Arc<LogHandle>,
     /// Bytes that it may take.
     pub max_bytes: u64,
+    /// The ids of its messages, if it knows repeats.
+    pub dedup: Option<Arc<Dedup>>,
     /// The sockets towards producers.
     pub ingress: Vec<IngressNode>,
     /// The deliveries that the file names.
@@ -140,7 +144,8 @@ impl SocketNode {
 
 impl IngressNode {
     fn status(&self) -> IngressStatus {
-        IngressStatus { socket: self.socket.status(), messages: self.metrics.messages() }
+        let (messages, duplicates) = (self.metrics.messages(), self.metrics.duplicates());
+        IngressStatus { socket: self.socket.status(), messages, duplicates }
     }
 }
 
@@ -184,6 +189,11 @@ impl Node {
             gauges.oldest_seconds.with_label_values(&labels).set(number(oldest));
             let stopped = stream.state == StreamState::Stopped;
             gauges.stopped.with_label_values(&labels).set(i64::from(stopped));
+            if let Some(dedup) = &stream.dedup {
+                gauges.remembered_ids.with_label_values(&labels).set(number(dedup.ids));
+                let set_aside = number(dedup.set_aside);
+                gauges.set_aside_indexes.with_label_values(&labels).set(set_aside);
+            }
             let full = stream.state == StreamState::Full;
             gauges.full.with_label_values(&labels).set(i64::from(full));
             for delivery in &stream.deliveries {
@@ -225,6 +235,7 @@ impl StreamNode {
             max_bytes: self.max_bytes,
             ingress_per_second,
             delivered_per_second,
+            dedup: self.dedup.as_deref().map(dedup_status),
             ingress: self.ingress.iter().map(IngressNode::status).collect(),
             deliveries: self.delivery_statuses(&kept, standings),
         }
@@ -272,6 +283,10 @@ impl StreamNode {
             _ => None,
         }
     }
+}
+
+fn dedup_status(dedup: &Dedup) -> DedupStatus {
+    DedupStatus { ids: dedup.ids(), ready: dedup.is_ready(), set_aside: dedup.set_aside() }
 }
 
 fn state(marks: &Marks) -> StreamState {

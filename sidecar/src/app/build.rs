@@ -7,12 +7,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind};
 use lifeboat_log::state::DeliveryState;
-use lifeboat_log::{DeliveryId, JournalQueue, Stream, Volume};
+use lifeboat_log::{DeliveryId, JournalQueue, Stream, Volume, VolumeId};
 use lifeboat_zmtp::{Listener, MemoryBudget};
 use tokio::task::JoinSet;
 
 use super::bound::{Bound, BoundDelivery, BoundIngress};
 use super::{Place, StartError};
+use crate::dedup::{Dedup, Keeper, KeeperParts, Scope};
 use crate::delivery::Tries;
 use crate::delivery::backoff::{Backoff, Policy};
 use crate::delivery::cursor::Cursor;
@@ -21,7 +22,7 @@ use crate::delivery::push::PushCursor;
 use crate::delivery::trail::TrailPolicy;
 use crate::durable::fleeting_file_system;
 use crate::egress::{self, CreditDelivery, CreditParts, Outlet, PushDelivery, PushParts};
-use crate::ingress::{self, IngressContext};
+use crate::ingress::{self, IngressContext, Repeats};
 use crate::metrics::Metrics;
 use crate::node::{DeliveryNode, IngressNode, Lifecycle, Node, SocketNode, StreamNode};
 use crate::rates::Rate;
@@ -37,12 +38,14 @@ pub(super) struct Build<'a> {
     pub(super) metrics: Metrics,
     pub(super) budget: Arc<MemoryBudget>,
     pub(super) output: Arc<OutputMemory>,
+    pub(super) volume: VolumeId,
     pub(super) epoch: u64,
     pub(super) journal: Arc<JournalQueue>,
     pub(super) intake: Stop,
     pub(super) rest: Stop,
     pub(super) ingresses: Vec<BoundIngress>,
     pub(super) deliveries: Vec<BoundDelivery>,
+    pub(super) keepers: Vec<Keeper>,
     pub(super) services: JoinSet<()>,
 }
 
@@ -56,9 +59,10 @@ impl Build<'_> {
             return Err(io::Error::other("the volume holds another number of streams").into());
         };
         let (mut ingress, mut deliveries) = (Vec::new(), Vec::new());
+        let dedup = self.dedup(stream, opened);
         for (index, socket) in stream.ingress.iter().enumerate() {
             let field = format!("spec.streams[{at}].ingress[{index}]");
-            ingress.push(self.ingress(&field, opened, socket).await?);
+            ingress.push(self.ingress(&field, opened, socket, dedup.as_ref()).await?);
         }
         let mut removed = opened.deliveries.clone();
         for (index, delivery) in stream.deliveries.iter().enumerate() {
@@ -77,6 +81,7 @@ impl Build<'_> {
             log: Arc::clone(&opened.log),
             dead_letters: Arc::clone(&opened.dead_letters),
             max_bytes: self.sizes.streams.get(at).map_or(0, |stream| stream.max_bytes),
+            dedup,
             ingress,
             deliveries,
             removed: removed
@@ -87,11 +92,29 @@ impl Build<'_> {
         })
     }
 
+    /// The ids of a stream that knows repeats. Without the copies of ids the stream is stopped.
+    fn dedup(&mut self, stream: &lifeboat_api::Stream, opened: &Stream) -> Option<Arc<Dedup>> {
+        let (dedup, keeper) = Keeper::new(KeeperParts {
+            stream: stream.name.clone(),
+            log: Arc::clone(&opened.log),
+            kept: opened.kept_ids.clone()?,
+            journal: Arc::clone(&self.journal),
+            window: stream.dedup_window()?,
+            capacity: self.sizes.ids_in_memory,
+            data: self.place.data.clone(),
+            volume: self.volume.0,
+            epoch: self.epoch,
+        });
+        self.keepers.push(keeper);
+        Some(dedup)
+    }
+
     async fn ingress(
         &mut self,
         field: &str,
         opened: &Stream,
         ingress: &Ingress,
+        dedup: Option<&Arc<Dedup>>,
     ) -> Result<IngressNode, StartError> {
         let endpoint = ingress.endpoint_in(&self.place.sockets, &opened.name);
         let listener = self.bind(field, &endpoint).await?;
@@ -105,6 +128,7 @@ impl Build<'_> {
             log: Arc::clone(&opened.log),
             output: Arc::clone(&self.output),
             metrics: Arc::clone(&metrics),
+            repeats: repeats(ingress, dedup),
             stop: self.intake.clone(),
         });
         let config = ingress::listener_config(ingress, Arc::clone(&self.budget));
@@ -263,4 +287,10 @@ impl Build<'_> {
             state: Lifecycle::default(),
         }
     }
+}
+
+/// How `ingress` knows repeats, if it is to.
+fn repeats(ingress: &Ingress, dedup: Option<&Arc<Dedup>>) -> Option<Repeats> {
+    let dedup = Arc::clone(dedup?);
+    Some(Repeats { dedup, scope: Scope::new(&ingress.name), window: ingress.dedup_window? })
 }

@@ -168,7 +168,12 @@ mod tests {
             max_bytes: 1 << 30,
             ingress_per_second: 1_000.0,
             delivered_per_second: 0.5,
-            ingress: vec![IngressStatus { socket: socket("push", "PULL", None), messages: 9 }],
+            dedup: None,
+            ingress: vec![IngressStatus {
+                socket: socket("push", "PULL", None),
+                messages: 9,
+                duplicates: 0,
+            }],
             deliveries: vec![
                 delivery(Some(socket("workers", "ROUTER", Some("Credit"))), "workers"),
                 delivery(None, "old"),

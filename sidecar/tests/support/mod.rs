@@ -19,6 +19,7 @@ use lifeboat_sidecar::status::{DeliveryStatus, Status, StreamStatus};
 pub(crate) mod credit;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod repeats;
 pub(crate) mod sockets;
 pub(crate) mod tally;
 pub(crate) mod traffic;
