@@ -57,6 +57,6 @@ mod tests {
         let record = encode(&ids);
         assert_eq!(record.len(), 3 * ROW);
         assert_eq!(decode(&record).collect::<Vec<_>>(), ids);
-        assert_eq!(decode(&record[..ROW + 1]).count(), 1);
+        assert_eq!(decode(&record[..=ROW]).count(), 1);
     }
 }

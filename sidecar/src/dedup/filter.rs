@@ -44,10 +44,15 @@ impl Filter {
 
     /// A key is a hash already: its halves step through the bits.
     fn probes(&self, key: &Key) -> impl Iterator<Item = usize> + use<> {
-        let number = u128::from_le_bytes(*key);
-        let (start, step) = (number as u64, (number >> 64) as u64 | 1);
+        let [start, step] = [0, 8].map(|at| {
+            let half = key.get(at..).and_then(|half| half.first_chunk());
+            u64::from_le_bytes(*half.unwrap_or(&[0; 8]))
+        });
         let bits = self.bits.len() as u64 * 8;
-        (0..PROBES).map(move |probe| (start.wrapping_add(probe.wrapping_mul(step)) % bits) as usize)
+        (0..PROBES).filter_map(move |probe| {
+            let at = start.wrapping_add(probe.wrapping_mul(step | 1));
+            usize::try_from(at % bits).ok()
+        })
     }
 }
 

@@ -184,7 +184,9 @@ impl Keeper {
                         new.map(|(seq, id)| copies::copied(seq, id, batch.time)).collect();
                     if !new.is_empty() {
                         let mut memory = self.dedup.memory();
-                        new.iter().for_each(|id| memory.durable(*id));
+                        for id in &new {
+                            memory.durable(*id);
+                        }
                     }
                     self.copying.note(new, batch.end_seq());
                 }

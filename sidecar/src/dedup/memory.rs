@@ -226,3 +226,6 @@ fn seq_of(submitted: &Submitted) -> Option<u64> {
 fn failed(submitted: &Submitted) -> bool {
     matches!(submitted.fate.outcome(), Some(Err(_)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -165,3 +165,75 @@ fn tree(run: &Run) -> String {
 fn bucket_key(at: usize) -> [u8; 8] {
     (at as u64).to_be_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    fn owner(volume: u8, epoch: u64) -> Owner {
+        Owner { ids: [[volume; 16], [2; 16]], epoch }
+    }
+
+    fn ids(keys: Range<u8>) -> HashMap<Key, Known> {
+        let known = |key: u8| Known { content: [key; 16], seq: key.into(), time: 5 };
+        keys.map(|key| ([key; 16], known(key))).collect()
+    }
+
+    fn older(data: &tempfile::TempDir, owner: Owner) -> Older {
+        Older::new(Place::new(data.path(), "work"), owner, LIMIT)
+    }
+
+    /// Two runs of a first start.
+    fn filled(data: &tempfile::TempDir) -> Older {
+        let mut older = older(data, owner(1, 1));
+        assert!(older.load(0..9).unwrap().is_empty());
+        older.spill(&ids(0..50), 0..4, 77).unwrap();
+        older.spill(&ids(50..90), 4..9, 78).unwrap();
+        older
+    }
+
+    fn load(data: &tempfile::TempDir, owner: Owner, kept: Range<u64>) -> Result<Vec<Run>, Doubt> {
+        older(data, owner).load(kept)
+    }
+
+    #[test]
+    fn runs_come_back_at_the_next_start_and_are_searched_from_the_newest() {
+        let data = tempfile::tempdir().unwrap();
+        drop(filled(&data));
+        let mut older = older(&data, owner(1, 2));
+        let runs: Vec<_> = older.load(1..9).unwrap().into_iter().map(Arc::new).collect();
+        assert_eq!(runs.iter().map(|run| run.copies.clone()).collect::<Vec<_>>(), [0..4, 4..9]);
+        let keys = vec![[3; 16], [60; 16], [99; 16]];
+        let found = older.look_up(keys, runs).unwrap();
+        assert_eq!(found, HashMap::from([3, 60].map(|key| ([key; 16], ids(0..90)[&[key; 16]]))));
+        drop(older);
+        let left = load(&data, owner(1, 3), 4..9).unwrap();
+        assert_eq!(left.len(), 1, "the first is too old");
+    }
+
+    #[test]
+    fn an_index_that_does_not_fit_the_log_is_in_doubt() {
+        let data = tempfile::tempdir().unwrap();
+        drop(filled(&data));
+        assert!(load(&data, owner(7, 2), 0..9).is_err(), "another volume");
+        assert!(load(&data, owner(1, 1), 0..9).is_err(), "no later start");
+        assert!(load(&data, owner(1, 2), 0..8).is_err(), "of copies that are not there");
+        assert!(load(&data, owner(1, 9), 0..9).is_ok());
+    }
+
+    #[test]
+    fn a_part_that_is_lost_is_in_doubt_when_it_is_looked_for() {
+        let data = tempfile::tempdir().unwrap();
+        let mut older = filled(&data);
+        let runs: Vec<_> = [Run::new(&ids(0..50), 0..4, 77).0].map(Arc::new).into();
+        let lost = bucket_key(runs[0].bucket_of(&[3; 16]));
+        older.call(move |shelf| shelf.put("run-00000000000000000000", &lost, vec![1])).unwrap();
+        assert!(older.look_up(vec![[3; 16]], runs.clone()).is_err(), "other bytes");
+        older.call(|shelf| shelf.drop_tree("run-00000000000000000000")).unwrap();
+        assert!(older.look_up(vec![[3; 16]], runs).is_err(), "nothing");
+        drop(older);
+        assert!(load(&data, owner(1, 2), 0..9).is_err(), "the first run is missing");
+    }
+}

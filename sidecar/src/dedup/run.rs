@@ -67,7 +67,7 @@ impl Run {
 
     /// Everything but the buckets, for a later start.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(HEAD + self.count as usize * 2);
+        let mut out = Vec::new();
         let Range { start, end } = self.copies;
         for number in [start, end, self.witness, self.newest, self.count, 0] {
             out.extend_from_slice(&number.to_le_bytes());
@@ -128,8 +128,13 @@ mod tests {
 
     fn ids(count: u64) -> HashMap<Key, Known> {
         let id = |of: u64| {
-            let key = (u128::from(of) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes();
-            (key, Known { content: [of as u8; 16], seq: of, time: 1_000 + of })
+            let key = u128::from(of)
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+                .to_be_bytes();
+            (
+                key,
+                Known { content: [u8::try_from(of % 251).unwrap(); 16], seq: of, time: 1_000 + of },
+            )
         };
         (1..=count).map(id).collect()
     }
