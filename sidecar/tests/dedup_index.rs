@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use support::repeats::Producer;
+use support::repeats::{Producer, id, refused, stored};
 use support::{Home, Lifeboat, until, yaml};
 
 const IN: &str = "{name: in, socket: ROUTER, protocol: Receipt, dedup: {window: 1h}}";
@@ -103,6 +103,24 @@ fn whatever_becomes_of_the_index_nothing_is_stored_twice() {
 }
 
 #[test]
+fn kills_while_runs_are_written_lose_and_repeat_nothing() {
+    const STEP: u64 = 7_000;
+    let home = home("32Mi");
+    for round in 0..6 {
+        let lifeboat = home.start();
+        let producer = producer(&lifeboat);
+        let known = round * STEP;
+        let again = known.saturating_sub(2 * STEP)..known + STEP;
+        assert_eq!(producer.store(again.clone()), again.collect::<Vec<_>>(), "{round}");
+        lifeboat.kill();
+    }
+    let lifeboat = home.start();
+    assert_eq!(producer(&lifeboat).store(0..6 * STEP), (0..6 * STEP).collect::<Vec<_>>());
+    assert_eq!(home.stream("work").durable_end, 6 * STEP);
+    assert_eq!(home.stream("work").dedup.unwrap().set_aside, 0);
+}
+
+#[test]
 fn an_index_of_another_time_is_not_believed() {
     let home = home("32Mi");
     let lifeboat = home.start();
@@ -135,5 +153,43 @@ fn a_million_ids_fit_the_memory() {
     assert_eq!(stream.durable_end, MANY);
     let peak = lifeboat.peak_memory() >> 20;
     assert!(peak < 96, "{peak} MiB");
-    println!("peak {peak} MiB");
+    lifeboat.kill();
+    for (what, dir) in [("from runs", "elsewhere"), ("from copies", "index")] {
+        let _ = fs::remove_dir_all(home.data().join(dir));
+        let lifeboat = home.start();
+        let started = Instant::now();
+        assert_eq!(Producer::new(lifeboat.endpoint("work.in")).store(0..1), [0]);
+        println!("peak {peak} MiB; first answer after a start {what}: {:?}", started.elapsed());
+        let peak = lifeboat.peak_memory() >> 20;
+        assert!(peak < 96, "{peak} MiB while ids are gathered {what}");
+    }
+}
+
+#[test]
+fn more_ids_than_fit_hold_producers_until_the_oldest_are_forgotten() {
+    let ingress = IN.replace("1h", "1s");
+    let home = Home::sized("64Mi", &ingress, OUT);
+    let lifeboat = home.start();
+    const MANY: u64 = 150_000;
+    assert_eq!(producer(&lifeboat).store(0..MANY), (0..MANY).collect::<Vec<_>>());
+    until("the oldest are forgotten", || home.stream("work").dedup.unwrap().ids == 0);
+}
+
+#[test]
+fn without_the_copies_of_ids_nobody_can_tell_and_says_so() {
+    let home = Home::sized("64Mi", IN, OUT);
+    let lifeboat = home.start();
+    producer(&lifeboat).store(0..2_500);
+    let ids = home.data().join("streams/work/ids");
+    until("ids are copied", || fs::read_dir(&ids).unwrap().count() > 0);
+    assert!(lifeboat.stop().success());
+    drop(home.start());
+    let segment = ids.join("00000000000000000000.log");
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[30] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let lifeboat = home.start();
+    let producer = producer(&lifeboat);
+    until("it is noticed", || producer.ask(&id(1), b"x") == refused("503"));
+    assert_eq!(producer.ask(b"no id", b"x"), stored(2_500));
 }

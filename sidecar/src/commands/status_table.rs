@@ -22,6 +22,13 @@ pub(super) fn render(status: &Status, now: Duration) -> String {
         if let Some(reason) = &stream.reason {
             let _ = writeln!(out, "\n{} is stopped: {reason}", stream.name);
         }
+        if stream.dedup.as_ref().is_some_and(|dedup| !dedup.ready) {
+            let _ = writeln!(
+                out,
+                "\n{}: ids are not known, messages with ids wait or are refused",
+                stream.name
+            );
+        }
     }
     if !status.removed.is_empty() {
         let _ = writeln!(out, "\nstored here, not in the file: {}", status.removed.join(", "));
