@@ -167,10 +167,10 @@ fn a_million_ids_fit_the_memory() {
 
 #[test]
 fn more_ids_than_fit_hold_producers_until_the_oldest_are_forgotten() {
+    const MANY: u64 = 150_000;
     let ingress = IN.replace("1h", "1s");
     let home = Home::sized("64Mi", &ingress, OUT);
     let lifeboat = home.start();
-    const MANY: u64 = 150_000;
     assert_eq!(producer(&lifeboat).store(0..MANY), (0..MANY).collect::<Vec<_>>());
     until("the oldest are forgotten", || home.stream("work").dedup.unwrap().ids == 0);
 }
