@@ -103,6 +103,8 @@ pub enum DeliveryKind {
     Push(Trail),
     /// ROUTER with Credit: applications are DEALER or REQ and settle each record.
     Credit(Credit),
+    /// DEALER: applications are REP, and their reply settles the record.
+    Rep(Rep),
 }
 
 /// How long records that a PULL application has taken are still redelivered.
@@ -127,6 +129,17 @@ pub struct Credit {
     pub backoff: Vec<Duration>,
 }
 
+/// The rules of a delivery to REP applications, each of which has one record at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rep {
+    /// How long a reply may take.
+    pub ack_timeout: Duration,
+    /// Failures after which a record is parked as a dead letter.
+    pub max_attempts: u32,
+    /// Waits before redelivery, by failure; at least one, the last repeats.
+    pub backoff: Vec<Duration>,
+}
+
 /// What a stream keeps: records until every delivery has settled them (WorkQueue).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -143,6 +156,8 @@ pub struct Retention {
 pub enum OnFull {
     /// Reading stops until there is room.
     Block,
+    /// Producers with receipts are answered 503 at once; the others as with `Block`.
+    Reject,
 }
 
 /// What happens when a log is damaged before its tail.
@@ -150,6 +165,8 @@ pub enum OnFull {
 pub enum OnDamage {
     /// The stream stops until `lifeboat accept-gap`.
     Stop,
+    /// The stream goes on behind the gap, which is reported.
+    SkipWithGap,
 }
 
 /// What the operator says about one replica.

@@ -8,6 +8,7 @@
 /// What this version does.
 const SUPPORTED: &[&str] = &[
     "delivery.protocol.Credit",
+    "delivery.socket.DEALER",
     "delivery.socket.PUSH",
     "delivery.socket.ROUTER",
     "durability.sync.Always",
@@ -15,8 +16,10 @@ const SUPPORTED: &[&str] = &[
     "ingress.protocol.Receipt",
     "ingress.socket.PULL",
     "ingress.socket.ROUTER",
+    "retention.onDamage.SkipWithGap",
     "retention.onDamage.Stop",
     "retention.onFull.Block",
+    "retention.onFull.Reject",
     "retention.policy.WorkQueue",
 ];
 
@@ -31,7 +34,6 @@ const PLANNED: &[&str] = &[
     "delivery.protocol.Pirate",
     "delivery.protocol.Pzq",
     "delivery.routingId",
-    "delivery.socket.DEALER",
     "delivery.socket.PUB",
     "durability.interval",
     "durability.sync.Interval",
@@ -52,9 +54,7 @@ const PLANNED: &[&str] = &[
     "retention.key",
     "retention.maxAge",
     "retention.maxMessages",
-    "retention.onDamage.SkipWithGap",
     "retention.onFull.DropOldest",
-    "retention.onFull.Reject",
     "retention.policy.Latest",
     "retention.policy.Limits",
 ];

@@ -27,7 +27,7 @@ mod validate;
 mod yaml;
 
 pub use dataplane::{
-    Credit, Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, Limits, OnDamage, OnFull,
+    Credit, Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, Limits, OnDamage, OnFull, Rep,
     Replica, Retention, Stream, Sync, Trail,
 };
 pub use duration::DurationText;

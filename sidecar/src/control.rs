@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lifeboat_log::Accepted;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -28,6 +29,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Request {
     /// Where everything stands.
     Status,
+    /// Let a stream go on behind what is damaged.
+    AcceptGap {
+        /// The stream.
+        stream: String,
+    },
 }
 
 /// The answer.
@@ -36,8 +42,34 @@ pub enum Request {
 pub enum Reply {
     /// To [`Request::Status`].
     Status(Box<Status>),
+    /// To [`Request::AcceptGap`]: what it cost.
+    Accepted(Price),
     /// The request was not understood.
     Error(String),
+}
+
+/// What it costs that a stream goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Price {
+    /// Damaged places that were mended.
+    pub places: u64,
+    /// Records that are lost.
+    pub lost: u64,
+    /// Records of damaged segments that were kept.
+    pub kept: u64,
+}
+
+impl From<Accepted> for Price {
+    fn from(Accepted { places, lost, kept }: Accepted) -> Self {
+        Self { places, lost, kept }
+    }
+}
+
+impl From<Price> for Accepted {
+    fn from(Price { places, lost, kept }: Price) -> Self {
+        Self { places, lost, kept }
+    }
 }
 
 /// Where the control socket of a data directory is.
@@ -93,6 +125,10 @@ async fn answer(stream: UnixStream, node: &Node) -> io::Result<()> {
             Ok(Request::Status) => {
                 Reply::Status(Box::new(tokio::task::block_in_place(|| node.status())))
             }
+            Ok(Request::AcceptGap { stream }) => match node.accept_gap(&stream).await {
+                Ok(accepted) => Reply::Accepted(accepted.into()),
+                Err(why) => Reply::Error(why),
+            },
             Err(error) => Reply::Error(error.to_string()),
         };
         let mut answer = serde_json::to_vec(&reply)?;

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use lifeboat_log::{CommitStats, LogHandle, Marks, Read, StreamId, VolumeId};
+use lifeboat_log::{
+    Accepted, CommitStats, LogHandle, Marks, Read, ScrubProgress, StreamId, VolumeId,
+};
 
 use crate::dedup::Dedup;
 use crate::delivery::cursor::Cursor;
@@ -41,6 +43,8 @@ pub struct Node {
     pub metrics: Metrics,
     /// What the writer has done.
     pub commits: Arc<CommitStats>,
+    /// What was read in search of damage.
+    pub scrub: Arc<ScrubProgress>,
     /// A [`State`], by its number.
     pub state: Lifecycle,
 }
@@ -85,6 +89,8 @@ pub struct StreamNode {
     pub max_bytes: u64,
     /// The ids of its messages, if it knows repeats.
     pub dedup: Option<Arc<Dedup>>,
+    /// Copies of those ids.
+    pub kept_ids: Option<Arc<LogHandle>>,
     /// The sockets towards producers.
     pub ingress: Vec<IngressNode>,
     /// The deliveries that the file names.
@@ -177,6 +183,7 @@ impl Node {
         let status = self.status();
         let gauges = self.metrics.gauges();
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        gauges.scrubbed_bytes.set(number(self.scrub.bytes()));
         gauges.syncs.set(number(status.syncs));
         gauges.synced_records.set(number(status.synced_records));
         gauges.durable_volume.set(i64::from(status.durable_volume));
@@ -194,6 +201,8 @@ impl Node {
                 let set_aside = number(dedup.set_aside);
                 gauges.set_aside_indexes.with_label_values(&labels).set(set_aside);
             }
+            gauges.damaged.with_label_values(&labels).set(i64::from(stream.damage.is_some()));
+            gauges.lost.with_label_values(&labels).set(number(stream.lost));
             let full = stream.state == StreamState::Full;
             gauges.full.with_label_values(&labels).set(i64::from(full));
             for delivery in &stream.deliveries {
@@ -205,10 +214,40 @@ impl Node {
     }
 }
 
+impl Node {
+    /// Lets a stream go on behind what is known to be damaged in it, in its dead letters and in the
+    /// copies of its ids. Of the latter no message is lost, but some may be stored twice.
+    ///
+    /// # Errors
+    /// In words, when there is no such stream or it stays stopped.
+    pub async fn accept_gap(&self, stream: &str) -> Result<Accepted, String> {
+        let found = self.streams.iter().find(|it| it.name == stream);
+        let Some(found) = found else { return Err(format!("no stream {stream} in this queue")) };
+        tracing::warn!(stream, "an operator accepts the gap");
+        let mut price = Accepted::default();
+        for log in [&found.log, &found.dead_letters].into_iter().chain(&found.kept_ids) {
+            if log.marks().damage.is_some() {
+                let one = log.accept_gap().wait().await.map_err(|_| {
+                    let why = log.marks().stopped;
+                    format!("stream {stream} stays stopped: {}", why.as_deref().unwrap_or("closed"))
+                })?;
+                let ids = found.kept_ids.as_ref().is_some_and(|ids| Arc::ptr_eq(ids, log));
+                price += if ids { one.without_records() } else { one };
+            }
+        }
+        Ok(price)
+    }
+}
+
 impl StreamNode {
     fn status(&self) -> StreamStatus {
         let marks = self.log.marks();
         let dead = self.dead_letters.marks();
+        let ids = self.kept_ids.as_ref().map(|ids| ids.marks());
+        let dead_kept = dead.log_start..dead.published_end;
+        let holes = self.dead_letters.holes();
+        let dead_gaps = holes.gaps.len();
+        let dead_holes = holes.gaps.count_within(&dead_kept) + holes.jumps.count_within(&dead_kept);
         let kept = marks.log_start..marks.published_end;
         let standings: Vec<Standing> =
             self.deliveries.iter().map(|delivery| delivery.outlet.standing()).collect();
@@ -225,12 +264,19 @@ impl StreamNode {
             stream_id: self.id.to_string(),
             state: state(&marks),
             reason: marks.stopped.as_deref().map(str::to_owned),
+            damage: marks
+                .damage
+                .or(dead.damage)
+                .or(ids.and_then(|ids| ids.damage))
+                .as_deref()
+                .map(str::to_owned),
+            lost: self.log.holes().gaps.len() + dead_gaps,
             log_start: marks.log_start,
             durable_end: marks.published_end,
             depth,
             in_flight: standings.iter().map(|standing| standing.in_flight).sum(),
             oldest_time: (depth > 0).then(|| self.time_of(lowest)).flatten(),
-            dead_letters: dead.published_end - dead.log_start,
+            dead_letters: (dead.published_end - dead.log_start).saturating_sub(dead_holes),
             disk_bytes: marks.disk_bytes + dead.disk_bytes,
             max_bytes: self.max_bytes,
             ingress_per_second,
@@ -254,6 +300,7 @@ impl StreamNode {
                 delivered_end: standing.delivered_end,
                 depth: standing.cursor.unsettled_within(kept),
                 in_flight: standing.in_flight,
+                lost: standing.lost,
                 promise: delivery.promise.map(str::to_owned),
             });
         let removed = self.removed.iter().map(|(name, cursor)| DeliveryStatus {
@@ -263,6 +310,7 @@ impl StreamNode {
             delivered_end: cursor.position(),
             depth: cursor.unsettled_within(kept),
             in_flight: 0,
+            lost: 0,
             promise: None,
         });
         named.chain(removed).collect()

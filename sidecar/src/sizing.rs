@@ -1,7 +1,7 @@
 //! How much memory and disk each part may take, from what the queue's file says. Pure.
 
 use lifeboat_api::{Dataplane, Stream};
-use lifeboat_log::{StreamOptions, VolumeOptions};
+use lifeboat_log::{OnDamage, StreamOptions, VolumeOptions};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -53,6 +53,10 @@ pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
             name: stream.name.clone(),
             max_bytes: share - index_bytes(stream, share),
             segment_bytes: segment_bytes(quota, share),
+            on_damage: match stream.retention.on_damage {
+                lifeboat_api::OnDamage::Stop => OnDamage::Stop,
+                lifeboat_api::OnDamage::SkipWithGap => OnDamage::SkipWithGap,
+            },
             deliveries: stream.deliveries.iter().map(|delivery| delivery.name.clone()).collect(),
             keeps_ids: stream.dedup_window().is_some(),
         })

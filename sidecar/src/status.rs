@@ -59,6 +59,11 @@ pub struct StreamStatus {
     pub state: StreamState,
     /// Why it is stopped.
     pub reason: Option<String>,
+    /// Damage that was found in it or its dead letters and is not mended. It stops the stream once
+    /// a delivery meets it; `lifeboat accept-gap` mends it.
+    pub damage: Option<String>,
+    /// Records and dead letters that damage took before every delivery had settled them, ever.
+    pub lost: u64,
     /// First record kept.
     pub log_start: u64,
     /// First record not yet synced.
@@ -157,6 +162,8 @@ pub struct DeliveryStatus {
     pub depth: u64,
     /// Records that the application has and has not settled.
     pub in_flight: u64,
+    /// Records that damage took before this delivery had settled them, ever.
+    pub lost: u64,
     /// What "settled" rests on, where the application cannot acknowledge.
     pub promise: Option<String>,
 }

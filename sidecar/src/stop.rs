@@ -24,7 +24,7 @@ impl Stopper {
 }
 
 impl Stop {
-    /// Whether it was given.
+    /// Whether the order was given.
     pub fn is_ordered(&self) -> bool {
         *self.0.borrow()
     }

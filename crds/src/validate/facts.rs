@@ -17,6 +17,8 @@ pub(crate) struct StreamFacts<'a> {
     pub(crate) path: String,
     pub(crate) name: Option<&'a str>,
     pub(crate) max_bytes: Written<u64>,
+    /// The place of `onFull: Reject`, if that is written.
+    pub(crate) rejects: Option<String>,
     /// Ingress first, then deliveries.
     pub(crate) sockets: Vec<SocketFacts<'a>>,
 }
@@ -26,6 +28,8 @@ pub(crate) struct StreamFacts<'a> {
 pub(crate) struct SocketFacts<'a> {
     pub(crate) path: String,
     pub(crate) name: Option<&'a str>,
+    /// The ZeroMQ socket, where it is one of this version.
+    pub(crate) socket: Option<&'a str>,
     pub(crate) bind: Option<Endpoint>,
     /// Deliveries take what the ingress let in and have none.
     pub(crate) max_message_size: Option<Written<u64>>,

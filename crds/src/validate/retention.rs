@@ -16,3 +16,9 @@ pub(crate) fn check(walk: &mut Walk, node: &Node<'_>) -> Written<u64> {
     let max_bytes = retention.get("maxBytes");
     Written::of(max_bytes.as_ref(), |node| walk.bytes(node, bounds::MAX_BYTES))
 }
+
+/// The place of `onFull: Reject`, if that is written.
+pub(crate) fn rejects(node: &Node<'_>) -> Option<String> {
+    let rejects = node.value.get("onFull").is_some_and(|on_full| on_full == "Reject");
+    rejects.then(|| format!("{}.onFull", node.path))
+}

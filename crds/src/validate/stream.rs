@@ -16,6 +16,7 @@ pub(crate) fn check<'a>(walk: &mut Walk, node: &Node<'a>) -> StreamFacts<'a> {
     sockets(walk, &stream, &mut facts);
     if let Some(node) = stream.get("retention") {
         facts.max_bytes = retention::check(walk, &node);
+        facts.rejects = retention::rejects(&node);
     }
     facts
 }

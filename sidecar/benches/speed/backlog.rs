@@ -43,10 +43,10 @@ fn run() -> [f64; 5] {
         "{name: out, socket: PUSH}",
     );
     let lifeboat = home.start();
-    publish(&home, &lifeboat, 0, BACKLOG - PUBLISHED).1.printed();
-    let (since, push) = publish(&home, &lifeboat, BACKLOG - PUBLISHED, PUBLISHED);
-    push.printed();
+    let (since, push) = publish(&home, &lifeboat, 0, PUBLISHED);
     let alone = PUBLISHED as f64 / since.as_secs_f64();
+    push.printed();
+    publish(&home, &lifeboat, PUBLISHED, BACKLOG - PUBLISHED).1.printed();
     let peak = lifeboat.peak_memory();
     lifeboat.kill();
 
@@ -54,7 +54,8 @@ fn run() -> [f64; 5] {
     let into = lifeboat.endpoint("work.in").to_owned();
     let pull = start(&[&"drain", &lifeboat.endpoint("work.out"), &(BACKLOG / 2)]);
     let drained = pull.rate();
-    let pull = start(&[&"drain", &lifeboat.endpoint("work.out"), &(BACKLOG / 4)]);
+    // More than there is: it drains as long as the other end publishes.
+    let pull = start(&[&"drain", &lifeboat.endpoint("work.out"), &(2 * BACKLOG)]);
     let (since, push) = publish_to(&home, &into, BACKLOG, PUBLISHED);
     let beside = PUBLISHED as f64 / since.as_secs_f64();
     push.printed();

@@ -138,6 +138,7 @@ fn dealer(to: &str, count: usize, size: usize) {
     let dealer = socket(&context, zmq::DEALER);
     dealer.connect(to).unwrap();
     let mut message = vec![b'x'; size];
+    let mut answer = zmq::Message::new();
     let (mut sent, mut answered) = (0, 0);
     let start = Instant::now();
     while answered < count {
@@ -146,8 +147,9 @@ fn dealer(to: &str, count: usize, size: usize) {
             dealer.send(&message, 0).unwrap();
             sent += 1;
         }
-        let parts = dealer.recv_multipart(0).unwrap();
-        assert_eq!(parts[0], b"200");
+        dealer.recv(&mut answer, 0).unwrap();
+        assert_eq!(&answer[..], b"200");
+        dealer.recv(&mut answer, 0).unwrap();
         answered += 1;
     }
     println!("{}", count as f64 / start.elapsed().as_secs_f64());
@@ -159,14 +161,14 @@ fn credit(from: &str, count: usize) {
     dealer.connect(from).unwrap();
     assert_eq!(dealer.recv_multipart(0).unwrap()[0], b"HELLO");
     dealer.send_multipart([&b"CREDIT"[..], CREDIT.to_string().as_bytes()], 0).unwrap();
-    let mut acks = vec![b"ACK".to_vec()];
+    let mut tokens = Vec::new();
     let mut start = Instant::now();
     let mut message = zmq::Message::new();
     for at in 0..count as u64 {
         // MSG, token, attempt, seq, empty, body: read frame by frame, as a lean client does.
         dealer.recv(&mut message, 0).unwrap();
         assert_eq!(&message[..], b"MSG");
-        acks.push(dealer.recv_bytes(0).unwrap());
+        tokens.push(dealer.recv_msg(0).unwrap());
         for _ in 0..4 {
             dealer.recv(&mut message, 0).unwrap();
         }
@@ -175,9 +177,9 @@ fn credit(from: &str, count: usize) {
         if at == 0 {
             start = Instant::now();
         }
-        if acks.len() > ACK_BATCH || at + 1 == count as u64 {
-            dealer.send_multipart(&acks, 0).unwrap();
-            acks.truncate(1);
+        if tokens.len() == ACK_BATCH || at + 1 == count as u64 {
+            dealer.send("ACK", zmq::SNDMORE).unwrap();
+            dealer.send_multipart(tokens.drain(..), 0).unwrap();
         }
     }
     println!("{}", (count - 1) as f64 / start.elapsed().as_secs_f64());

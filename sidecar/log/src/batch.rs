@@ -91,9 +91,31 @@ impl Header {
         self.count as usize * ROW_LEN
     }
 
+    /// The rows of the record table at the start of `body`; `None` unless it is whole.
+    pub(crate) fn rows<'a>(&self, body: &'a [u8]) -> Option<impl Iterator<Item = Row> + 'a> {
+        let table = body.get(..self.table_len())?;
+        let row = |row: &[u8]| Row { len: u32_at(row, 0), sum: u32_at(row, 4) };
+        (crc32c::crc32c(table) == self.table_sum).then(|| table.chunks_exact(ROW_LEN).map(row))
+    }
+
     /// Where the ids start in the body.
     fn ids_start(&self) -> usize {
         self.table_len() + self.payload_len as usize
+    }
+
+    /// The ids in `body`, or what is wrong with them.
+    pub(crate) fn ids(&self, body: &Bytes) -> Result<Bytes, Corruption> {
+        let start = self.ids_start();
+        let end = start + self.ids_len as usize;
+        if body.len() < end {
+            return Err(Corruption::Content);
+        }
+        let ids = body.slice(start..end);
+        if crc32c::crc32c(&ids) != self.ids_sum {
+            return Err(Corruption::Checksum);
+        }
+        dedup_id::check(&ids, self.count)?;
+        Ok(ids)
     }
 
     /// Bytes of table, payloads, ids and padding: what follows the header.
@@ -149,11 +171,22 @@ impl Header {
             ids_len: u32_at(bytes, 44),
             ids_sum: u32_at(bytes, 56),
         };
-        if u16_at(bytes, 10) != ROW_LEN_FIELD || header.body_len() > MAX_BODY_LEN as usize {
+        let numbered = header.first_seq.checked_add(header.count.into()).is_some();
+        let fits = header.body_len() <= MAX_BODY_LEN as usize;
+        if u16_at(bytes, 10) != ROW_LEN_FIELD || !fits || !numbered {
             return Err(Corruption::Content);
         }
         Ok((header, sum))
     }
+}
+
+/// One row of the record table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// Bytes of the payload.
+    pub(crate) len: u32,
+    /// Its checksum.
+    pub(crate) sum: u32,
 }
 
 /// The record table of payloads that end at `ends` (cumulative, bytes) with checksums `sums`.
@@ -229,6 +262,13 @@ impl Batch {
         self.payloads.slice(self.start_of(indices.start)..self.start_of(indices.end))
     }
 
+    /// The checksum of each payload.
+    pub(crate) fn sums(&self) -> impl Iterator<Item = u32> + '_ {
+        let payload =
+            |(at, &end): (usize, &u32)| self.payloads.get(self.start_of(at)..end as usize);
+        self.ends.iter().enumerate().map(move |at| crc32c::crc32c(payload(at).unwrap_or_default()))
+    }
+
     /// Indices of those of `seqs` that the batch holds.
     fn indices(&self, seqs: &Range<u64>) -> Range<usize> {
         let index = |seq: u64| {
@@ -243,26 +283,18 @@ impl Batch {
     /// # Errors
     /// What is wrong, for the first record or table that is.
     pub(crate) fn decode(header: &Header, body: &Bytes) -> Result<Self, Corruption> {
-        let table = body.get(..header.table_len()).ok_or(Corruption::Content)?;
-        if crc32c::crc32c(table) != header.table_sum {
-            return Err(Corruption::Checksum);
-        }
-        let ids_end = header.ids_start() + header.ids_len as usize;
-        if body.len() < ids_end {
+        let rows = header.rows(body).ok_or(Corruption::Checksum)?;
+        if body.len() < header.ids_start() {
             return Err(Corruption::Content);
         }
         let payloads = body.slice(header.table_len()..header.ids_start());
-        let ids = body.slice(header.ids_start()..ids_end);
-        if crc32c::crc32c(&ids) != header.ids_sum {
-            return Err(Corruption::Checksum);
-        }
-        dedup_id::check(&ids, header.count)?;
+        let ids = header.ids(body)?;
         let mut ends = Vec::with_capacity(header.count as usize);
         let mut start = 0usize;
-        for row in table.chunks_exact(ROW_LEN) {
-            let end = start + u32_at(row, 0) as usize;
+        for row in rows {
+            let end = start + row.len as usize;
             let payload = payloads.get(start..end).ok_or(Corruption::Content)?;
-            if crc32c::crc32c(payload) != u32_at(row, 4) {
+            if crc32c::crc32c(payload) != row.sum {
                 return Err(Corruption::Checksum);
             }
             ends.push(u32::try_from(end).map_err(|_| Corruption::Content)?);
@@ -373,6 +405,17 @@ mod tests {
         let (header, _) = sample();
         let (bytes, _) = header.encode(99);
         assert_eq!(Header::decode(&bytes, 98), Err(Corruption::Header));
+    }
+
+    #[test]
+    fn seqs_beyond_the_last_number_are_refused_even_with_a_good_checksum() {
+        let (mut header, _) = sample();
+        header.first_seq = u64::MAX - 3;
+        let (bytes, sum) = header.encode(1);
+        assert_eq!(Header::decode(&bytes, 1), Ok((header, sum)));
+        header.first_seq += 1;
+        let (bytes, _) = header.encode(1);
+        assert_eq!(Header::decode(&bytes, 1), Err(Corruption::Content));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! One step at a time and without a thread or a clock of its own, so that tests can stop it
 //! anywhere. [`crate::writer`] runs it.
 
+mod mending;
+
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -121,6 +123,7 @@ impl Committer {
         if journal_due || self.logs.iter().any(Log::needs_deletions) {
             self.delete_settled()?;
         }
+        self.mend_ordered()?;
         if self.journal.snapshot_due() {
             self.snapshot()?;
         }

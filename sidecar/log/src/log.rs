@@ -6,17 +6,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::active::{Active, End, Records};
 use crate::batch::{Batch, MAX_RECORD_LEN};
 use crate::budget::Budget;
 use crate::committer::Now;
-use crate::dedup_id::{self, Indexed};
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
 use crate::handle::{LogHandle, SegmentView};
-use crate::pending::{CommitQueue, Pending};
+use crate::holes::Holes;
+use crate::pending::CommitQueue;
+use crate::recover::Recovered;
+use crate::rest::Rest;
 use crate::segment;
 use crate::tail::InMemory;
 use crate::vfs::{File, Vfs};
@@ -56,71 +58,14 @@ pub(crate) struct Log {
     pub(crate) sealed: Vec<Sealed>,
     /// Records that found no room, the oldest part of what producers handed over.
     pub(crate) stalled: Option<Rest>,
+    /// Whether records were refused for want of space, and none was found or freed since.
+    pub(crate) refused: bool,
     /// Written, not published yet.
     pub(crate) unpublished: Vec<InMemory>,
     /// To be decided when those are published.
     pub(crate) undecided: Vec<(Arc<Fate<u64>>, u64)>,
     /// When the last records were written, if neither a marker nor a seal is behind them.
     pub(crate) unwitnessed: Option<Instant>,
-}
-
-/// What is left to append of one group of records.
-#[derive(Debug)]
-pub(crate) struct Rest {
-    payloads: Bytes,
-    /// Bytes of the buffer behind `payloads`.
-    capacity: usize,
-    ends: Vec<u32>,
-    sums: Vec<u32>,
-    ids: Vec<Indexed>,
-    fate: Arc<Fate<u64>>,
-    first_seq: u64,
-    /// Records of it already appended.
-    done: usize,
-}
-
-impl Rest {
-    fn new(pending: Pending, first_seq: u64, queue: &CommitQueue) -> Self {
-        let Pending { payloads, ends, sums, ids, fate } = pending;
-        let (payloads, capacity) = shrink(payloads, queue);
-        Self { payloads, capacity, ends, sums, ids, fate, first_seq, done: 0 }
-    }
-
-    fn start(&self) -> u32 {
-        self.done.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0)
-    }
-
-    /// The indices of the next `count` records.
-    fn next(&self, count: usize) -> Range<u32> {
-        // A group has fewer records than bytes, which have 32 bits.
-        let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        index(self.done)..index(self.done + count)
-    }
-
-    /// How many of the next `count` records have an id.
-    fn ids_in(&self, count: usize) -> usize {
-        let Range { start, end } = self.next(count);
-        dedup_id::count(&self.ids, start, end)
-    }
-
-    /// The ids of the next `count` records.
-    fn encoded_ids(&self, count: usize) -> Bytes {
-        let Range { start, end } = self.next(count);
-        dedup_id::encode(&self.ids, start, end).into()
-    }
-}
-
-/// What a large buffer holds is copied if it is little, so that the tail ring holds records, not
-/// air, and the buffer is filled again. Returns the bytes and how much memory they take.
-fn shrink(payloads: BytesMut, queue: &CommitQueue) -> (Bytes, usize) {
-    let (len, capacity) = (payloads.len(), payloads.capacity());
-    if len < capacity / 4 {
-        let copied = Bytes::copy_from_slice(&payloads);
-        queue.reuse(payloads);
-        (copied, len)
-    } else {
-        (payloads.freeze(), capacity)
-    }
 }
 
 /// What one look for a salt or an id may draw from: random, or seeded in a simulation.
@@ -139,9 +84,29 @@ impl Log {
             self.stalled =
                 self.append(Rest::new(pending, self.end.seq, self.handle.queue()), salt)?;
         }
+        self.append_refusing(salt)?;
         let holds_new = self.active.as_ref().is_some_and(|active| !active.is_empty());
         if holds_new && !self.unpublished.is_empty() {
             self.unwitnessed = Some(now.instant);
+        }
+        Ok(())
+    }
+
+    /// Appends what would rather be refused than wait, or refuses it.
+    fn append_refusing(&mut self, salt: Entropy<'_>) -> Result<(), LogError> {
+        let handle = Arc::clone(&self.handle);
+        let Some(pending) = handle.refusing_queue().take() else { return Ok(()) };
+        let group = Rest::new(pending, self.end.seq, handle.refusing_queue());
+        // What is freed belongs to those who wait.
+        let left = if self.stalled.is_some() { Some(group) } else { self.append(group, salt)? };
+        self.refused = left.is_some();
+        match left {
+            Some(Rest { fate, done: 0, .. }) => fate.decide(Err(Refusal::NoSpace)),
+            Some(Rest { fate, done, first_seq, .. }) => {
+                fate.limit(done as u64);
+                self.undecided.push((fate, first_seq));
+            }
+            None => {}
         }
         Ok(())
     }
@@ -213,6 +178,7 @@ impl Log {
             keeps_ids: self.keeps_ids,
             salt: salt(),
             len,
+            mended: false,
         };
         let made = Active::create(&*self.vfs, &self.dir, &header);
         let (active, sum) = made.inspect_err(|_| self.return_space(len))?;
@@ -265,7 +231,7 @@ impl Log {
         for (fate, first_seq) in self.undecided.drain(..) {
             fate.decide(Ok(first_seq));
         }
-        let full = self.stalled.is_some();
+        let full = self.stalled.is_some() || self.refused;
         if self.handle.view().marks.full != full {
             self.handle.update(|shared| shared.marks.full = full);
         }
@@ -303,10 +269,11 @@ impl Log {
             .collect()
     }
 
-    /// Whether deletions are due even if nothing new was settled: records wait, perhaps for one
-    /// that an earlier process did not get to; or a segment is there whose space was given away.
+    /// Whether deletions are due even if nothing new was settled: records wait or were refused,
+    /// perhaps for one that an earlier process did not get to; or a segment is there whose space
+    /// was given away.
     pub(crate) fn needs_deletions(&self) -> bool {
-        self.stalled.is_some() || self.sealed.iter().any(|segment| !segment.counted)
+        self.stalled.is_some() || self.refused || self.sealed.iter().any(|segment| !segment.counted)
     }
 
     /// Notes whether all in the newest segment is settled.
@@ -348,6 +315,7 @@ impl Log {
         let segment = self.sealed.remove(at);
         if segment.counted {
             self.budget.give_back(segment.disk_len);
+            self.refused = false;
         }
         self.handle.update(|shared| {
             shared.segments.remove(&segment.seqs.start);
@@ -360,12 +328,40 @@ impl Log {
         self.vfs.discard(&segment.view.path, Some(Arc::clone(&segment.view.file)));
     }
 
+    /// Makes a log that is all sealed ready to be mended: nothing of it is open any more.
+    ///
+    /// # Errors
+    /// After `Full` it is as before.
+    pub(crate) fn rest(&mut self) -> Result<(), LogError> {
+        self.seal()
+    }
+
+    /// Goes on from what was found on the disk after it was mended.
+    pub(crate) fn reopen(&mut self, recovered: Recovered, holes: Holes) {
+        let counted = self.sealed.drain(..).filter(|segment| segment.counted);
+        self.budget.give_back(counted.map(|segment| segment.disk_len).sum());
+        for segment in &recovered.sealed {
+            self.budget.found(segment.disk_len);
+        }
+        let end = recovered.end.seq;
+        let misplaced = |rest: &mut Rest| rest.first_seq + rest.done as u64 != end;
+        if let Some(rest) = self.stalled.take_if(misplaced) {
+            rest.fate.decide(Err(Refusal::Stopped));
+        }
+        (self.end, self.next_number) = (recovered.end, recovered.next_number);
+        self.handle.update(|view| view.show(&recovered, holes));
+        self.sealed = recovered.sealed;
+        self.handle.reopen();
+    }
+
     /// Takes nothing more, and tells everybody who waits.
     pub(crate) fn close(&mut self, refusal: Refusal) {
-        self.handle.queue().close(refusal);
+        self.handle.close(refusal);
+        self.handle.mending().close(refusal);
         let waiting = self.undecided.drain(..).map(|(fate, _)| fate);
         let stalled = self.stalled.take().map(|rest| rest.fate);
-        let queued = self.handle.queue().take().map(|pending| pending.fate);
+        let ways_in = [self.handle.queue(), self.handle.refusing_queue()];
+        let queued = ways_in.into_iter().filter_map(CommitQueue::take).map(|pending| pending.fate);
         for fate in waiting.chain(stalled).chain(queued) {
             fate.decide(Err(refusal));
         }

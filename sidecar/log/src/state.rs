@@ -65,12 +65,40 @@ pub enum Op {
         /// The numbers of the segments.
         numbers: Range<u64>,
     },
+    /// Records of a log are lost to damage: nobody is left to tell of them.
+    Gap {
+        /// The stream whose log it is, or the id of its dead letters.
+        log: StreamId,
+        /// Their seqs.
+        range: Range<u64>,
+    },
+    /// Seqs that a log does not use: how many of them were used before damage is not known.
+    Jump {
+        /// The stream whose log it is, or the id of its dead letters.
+        log: StreamId,
+        /// The seqs.
+        range: Range<u64>,
+    },
+    /// Records were lost before a delivery had settled them. They count as settled from now on.
+    /// Without effect on a delivery that is not known.
+    Lost {
+        /// The stream.
+        stream: StreamId,
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Their seqs.
+        range: Range<u64>,
+    },
     /// A stream was purged: what is left of its directory may go, and nothing of it is damage.
     StreamRemoved {
         /// The stream.
         stream: StreamId,
     },
 }
+
+/// Name of the delivery that holds a stream's records until their ids are copied. No file can name
+/// one like that, and no application reads from it.
+pub(crate) const IDS_HOLDER: &str = "$ids";
 
 /// What was tried with a record that is not settled.
 ///
@@ -97,12 +125,19 @@ pub struct DeliveryState {
     pub settled: RangeSet,
     /// Unsettled records that were handed out or failed, by seq.
     pub attempts: BTreeMap<u64, Attempt>,
+    /// Records that damage took before they were settled. They count as settled.
+    pub lost: RangeSet,
 }
 
 impl DeliveryState {
     /// Whether the record need not be delivered again.
     pub fn is_settled(&self, seq: u64) -> bool {
         seq < self.cursor || self.settled.contains(seq)
+    }
+
+    /// Whether it only holds records until their ids are copied.
+    pub(crate) fn holds_ids(&self) -> bool {
+        self.name == IDS_HOLDER
     }
 
     fn settle(&mut self, range: &Range<u64>) {
@@ -135,17 +170,26 @@ pub struct StreamState {
     pub removed_deliveries: RangeSet,
     /// Numbers of segments that were deleted on purpose.
     pub deleted_segments: RangeSet,
+    /// Records that were lost to damage.
+    pub gaps: RangeSet,
+    /// Seqs that were left out behind damage of which the extent is not known.
+    pub jumps: RangeSet,
 }
 
 impl StreamState {
+    /// Those that somebody reads from, or may again.
+    fn readers(&self) -> impl Iterator<Item = &DeliveryState> {
+        self.deliveries.values().filter(|delivery| !delivery.holds_ids())
+    }
+
     /// Whether every delivery, the ones that no file names any more included, has settled all of
-    /// `seqs`. A stream that no delivery reads keeps everything.
+    /// `seqs`. A stream that nobody reads keeps everything.
     pub fn all_settled(&self, seqs: &Range<u64>) -> bool {
         let settled = |delivery: &DeliveryState| {
             let above = seqs.start.max(delivery.cursor)..seqs.end;
             above.is_empty() || delivery.settled.covers(&above)
         };
-        !self.deliveries.is_empty() && self.deliveries.values().all(settled)
+        self.readers().next().is_some() && self.deliveries.values().all(settled)
     }
 
     /// The seq above everything that any delivery has settled: the log must reach that far.
@@ -154,6 +198,25 @@ impl StreamState {
             delivery.settled.iter().last().map_or(delivery.cursor, |range| range.end)
         };
         self.deliveries.values().map(end).max().unwrap_or(0)
+    }
+
+    /// Runs of `seqs` that at least one delivery has not settled; all of it without deliveries.
+    /// A record that is held for its id alone is settled.
+    pub fn unsettled(&self, seqs: &Range<u64>) -> Vec<Range<u64>> {
+        let mut unsettled = RangeSet::new();
+        if self.readers().next().is_none() {
+            unsettled.insert(seqs.clone());
+        }
+        for delivery in self.readers() {
+            let mut from = seqs.start.max(delivery.cursor);
+            while from < seqs.end {
+                let start = delivery.settled.next_absent(from);
+                let end = delivery.settled.next_present(start).unwrap_or(u64::MAX).min(seqs.end);
+                unsettled.insert(start..end);
+                from = end.max(start);
+            }
+        }
+        unsettled.iter().collect()
     }
 
     /// An id that no delivery of this stream had yet.
@@ -225,6 +288,22 @@ impl State {
                     known.deleted_segments.insert(numbers.clone());
                 }
             }
+            Op::Gap { log, range } => {
+                if let Some(known) = self.stream_mut(*log) {
+                    known.gaps.insert(range.clone());
+                }
+            }
+            Op::Jump { log, range } => {
+                if let Some(known) = self.stream_mut(*log) {
+                    known.jumps.insert(range.clone());
+                }
+            }
+            Op::Lost { stream, delivery, range } => {
+                if let Some(known) = self.delivery_mut(*stream, *delivery) {
+                    known.lost.insert(range.clone());
+                    known.settle(range);
+                }
+            }
             Op::StreamRemoved { stream } => {
                 self.streams.remove(stream);
                 self.removed_streams.insert(*stream);
@@ -265,7 +344,11 @@ fn stream_ops(stream: StreamId, state: &StreamState) -> impl Iterator<Item = Op>
     let removed = removed.filter_map(|id| u32::try_from(id).ok());
     let removed = removed.map(move |id| Op::DeliveryRemoved { stream, delivery: DeliveryId(id) });
     let deliveries = state.deliveries.iter();
+    let gaps = state.gaps.iter().map(move |range| Op::Gap { log: stream, range });
+    let jumps = state.jumps.iter().map(move |range| Op::Jump { log: stream, range });
     deleted
+        .chain(gaps)
+        .chain(jumps)
         .chain(removed)
         .chain(deliveries.flat_map(move |(&id, one)| delivery_ops(stream, id, one)))
 }
@@ -282,7 +365,8 @@ fn delivery_ops(
         let Attempt { attempt, failures, suspect } = tried;
         Op::Attempt { stream, delivery, seq, attempt, failures, suspect }
     });
-    std::iter::once(created).chain(settled).chain(attempts)
+    let lost = state.lost.iter().map(move |range| Op::Lost { stream, delivery, range });
+    std::iter::once(created).chain(settled).chain(lost).chain(attempts)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod files;
 mod kept_ids;
 mod streams;
+mod versions;
 
 use std::any::Any;
 use std::io::ErrorKind;
@@ -15,16 +16,21 @@ use rand::{RngCore, SeedableRng};
 
 use crate::committer::Committer;
 use crate::error::LogError;
-use crate::handle::LogHandle;
+use crate::handle::{LogHandle, OnDamage};
 use crate::ids::{DeliveryId, StreamId, VolumeId};
 use crate::journal::{Journal, JournalOptions};
 use crate::journal_queue::JournalQueue;
+use crate::mend::Mended;
 use crate::reserve::Reserve;
 use crate::state::DeliveryState;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 use crate::writer::Writer;
-use files::{JOURNAL, LOCK, STREAMS, make_dir, open_volume_meta};
+pub(crate) use files::{
+    DEAD_LETTERS, JOURNAL, KEPT_IDS, LOCK, STREAMS, read_stream_meta, read_volume_meta,
+};
+use files::{make_dir, open_volume_meta};
+pub(crate) use kept_ids::copies_of;
 pub use kept_ids::{Holder, KeptIds};
 use streams::Opening;
 
@@ -52,6 +58,8 @@ pub struct StreamOptions {
     pub max_bytes: u64,
     /// Segments are this long, unless one record needs more.
     pub segment_bytes: u64,
+    /// What it does about damage.
+    pub on_damage: OnDamage,
     /// Names of the deliveries that hold its data. New ones start at the lowest cursor of the
     /// others; those that are not named any more keep holding.
     pub deliveries: Vec<String>,
@@ -98,6 +106,14 @@ pub struct Stream {
     pub kept_ids: Option<KeptIds>,
 }
 
+impl Stream {
+    /// All its logs: of records, of dead letters, and of copied ids if it keeps any.
+    pub fn logs(&self) -> impl Iterator<Item = &Arc<LogHandle>> {
+        let ids = self.kept_ids.as_ref().map(|kept| &kept.log);
+        [&self.log, &self.dead_letters].into_iter().chain(ids)
+    }
+}
+
 /// Something that recovery noticed.
 #[derive(Debug)]
 pub enum Finding {
@@ -108,6 +124,8 @@ pub enum Finding {
         /// Bytes cut off.
         bytes: u64,
     },
+    /// Damage was mended at a price.
+    Mended(Mended),
     /// Damage. A stream that has it is stopped; a journal that has it only redelivers more.
     Damage(LogError),
 }
@@ -136,6 +154,7 @@ impl Volume {
             ErrorKind::WouldBlock => LogError::Locked { path: dir.join(LOCK) },
             _ => LogError::io("lock", dir)(error),
         })?;
+        versions::check(&*vfs, dir)?;
         let mut random = SmallRng::seed_from_u64(options.seed);
         let mut reserve = Reserve::find(Arc::clone(&vfs), dir, options.reserve_bytes)?;
         let meta = reserve.lend(|| open_volume_meta(&*vfs, dir, &mut random))?;

@@ -6,11 +6,13 @@ mod volume_support;
 use std::ops::Range;
 use std::sync::Arc;
 
+use lifeboat_log::inspect::{CheckOptions, check};
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Holder, LogHandle, Op, StreamOptions, Urgency, Volume};
+use lifeboat_log::{Holder, LogHandle, OnDamage, Op, StreamOptions, Urgency, Volume, offline};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use volume_support::layout::batches;
 use volume_support::{
     Clock, Payload, dedup_id, dir, options, read_all, read_ids, settle, stream, submit,
     submit_with_ids,
@@ -148,4 +150,74 @@ fn a_stream_that_keeps_no_ids_any_more_lets_everything_go() {
     let kept = volume.streams[0].kept_ids.clone().unwrap();
     assert_eq!(kept.source.cursor, 300, "what came before is forgotten");
     assert_eq!(kept.copies.cursor, 40);
+}
+
+/// The path of the first segment of a log in the stream's directory.
+fn first_segment(log: &str) -> std::path::PathBuf {
+    dir().join(format!("streams/work{log}/00000000000000000000.log"))
+}
+
+/// Flips a bit of the first batch with records: `back` bytes before its end, or in its first payload.
+fn flip(disk: &SimDisk, log: &str, back: Option<usize>) {
+    let path = first_segment(log);
+    let batches = batches(&disk.contents(&path).unwrap());
+    let batch = batches.iter().find(|batch| batch.len() > 64).unwrap();
+    // Behind the header and the table of ten rows.
+    let at = back.map_or(batch.start + 64 + 80 + 3, |back| batch.end - back);
+    disk.flip_bit(&path, at as u64, 1).unwrap();
+}
+
+/// What is left of 300 records and their ids after a bit of the first batch was flipped.
+fn mended(back: Option<usize>) -> (usize, Vec<(u64, lifeboat_log::DedupId)>) {
+    let disk = SimDisk::new(1);
+    let mut volume = open(&disk, true);
+    fill(&mut volume, &mut Clock::new(), 300);
+    drop(volume);
+    flip(&disk, "", back);
+    let options_of = StreamOptions { on_damage: OnDamage::SkipWithGap, ..work(true) };
+    let mut volume = Volume::open(Arc::new(disk), dir(), &options(), &[options_of]).unwrap();
+    // Of a sealed segment a start reads no more than both ends: a reader meets it.
+    let log = Arc::clone(&volume.streams[0].log);
+    log.damaged(&read_all(&log, 0).unwrap_err());
+    volume.committer.commit(Clock::new().after(1_000)).unwrap();
+    (read_all(&log, 0).unwrap().len(), read_ids(&log, 0).unwrap())
+}
+
+#[test]
+fn mending_keeps_the_ids_of_the_records_that_it_keeps() {
+    assert_eq!(mended(None), (299, even(2..300)), "one record is lost, with its id");
+    let (records, ids) = mended(Some(10));
+    assert_eq!(records, 300, "no record is lost where only ids are");
+    assert_eq!(ids, even(10..300), "the ids of one batch are lost");
+}
+
+#[test]
+fn a_check_finds_damaged_copies_and_an_accepted_gap_lets_go_of_nothing_else() {
+    let disk = SimDisk::new(1);
+    let mut clock = Clock::new();
+    let mut volume = open(&disk, true);
+    fill(&mut volume, &mut clock, 10);
+    let copies = Arc::clone(&volume.streams[0].kept_ids.as_ref().unwrap().log);
+    for number in 0..3_u8 {
+        submit(&copies, &[vec![number; 100].into()]).unwrap();
+        volume.committer.commit(clock.after(100)).unwrap();
+    }
+    drop(volume);
+    let whole = open(&disk, true);
+    let source = whole.streams[0].kept_ids.as_ref().unwrap().source;
+    drop(whole);
+    let path = first_segment("/ids");
+    disk.flip_bit(&path, 4096 + 64 + 8 + 20, 1).unwrap();
+    let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
+    let report = check(&vfs, dir(), &CheckOptions::default(), &mut |_, _| {}).unwrap();
+    assert!(report.is_damaged() && report.findings.iter().any(|it| it.path == path), "{report:?}");
+
+    let outcome = offline::accept_gap(vfs, dir(), "work", 1 << 60, 7).unwrap();
+    assert_eq!((outcome.accepted.places, outcome.accepted.lost), (1, 0), "no message is lost");
+    let volume = open(&disk, true);
+    let stream = &volume.streams[0];
+    let kept = stream.kept_ids.as_ref().unwrap();
+    assert_eq!((kept.source, kept.copies.cursor), (source, 0));
+    assert_eq!(read_all(&kept.log, 0).unwrap().len(), 2);
+    assert_eq!(read_ids(&stream.log, 0).unwrap(), even(0..10));
 }

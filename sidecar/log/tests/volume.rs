@@ -12,8 +12,8 @@ use lifeboat_log::disk::Disk;
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
-    DeliveryId, Fate, LogError, LogHandle, Now, Op, Read, Run, Stream, StreamOptions, Urgency,
-    Volume, VolumeOptions,
+    DeliveryId, Fate, LogError, LogHandle, Now, OnDamage, Op, Read, Run, Stream, StreamOptions,
+    Urgency, Volume, VolumeOptions,
 };
 
 fn options() -> VolumeOptions {
@@ -31,6 +31,7 @@ fn work() -> StreamOptions {
         name: "work".into(),
         max_bytes: 1 << 20,
         segment_bytes: 32 << 10,
+        on_damage: OnDamage::Stop,
         deliveries: vec!["out".into()],
         keeps_ids: false,
     }

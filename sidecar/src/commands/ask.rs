@@ -1,6 +1,6 @@
 //! Asks the queue that runs on a data directory, and says in words why it does not answer.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::failure::Failure;
@@ -18,16 +18,21 @@ pub(super) async fn status(data: &Path) -> Result<Status, Failure> {
         Ok(Reply::Error(error)) => {
             Err(Failure::new(format!("the queue on {place} does not understand: {error}")))
         }
-        Err(error) => Err(Failure::new(match error.kind() {
-            ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
-                format!(
-                    "no queue runs on {place}: start one with `lifeboat run FILE --data {place}`"
-                )
-            }
-            ErrorKind::PermissionDenied => {
-                format!("not allowed to ask the queue on {place}: be the user that runs it")
-            }
-            _ => format!("the queue on {place} does not answer: {error}"),
-        })),
+        Ok(Reply::Accepted(_)) => Err(Failure::new("the queue answered something else")),
+        Err(error) => Err(failure(data, &error)),
     }
+}
+
+/// Why the queue on `data` cannot be asked, in words.
+pub(super) fn failure(data: &Path, error: &io::Error) -> Failure {
+    let place = data.display();
+    Failure::new(match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+            format!("no queue runs on {place}: start one with `lifeboat run FILE --data {place}`")
+        }
+        ErrorKind::PermissionDenied => {
+            format!("not allowed to ask the queue on {place}: be the user that runs it")
+        }
+        _ => format!("the queue on {place} does not answer: {error}"),
+    })
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use event_listener::Event;
-use lifeboat_log::{JournalQueue, KeptIds, LogError, LogHandle, Read};
+use lifeboat_log::{JournalQueue, KeptIds, LogError, LogHandle, Read, Refusal};
 use tokio::runtime::Handle;
 use tokio::select;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -76,8 +76,8 @@ enum Trouble {
     Index(Doubt),
     /// The stream's own log, or that of the copies, cannot be read.
     Log(Arc<LogHandle>, LogError),
-    /// Nothing is stored any more.
-    Closed,
+    /// Nothing is stored any more, or not until a log is mended.
+    Closed(Refusal),
 }
 
 impl From<Doubt> for Trouble {
@@ -93,6 +93,7 @@ impl Keeper {
         let dedup = Arc::new(Dedup {
             memory: Memory::new(parts.capacity).into(),
             changed: Event::new(),
+            copies: Arc::clone(&parts.kept.log),
             questions: asks,
             set_aside: AtomicU64::new(0),
         });
@@ -122,16 +123,29 @@ impl Keeper {
                 Ok(()) => {}
                 Err(Trouble::Index(doubt)) => self.start_over(&doubt),
                 Err(Trouble::Log(log, error)) => {
-                    tracing::error!(stream = self.stream, %error, "ids are not known any more");
-                    log.stop(&error);
-                    break;
+                    tracing::error!(stream = self.stream, %error, "damage met; ids are not known");
+                    log.damaged(&error);
+                    self.pause();
                 }
-                Err(Trouble::Closed) => break,
+                Err(Trouble::Closed(Refusal::Stopped)) => self.pause(),
+                Err(Trouble::Closed(_)) => break,
             }
             if runtime.block_on(self.wait(&mut stop)) {
                 return;
             }
         }
+        self.fail();
+    }
+
+    /// Nothing is known until a log is mended: then all is gathered anew.
+    fn pause(&mut self) {
+        self.fail();
+        self.gather.start_over(&self.log);
+        self.copying.start_over();
+        self.retry = Some(Instant::now() + RETRY);
+    }
+
+    fn fail(&self) {
         self.dedup.memory().fail();
         self.dedup.changed.notify(usize::MAX);
     }
@@ -142,6 +156,9 @@ impl Keeper {
             return Ok(());
         }
         self.retry = None;
+        if self.log.marks().stopped.is_some() {
+            return Err(Trouble::Closed(Refusal::Stopped));
+        }
         self.gather()?;
         self.answer()?;
         self.follow()?;

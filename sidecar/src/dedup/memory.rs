@@ -33,7 +33,7 @@ enum Phase {
     /// Ids are gathered from the log: nobody knows what is new.
     Gathering,
     Ready,
-    /// The log of copies is stopped: nobody will know.
+    /// A log is stopped: nobody knows until it is mended.
     Failed,
 }
 
@@ -162,10 +162,17 @@ impl Memory {
         self.phase = Phase::Ready;
     }
 
-    /// Nothing will be known.
+    /// Nothing will be known before all is gathered anew.
     pub(super) fn fail(&mut self) {
-        let capacity = self.capacity;
-        *self = Self { phase: Phase::Failed, ..Self::new(capacity) };
+        self.start_over();
+        self.phase = Phase::Failed;
+    }
+
+    /// Forgets messages that were handed to the log and not stored.
+    pub(super) fn forget_refused(&mut self) {
+        let refused =
+            |fresh: &Fresh| matches!(fresh, Fresh::Waiting { submitted, .. } if failed(submitted));
+        self.fresh.retain(|_, fresh| !refused(fresh));
     }
 
     /// Forgets what the log holds, to gather it anew; what is on its way there stays.
@@ -195,6 +202,7 @@ impl Memory {
 
     /// Forgets what is older than `window`, and returns the runs that are.
     pub(super) fn expire(&mut self, window: Duration, now: u64) -> Vec<Arc<Run>> {
+        self.forget_refused();
         let remembered = |time: u64| now <= time.saturating_add(nanos(window));
         self.young.retain(|_, known| remembered(known.time));
         let (kept, gone) = std::mem::take(&mut self.older)
@@ -219,12 +227,12 @@ impl Memory {
 }
 
 fn seq_of(submitted: &Submitted) -> Option<u64> {
-    Some(submitted.fate.outcome()?.ok()? + submitted.index)
+    submitted.seqs()?.ok()?.next()
 }
 
 /// A record that will not be stored.
 fn failed(submitted: &Submitted) -> bool {
-    matches!(submitted.fate.outcome(), Some(Err(_)))
+    submitted.seqs().is_some_and(|seqs| seqs.unwrap_or_default().is_empty())
 }
 
 #[cfg(test)]

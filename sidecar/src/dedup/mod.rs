@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use event_listener::{Event, EventListener};
-use lifeboat_log::{DedupId, Rejection, Submitted};
+use lifeboat_log::{DedupId, LogHandle, Rejection, Submitted};
 use tokio::sync::mpsc::UnboundedSender;
 
 pub use id::Scope;
@@ -49,6 +49,8 @@ pub struct Dedup {
     memory: Mutex<Memory>,
     /// Whoever had to wait for anything here may try again.
     changed: Event,
+    /// Copies of the ids, which let the memory go on once they are durable.
+    copies: Arc<LogHandle>,
     questions: UnboundedSender<Arc<Question>>,
     /// How often the index on disk was set aside.
     set_aside: AtomicU64,
@@ -76,6 +78,8 @@ pub enum Decision {
 pub enum Hold {
     /// Try again when this completes.
     Until(EventListener),
+    /// The stream's space for ids is full: the same, but it may take long.
+    NoRoom(EventListener),
     /// Try again with this question once it is answered.
     Asked(Arc<Question>, EventListener),
     /// The log has no room, or takes nothing any more.
@@ -121,7 +125,11 @@ impl Dedup {
         let changed = self.changed.listen();
         let mut memory = self.memory();
         if ids.iter().any(Option::is_some) && !memory.takes_more() {
-            return Err(Hold::Until(changed));
+            memory.forget_refused();
+            if !memory.takes_more() {
+                let full = memory.is_ready() && self.copies.marks().full;
+                return Err(if full { Hold::NoRoom(changed) } else { Hold::Until(changed) });
+            }
         }
         let mut plan = Plan { now: unix_nanos(), window, question, ..Plan::default() };
         for id in ids {

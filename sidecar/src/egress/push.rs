@@ -1,17 +1,19 @@
 //! One PUSH delivery and its connections: runs of records out of the batches as they are on disk,
 //! without a copy, and what the applications have taken. The rules are in [`crate::delivery::push`].
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use event_listener::Event;
-use lifeboat_log::{Batch, DeliveryId, JournalQueue, LogError, LogHandle, Op, StreamId, Urgency};
+use lifeboat_log::{Batch, DeliveryId, JournalQueue, LogHandle, Op, StreamId, Urgency};
 use lifeboat_zmtp::{CloseReason, Connection, Event as Driven};
 use tokio::select;
 use tokio::time::sleep_until;
 
 use super::Standing;
-use super::payloads::Payloads;
+use super::holes;
+use super::payloads::{Found, Payloads};
 use crate::delivery::push::PushCursor;
 use crate::delivery::{Effects, JournalOp};
 use crate::metrics::DeliveryMetrics;
@@ -91,6 +93,7 @@ impl PushDelivery {
             delivered_end: figures.delivered_end,
             in_flight: figures.in_flight,
             delivered: self.metrics.delivered.get(),
+            lost: self.metrics.lost.get(),
         }
     }
 
@@ -116,6 +119,20 @@ impl PushDelivery {
         self.metrics.redelivered.inc_by(total - *redelivered);
         *redelivered = total;
         outcome
+    }
+
+    /// No record is left at `seqs`.
+    pub(super) fn step_over(&self, seqs: Range<u64>) {
+        let holes = self.log.holes();
+        let mut inner = self.lock();
+        let over = holes::step_over(seqs, &holes, |seqs, effects| {
+            inner.cursor.skip(seqs, effects);
+        });
+        self.metrics.lost.inc_by(over.lost());
+        // Under the lock: the journal is told in the order of the steps.
+        self.journal.submit(over.ops(self.stream_id, self.delivery_id), Urgency::Lazy);
+        drop(inner);
+        self.work.notify(usize::MAX);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -154,10 +171,7 @@ impl Session {
     async fn run(&mut self, mut stop: Stop) -> CloseReason {
         loop {
             let (woken, changed) = (self.delivery.work.listen(), self.delivery.log.changed());
-            if let Err(error) = self.fill() {
-                tracing::error!(%error, "stream stopped");
-                return CloseReason::Handler;
-            }
+            self.fill();
             let look = sleep_until(self.next_look().into());
             select! {
                 biased;
@@ -176,7 +190,7 @@ impl Session {
     }
 
     /// Queues runs until the connection has enough or nothing is left.
-    fn fill(&mut self) -> Result<(), LogError> {
+    fn fill(&mut self) {
         let limit = self.share.limit();
         self.connection.set_low_mark(limit / 2);
         while self.connection.queued() < limit {
@@ -184,15 +198,15 @@ impl Session {
             let next = self.delivery.lock().cursor.next(published_end);
             let Some(next) = next else {
                 self.delivery.payloads.rest();
-                return Ok(());
+                return;
             };
-            let Some(batch) = self.delivery.payloads.batch(next)? else {
-                // Deleted under us: retention has moved on, and the cursor with it.
-                return Ok(());
-            };
-            self.send(&batch, next, limit);
+            match self.delivery.payloads.find(next) {
+                Found::Batch(batch) => self.send(&batch, next, limit),
+                Found::Gone(end) => self.delivery.step_over(next..end),
+                // A change of the log has it look again.
+                Found::Nothing => return,
+            }
         }
-        Ok(())
     }
 
     /// Takes a run of about `limit` bytes out of `batch`, from `next` on, unless another connection

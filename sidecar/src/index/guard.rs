@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use super::Doubt;
 
+/// Name of the threads whose panics are caught and told.
+pub(crate) const THREAD: &str = "lifeboat-index";
+
 type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
 
 /// A `T` that only its own thread touches.
@@ -29,7 +32,7 @@ impl<T: 'static> Guarded<T> {
         let (jobs, work) = channel::<Job<T>>();
         let (opened, opening) = channel();
         let (end, ended) = channel();
-        std::thread::Builder::new().name("lifeboat-index".into()).spawn(move || {
+        std::thread::Builder::new().name(THREAD.into()).spawn(move || {
             match guarded(open) {
                 Ok(mut value) => {
                     let _ = opened.send(Ok(()));

@@ -10,7 +10,7 @@ mod guard;
 mod place;
 mod shelf;
 
-pub(crate) use guard::Guarded;
+pub(crate) use guard::{Guarded, THREAD};
 pub(crate) use place::Place;
 pub(crate) use shelf::Shelf;
 

@@ -12,8 +12,8 @@ mod receipt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lifeboat_api::{Ingress, IngressKind};
-use lifeboat_log::LogHandle;
+use lifeboat_api::{Ingress, IngressKind, OnFull};
+use lifeboat_log::{CommitQueue, LogHandle};
 use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, Oversize, SocketType};
 
 use crate::dedup::{Dedup, Scope};
@@ -26,6 +26,8 @@ use crate::stop::Stop;
 pub struct IngressContext {
     /// Where its records go.
     pub log: Arc<LogHandle>,
+    /// What its producers are told when there is no room, if they can be told.
+    pub on_full: OnFull,
     /// What its connections may have on their way.
     pub output: Arc<OutputMemory>,
     /// What it counts.
@@ -45,6 +47,16 @@ pub struct Repeats {
     pub scope: Scope,
     /// How long it does.
     pub window: Duration,
+}
+
+impl IngressContext {
+    /// The way into the log for producers that get receipts.
+    fn queue_with_receipts(&self) -> &CommitQueue {
+        match self.on_full {
+            OnFull::Block => self.log.queue(),
+            OnFull::Reject => self.log.refusing_queue(),
+        }
+    }
 }
 
 /// The listener's settings for an ingress.

@@ -5,10 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use event_listener::EventListener;
-use lifeboat_log::{DedupId, LogHandle, Rejection, Run, Submitted};
+use lifeboat_api::OnFull;
+use lifeboat_log::{DedupId, Rejection, Run, Submitted};
 
-use super::Repeats;
 use super::answers::{Answer, Group};
+use super::{IngressContext, Repeats};
 use crate::dedup::{Decision, Hold, Question};
 use crate::metrics::IngressMetrics;
 
@@ -64,33 +65,34 @@ impl<'a> Once<'a> {
     }
 
     /// Tries to decide about all that was added; then nothing of it is left here.
-    pub(super) fn admit(
-        &mut self,
-        bytes: &[u8],
-        log: &LogHandle,
-        metrics: &IngressMetrics,
-    ) -> Admitted {
+    pub(super) fn admit(&mut self, bytes: &[u8], context: &IngressContext) -> Admitted {
         let Repeats { dedup, window, .. } = self.repeats;
-        let room = log.queue().room();
+        let queue = context.queue_with_receipts();
+        let room = queue.room();
         let records = &self.records;
         let store = |decisions: &[Decision], ids: &[(u32, DedupId)]| {
             let new = decisions.iter().zip(records);
             let new = new.filter(|(decision, _)| matches!(decision, Decision::New(_)));
             let new: Vec<_> = new.map(|(_, record)| record.clone()).collect();
             let run = Run { bytes, records: &new };
-            log.queue().submit_with_ids(run, ids, &mut Vec::new())
+            queue.submit_with_ids(run, ids, &mut Vec::new())
         };
         let admitted = match dedup.admit(&self.ids, *window, self.question.as_deref(), store) {
-            Ok((decisions, submitted)) => self.groups(decisions, submitted.as_ref(), metrics),
+            Ok((decisions, submitted)) => {
+                self.groups(decisions, submitted.as_ref(), &context.metrics)
+            }
             Err(Hold::Until(changed)) => return Admitted::Wait(changed),
             Err(Hold::Asked(question, answered)) => {
                 self.question = Some(question);
                 return Admitted::Wait(answered);
             }
             Err(Hold::Log(Rejection::Full)) => return Admitted::Wait(room),
-            Err(Hold::Log(Rejection::Closed(_))) => {
+            Err(Hold::NoRoom(changed)) if context.on_full == OnFull::Block => {
+                return Admitted::Wait(changed);
+            }
+            Err(Hold::NoRoom(_) | Hold::Log(Rejection::Closed(_))) => {
                 let none = vec![Decision::Unavailable; self.ids.len()];
-                self.groups(none, None, metrics)
+                self.groups(none, None, &context.metrics)
             }
         };
         *self = Self::new(self.repeats);

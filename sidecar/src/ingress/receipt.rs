@@ -12,7 +12,7 @@ use super::intake::{Handed, Intake};
 use super::once::{Admitted, Once};
 use crate::share::{OutputShare, packed};
 use crate::stop::Stop;
-use crate::wire::receipt::{Client, Submission, split};
+use crate::wire::envelope::{Client, Submission, split};
 
 pub(super) async fn serve(connection: Connection, context: &IngressContext) {
     let client = match connection.peer().socket {
@@ -130,7 +130,8 @@ impl Session<'_> {
         let submitted = if self.intake.len() == 0 {
             None
         } else {
-            match self.intake.hand_over(self.connection.messages().bytes(), &self.context.log) {
+            let queue = self.context.queue_with_receipts();
+            match self.intake.hand_over(self.connection.messages().bytes(), queue) {
                 Handed::Over(submitted) => Some(submitted),
                 Handed::Wait(room) => {
                     self.room = Some(room);
@@ -150,7 +151,7 @@ impl Session<'_> {
     fn admit(&mut self) {
         let Some(once) = &mut self.once else { return };
         let bytes = self.connection.messages().bytes();
-        match once.admit(bytes, &self.context.log, &self.context.metrics) {
+        match once.admit(bytes, self.context) {
             Admitted::Groups(groups) => {
                 for (group, submitted) in groups {
                     self.answers.push(group, submitted);

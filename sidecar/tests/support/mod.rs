@@ -17,12 +17,14 @@ use lifeboat_sidecar::control::{self, Reply, Request};
 use lifeboat_sidecar::status::{DeliveryStatus, Status, StreamStatus};
 
 pub(crate) mod credit;
+pub(crate) mod loop_disk;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod repeats;
 pub(crate) mod sockets;
 pub(crate) mod tally;
 pub(crate) mod traffic;
+pub(crate) mod worker;
 
 /// Patience of every wait: far longer than anything takes that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -241,7 +243,7 @@ pub(crate) fn status(data: &Path) -> Status {
     BufReader::new(stream).read_line(&mut answer).unwrap();
     match serde_json::from_str(&answer).unwrap() {
         Reply::Status(status) => *status,
-        Reply::Error(error) => panic!("{error}"),
+        other => panic!("{other:?}"),
     }
 }
 

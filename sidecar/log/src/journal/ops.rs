@@ -15,6 +15,9 @@ const SETTLED: u8 = 3;
 const ATTEMPT: u8 = 4;
 const SEGMENTS_DELETED: u8 = 5;
 const STREAM_REMOVED: u8 = 6;
+const GAP: u8 = 7;
+const JUMP: u8 = 8;
+const LOST: u8 = 9;
 
 /// Appends an operation to `out`.
 ///
@@ -34,7 +37,7 @@ pub(super) fn encode(out: &mut Vec<u8>, op: &Op) -> Result<(), LogError> {
             out.extend(name.as_bytes());
         }
         Op::DeliveryRemoved { stream, delivery } => put_delivery(out, *stream, *delivery),
-        Op::Settled { stream, delivery, range } => {
+        Op::Settled { stream, delivery, range } | Op::Lost { stream, delivery, range } => {
             put_delivery(out, *stream, *delivery);
             out.extend(range.start.to_le_bytes());
             out.extend(range.end.to_le_bytes());
@@ -50,6 +53,11 @@ pub(super) fn encode(out: &mut Vec<u8>, op: &Op) -> Result<(), LogError> {
             out.extend(log.0);
             out.extend(numbers.start.to_le_bytes());
             out.extend(numbers.end.to_le_bytes());
+        }
+        Op::Gap { log, range } | Op::Jump { log, range } => {
+            out.extend(log.0);
+            out.extend(range.start.to_le_bytes());
+            out.extend(range.end.to_le_bytes());
         }
         Op::StreamRemoved { stream } => out.extend(stream.0),
     }
@@ -70,6 +78,9 @@ fn tag(op: &Op) -> u8 {
         Op::Attempt { .. } => ATTEMPT,
         Op::SegmentsDeleted { .. } => SEGMENTS_DELETED,
         Op::StreamRemoved { .. } => STREAM_REMOVED,
+        Op::Gap { .. } => GAP,
+        Op::Jump { .. } => JUMP,
+        Op::Lost { .. } => LOST,
     }
 }
 
@@ -87,7 +98,7 @@ pub(super) fn decode(body: &[u8], count: u32) -> Option<Vec<Op>> {
         let len = input.u16()?;
         let fields = Input(input.take(len.into())?);
         match tag {
-            DELIVERY_CREATED..=STREAM_REMOVED => ops.push(decode_fields(tag, fields)?),
+            DELIVERY_CREATED..=LOST => ops.push(decode_fields(tag, fields)?),
             0 => return None,
             _ => {}
         }
@@ -102,6 +113,8 @@ fn decode_fields(tag: u8, mut input: Input<'_>) -> Option<Op> {
             Op::SegmentsDeleted { log: stream, numbers: input.u64()?..input.u64()? }
         }
         STREAM_REMOVED => Op::StreamRemoved { stream },
+        GAP => Op::Gap { log: stream, range: input.u64()?..input.u64()? },
+        JUMP => Op::Jump { log: stream, range: input.u64()?..input.u64()? },
         _ => {
             let delivery = DeliveryId(input.u32()?);
             decode_delivery(tag, stream, delivery, input)?
@@ -124,6 +137,7 @@ fn decode_delivery(
         }
         DELIVERY_REMOVED => Op::DeliveryRemoved { stream, delivery },
         SETTLED => Op::Settled { stream, delivery, range: input.u64()?..input.u64()? },
+        LOST => Op::Lost { stream, delivery, range: input.u64()?..input.u64()? },
         ATTEMPT => Op::Attempt {
             stream,
             delivery,
@@ -164,6 +178,12 @@ mod tests {
             ),
             (stream.clone(), any::<Range<u64>>())
                 .prop_map(|(log, numbers)| Op::SegmentsDeleted { log, numbers }),
+            (stream.clone(), any::<Range<u64>>(), any::<bool>()).prop_map(|(log, range, gap)| {
+                if gap { Op::Gap { log, range } } else { Op::Jump { log, range } }
+            }),
+            (any::<[u8; 16]>(), any::<u32>(), any::<Range<u64>>()).prop_map(|(s, d, range)| {
+                Op::Lost { stream: StreamId(s), delivery: DeliveryId(d), range }
+            }),
             stream.prop_map(|stream| Op::StreamRemoved { stream }),
         ]
     }

@@ -10,18 +10,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::StreamOptions;
-use super::files::make_dir;
+use super::files::{KEPT_IDS, make_dir};
 use super::streams::{LogOptions, Opening};
 use crate::budget::Budget;
 use crate::error::LogError;
 use crate::handle::LogHandle;
 use crate::ids::{DeliveryId, StreamId};
-use crate::state::Op;
+use crate::state::{IDS_HOLDER, Op};
 
-/// Directory of the copies, within the stream's.
-const KEPT_IDS: &str = "ids";
-/// The deliveries that hold: no file can name one like that.
-const HOLDER: &str = "$ids";
+/// Name of the delivery that holds the copies.
+const COPIES_HOLDER: &str = "$copies";
 /// A stream that keeps ids gives this part of its space to their copies.
 const PART: u64 = 16;
 /// Copies are small, and go segment by segment.
@@ -49,9 +47,9 @@ pub struct Holder {
     pub cursor: u64,
 }
 
-/// Whether a delivery of this name is one of those here, and no application's.
-pub(super) fn is_holder(name: &str) -> bool {
-    name == HOLDER
+/// The id of the log of copies of a stream.
+pub(crate) fn copies_of(stream: StreamId) -> StreamId {
+    StreamId(stream.0.map(|byte| !byte))
 }
 
 /// The bytes of a stream's space for its own log and for the copies of its ids.
@@ -73,7 +71,7 @@ impl Opening<'_> {
         if !options.keeps_ids {
             self.let_go(stream)?;
         }
-        let copies_id = StreamId(stream.0.map(|byte| !byte));
+        let copies_id = copies_of(stream);
         let known = self.journal.state().stream(copies_id).is_some();
         if !options.keeps_ids && !known {
             return Ok(None);
@@ -84,41 +82,43 @@ impl Opening<'_> {
             budget: &Arc::new(Budget::new(bytes)),
             segment_bytes: options.segment_bytes.min(SEGMENT),
             tail_bytes: 0,
+            on_damage: options.on_damage,
             keeps_ids: false,
         };
         let log = self.log(dir, copies_id, &log_options)?;
         // Nothing before has an id, or none that was to be kept.
-        let copies = self.holder(copies_id, log.marks().log_start)?;
+        let copies = self.holder(copies_id, COPIES_HOLDER, log.marks().log_start)?;
         if !options.keeps_ids {
             let range = copies.cursor..log.published_end();
             self.append(&Op::Settled { stream: copies_id, delivery: copies.delivery, range })?;
             return Ok(None);
         }
-        let source = self.holder(stream, source.published_end())?;
+        let source = self.holder(stream, IDS_HOLDER, source.published_end())?;
         Ok(Some(KeptIds { log, source, copies }))
     }
 
-    /// The holder of `stream`; a new one starts at `cursor`.
-    fn holder(&mut self, stream: StreamId, cursor: u64) -> Result<Holder, LogError> {
-        if let Some(found) = self.find_holder(stream) {
+    /// The holder of `stream` with this name; a new one starts at `cursor`.
+    fn holder(&mut self, stream: StreamId, name: &str, cursor: u64) -> Result<Holder, LogError> {
+        if let Some(found) = self.find_holder(stream, name) {
             return Ok(found);
         }
         let state = self.journal.state().stream(stream).cloned().unwrap_or_default();
         let delivery = state.next_delivery();
-        self.append(&Op::DeliveryCreated { stream, delivery, name: HOLDER.to_owned(), cursor })?;
+        let name = name.to_owned();
+        self.append(&Op::DeliveryCreated { stream, delivery, name, cursor })?;
         Ok(Holder { stream, delivery, cursor })
     }
 
-    fn find_holder(&self, stream: StreamId) -> Option<Holder> {
+    fn find_holder(&self, stream: StreamId, name: &str) -> Option<Holder> {
         let state = self.journal.state().stream(stream)?;
         let (&delivery, found) =
-            state.deliveries.iter().find(|(_, delivery)| is_holder(&delivery.name))?;
+            state.deliveries.iter().find(|(_, delivery)| delivery.name == name)?;
         Some(Holder { stream, delivery, cursor: found.cursor })
     }
 
     /// Records are not held for the sake of their ids any more.
     fn let_go(&mut self, stream: StreamId) -> Result<(), LogError> {
-        match self.find_holder(stream) {
+        match self.find_holder(stream, IDS_HOLDER) {
             Some(Holder { delivery, .. }) => self.append(&Op::DeliveryRemoved { stream, delivery }),
             None => Ok(()),
         }

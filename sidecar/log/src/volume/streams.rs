@@ -1,25 +1,26 @@
 //! Opens the streams of a volume, one by one. What is wrong with one of them stops that one.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rand::RngCore;
 use rand::rngs::SmallRng;
 
 use super::files::{DEAD_LETTERS, make_dir, open_stream_meta};
-use super::kept_ids::{divide, is_holder};
+use super::kept_ids::divide;
 use super::{Finding, Stream, StreamOptions, VolumeOptions};
 use crate::budget::Budget;
-use crate::error::{Corruption, LogError};
-use crate::handle::{LogHandle, Marks, View};
+use crate::error::LogError;
+use crate::fate::Refusal;
+use crate::handle::{LogHandle, OnDamage, View};
+use crate::holes::Holes;
 use crate::ids::{DeliveryId, StreamId};
 use crate::journal::Journal;
 use crate::log::Log;
-use crate::pending::CommitQueue;
-use crate::recover::{Recovered, recover};
+use crate::mend::{Authority, Mender, Patient, examine, quarantine_bytes};
+use crate::recover::{Damage, Recovered};
 use crate::reserve::Reserve;
 use crate::state::{DeliveryState, Op};
-use crate::tail::Tail;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 
@@ -43,10 +44,12 @@ pub(super) struct Opening<'a> {
 }
 
 /// One of a stream's logs.
+#[derive(Clone, Copy)]
 pub(super) struct LogOptions<'a> {
     pub(super) budget: &'a Arc<Budget>,
     pub(super) segment_bytes: u64,
     pub(super) tail_bytes: usize,
+    pub(super) on_damage: OnDamage,
     pub(super) keeps_ids: bool,
 }
 
@@ -67,18 +70,18 @@ impl Opening<'_> {
         };
         let dead_dir = make_dir(&**self.vfs, &dir, DEAD_LETTERS)?;
         let budget = &Arc::new(Budget::new(divide(options).0));
-        let (segment_bytes, tail_bytes) = (options.segment_bytes, self.options.tail_bytes);
-        let keeps_ids = options.keeps_ids;
-        let log_options = LogOptions { budget, segment_bytes, tail_bytes, keeps_ids };
-        let log = self.log(dir.clone(), meta.id, &log_options)?;
+        let StreamOptions { segment_bytes, on_damage, keeps_ids, .. } = *options;
+        let tail_bytes = self.options.tail_bytes;
+        let records = LogOptions { budget, segment_bytes, tail_bytes, on_damage, keeps_ids };
+        let log = self.log(dir.clone(), meta.id, &records)?;
         let segment_bytes = segment_bytes.min(DEAD_LETTER_SEGMENT);
-        let dead_letters = LogOptions { budget, segment_bytes, tail_bytes: 0, keeps_ids: false };
+        let dead_letters = LogOptions { segment_bytes, tail_bytes: 0, keeps_ids: false, ..records };
         let dead_letters = self.log(dead_dir, meta.dead_letters, &dead_letters)?;
         self.create_deliveries(meta.id, &log, &options.deliveries)?;
         let kept_ids = self.kept_ids(&dir, meta.id, &log, options)?;
         let state = self.journal.state().stream(meta.id);
         let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone());
-        let deliveries = deliveries.filter(|(_, delivery)| !is_holder(&delivery.name)).collect();
+        let deliveries = deliveries.filter(|(_, delivery)| !delivery.holds_ids()).collect();
         let name = options.name.clone();
         Ok(Stream { name, id: meta.id, log, dead_letters, deliveries, kept_ids })
     }
@@ -86,8 +89,11 @@ impl Opening<'_> {
     /// A stream whose `stream.meta` is damaged: stopped, and nothing of it is touched.
     fn unknown_stream(&mut self, options: &StreamOptions, damage: LogError) -> Stream {
         let stopped = || {
-            let log = LogHandle::new(UNKNOWN, self.queue(), view(&Recovered::nothing(), 0));
+            let view = View::of(&Recovered::nothing(), 0, Holes::default());
+            let log = self.handle(UNKNOWN, OnDamage::Stop, view);
             log.stop(&damage);
+            // It would not even know which records are its own.
+            log.mending().close(Refusal::Stopped);
             log
         };
         let (log, dead_letters) = (stopped(), stopped());
@@ -105,26 +111,23 @@ impl Opening<'_> {
         id: StreamId,
         options: &LogOptions<'_>,
     ) -> Result<Arc<LogHandle>, LogError> {
-        let state = self.journal.state().stream(id).cloned().unwrap_or_default();
-        let mut recovered = recover(&**self.vfs, &dir, id, &state.deleted_segments)?;
-        if recovered.damage.is_none() && state.settled_end() > recovered.end.seq {
-            // Settled records were on the disk once, synced: the end of the log is gone.
-            let path = dir.join("the newest segment");
-            let damage = LogError::Corrupt { path, position: 0, kind: Corruption::Missing };
-            recovered.damage = Some(damage);
-        }
+        let recovered = self.recovered(&dir, id, options)?;
         if recovered.discarded > 0 {
             let bytes = recovered.discarded;
             self.findings.push(Finding::TornTail { path: dir.clone(), bytes });
         }
-        let handle = LogHandle::new(id, self.queue(), view(&recovered, options.tail_bytes));
+        let holes = Holes::of(self.journal.state().stream(id));
+        let view = View::of(&recovered, options.tail_bytes, holes);
+        let handle = self.handle(id, options.on_damage, view);
         for segment in &recovered.sealed {
             options.budget.found(segment.disk_len);
         }
-        if let Some(damage) = recovered.damage {
-            handle.stop(&damage);
-            self.findings.push(Finding::Damage(damage));
-            return Ok(handle);
+        let mut sealed = recovered.sealed;
+        if let Some(Damage { error, .. }) = recovered.damage {
+            // Nothing of it is touched until somebody orders it.
+            options.budget.give_back(sealed.drain(..).map(|segment| segment.disk_len).sum());
+            handle.stop(&error);
+            self.findings.push(Finding::Damage(error));
         }
         self.logs.push(Log {
             vfs: Arc::clone(self.vfs),
@@ -137,8 +140,9 @@ impl Opening<'_> {
             next_number: recovered.next_number,
             end: recovered.end,
             active: None,
-            sealed: recovered.sealed,
+            sealed,
             stalled: None,
+            refused: false,
             unpublished: Vec::new(),
             undecided: Vec::new(),
             unwitnessed: None,
@@ -146,8 +150,37 @@ impl Opening<'_> {
         Ok(handle)
     }
 
-    fn queue(&self) -> CommitQueue {
-        CommitQueue::new(self.options.queue_bytes, Arc::clone(self.waker))
+    fn handle(&self, id: StreamId, on_damage: OnDamage, view: View) -> Arc<LogHandle> {
+        LogHandle::new(id, self.options.queue_bytes, self.waker, on_damage, view)
+    }
+
+    /// What a log's directory holds, once it is mended if the user wants that.
+    fn recovered(
+        &mut self,
+        dir: &Path,
+        id: StreamId,
+        options: &LogOptions<'_>,
+    ) -> Result<Recovered, LogError> {
+        if options.on_damage == OnDamage::Stop {
+            return examine(&**self.vfs, dir, id, self.journal.state());
+        }
+        let mut mender = Mender {
+            vfs: self.vfs,
+            journal: self.journal,
+            reserve: self.reserve,
+            salt: &mut || self.random.next_u64(),
+            epoch: self.epoch,
+        };
+        let quarantine_bytes = quarantine_bytes(options.segment_bytes);
+        let patient = Patient { dir, id, quarantine_bytes, authority: Authority::Policy };
+        let mut done = Vec::new();
+        let recovered = mender.mend_all(patient, &[], &mut done);
+        self.findings.extend(done.into_iter().map(Finding::Mended));
+        match recovered {
+            // It stays as it is until there is room.
+            Err(LogError::Full) => examine(&**self.vfs, dir, id, self.journal.state()),
+            recovered => recovered,
+        }
     }
 
     /// Journals the deliveries that the journal does not know. On a stream with deliveries a new
@@ -163,7 +196,7 @@ impl Opening<'_> {
             if state.deliveries.values().any(|delivery| delivery.name == *name) {
                 continue;
             }
-            let others = state.deliveries.values().filter(|delivery| !is_holder(&delivery.name));
+            let others = state.deliveries.values().filter(|delivery| !delivery.holds_ids());
             let cursor = others.map(|delivery| delivery.cursor).min();
             let op = Op::DeliveryCreated {
                 stream,
@@ -176,21 +209,4 @@ impl Opening<'_> {
         }
         Ok(())
     }
-}
-
-fn view(recovered: &Recovered, tail_bytes: usize) -> View {
-    let segments: BTreeMap<_, _> = recovered
-        .sealed
-        .iter()
-        .map(|segment| (segment.seqs.start, Arc::clone(&segment.view)))
-        .collect();
-    let end = recovered.end.seq;
-    let marks = Marks {
-        log_start: segments.first_key_value().map_or(end, |(&base, _)| base),
-        published_end: end,
-        disk_bytes: recovered.sealed.iter().map(|segment| segment.disk_len).sum(),
-        stopped: None,
-        full: false,
-    };
-    View { marks, tail: Tail::new(tail_bytes), segments }
 }

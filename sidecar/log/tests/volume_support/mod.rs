@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 pub(crate) mod history;
+pub(crate) mod image;
 pub(crate) mod layout;
 pub(crate) mod oracle;
 pub(crate) mod tap;
@@ -16,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
-    DedupId, LogError, LogHandle, Now, Op, Read, Rejection, Run, Stream, StreamOptions, Submitted,
-    Urgency, Volume, VolumeOptions,
+    DedupId, LogError, LogHandle, Now, OnDamage, Op, Read, Rejection, Run, Stream, StreamOptions,
+    Submitted, Urgency, Volume, VolumeOptions,
 };
 
 /// A record's payload.
@@ -48,8 +49,8 @@ pub(crate) fn options() -> VolumeOptions {
 
 pub(crate) fn stream(name: &str, max_bytes: u64, deliveries: &[&str]) -> StreamOptions {
     let deliveries = deliveries.iter().map(|name| (*name).to_owned()).collect();
-    let (name, segment_bytes) = (name.into(), SEGMENT);
-    StreamOptions { name, max_bytes, segment_bytes, deliveries, keeps_ids: false }
+    let (name, segment_bytes, on_damage) = (name.into(), SEGMENT, OnDamage::Stop);
+    StreamOptions { name, max_bytes, segment_bytes, on_damage, deliveries, keeps_ids: false }
 }
 
 /// One stream with room and two deliveries, one that is full now and then.
@@ -64,6 +65,18 @@ pub(crate) fn streams() -> Vec<StreamOptions> {
 pub(crate) fn open(vfs: Arc<dyn Vfs>) -> Result<Volume, LogError> {
     vfs.create_dir(dir()).map_err(LogError::io("create", dir()))?;
     Volume::open(vfs, dir(), &options(), &streams())
+}
+
+/// The same, of a volume whose streams go on behind damage.
+///
+/// # Errors
+/// Of [`Volume::open`].
+pub(crate) fn open_mending(vfs: Arc<dyn Vfs>) -> Result<Volume, LogError> {
+    let mut streams = streams();
+    for stream in &mut streams {
+        stream.on_damage = OnDamage::SkipWithGap;
+    }
+    Volume::open(vfs, dir(), &options(), &streams)
 }
 
 /// The log of a stream's records, or of its dead letters.

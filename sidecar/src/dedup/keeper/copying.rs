@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lifeboat_log::{
-    Holder, JournalQueue, KeptIds, LogHandle, Op, Read, Reader, Rejection, Run, Submitted, Urgency,
+    Holder, JournalQueue, KeptIds, LogHandle, Op, Read, Reader, Refusal, Rejection, Run, Submitted,
+    Urgency,
 };
 
 use super::Trouble;
@@ -100,7 +101,7 @@ impl Copying {
         let Some(Writing { submitted, ids, releases }) = self.writing.take() else {
             return Ok(None);
         };
-        let first = outcome.map_err(|_| Trouble::Closed)?;
+        let first = outcome.map_err(Trouble::Closed)?;
         settle(&self.journal, &mut self.kept.source, releases);
         Ok(Some((ids, first + submitted.index + 1)))
     }
@@ -136,21 +137,22 @@ impl Copying {
                 self.due = Some(now + FULL);
                 Ok(())
             }
-            Err(Rejection::Closed(_)) => Err(Trouble::Closed),
+            Err(Rejection::Closed(refusal)) => Err(Trouble::Closed(refusal)),
         }
     }
 
     /// Lets copies go that were written longer ago than `window`.
     pub(super) fn expire(&mut self, window: Duration, now: u64) -> Result<(), Trouble> {
         loop {
-            let Read::Batch(batch) = self.read_copies(self.kept.copies.cursor)? else {
-                return Ok(());
+            let end = match self.read_copies(self.kept.copies.cursor)? {
+                // An id is older than its copy.
+                Read::Batch(batch) if batch.time.saturating_add(nanos(window)) < now => {
+                    batch.end_seq()
+                }
+                Read::Deleted { next } => next,
+                Read::Batch(_) | Read::End => return Ok(()),
             };
-            // An id is older than its copy.
-            if batch.time.saturating_add(nanos(window)) >= now {
-                return Ok(());
-            }
-            settle(&self.journal, &mut self.kept.copies, batch.end_seq());
+            settle(&self.journal, &mut self.kept.copies, end);
         }
     }
 
@@ -163,7 +165,7 @@ impl Copying {
     pub(super) fn read_copies(&mut self, seq: u64) -> Result<Read, Trouble> {
         let failed = |error| Trouble::Log(Arc::clone(&self.kept.log), error);
         if self.kept.log.marks().stopped.is_some() {
-            return Err(Trouble::Closed);
+            return Err(Trouble::Closed(Refusal::Stopped));
         }
         self.copies.read(seq).map_err(failed)
     }

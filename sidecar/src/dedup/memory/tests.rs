@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Now, Refusal, Run as Records, StreamOptions, Volume, VolumeOptions};
+use lifeboat_log::{Now, OnDamage, Refusal, Run as Records, StreamOptions, Volume, VolumeOptions};
 
 use super::*;
 
@@ -28,6 +28,7 @@ fn volume() -> Volume {
         segment_bytes: 1 << 16,
         deliveries: vec!["out".into()],
         keeps_ids: true,
+        on_damage: OnDamage::Stop,
     };
     Volume::open(Arc::new(disk), dir, &options, &[stream]).unwrap()
 }
@@ -78,6 +79,28 @@ fn a_first_copy_that_failed_lets_the_repeat_be_stored() {
     volume.committer.close(Refusal::Poisoned);
     assert!(matches!(verdict(&memory, id(1, 7), NOW), Verdict::New));
     assert!(matches!(verdict(&memory, id(1, 8), NOW), Verdict::New));
+}
+
+#[test]
+fn what_a_full_stream_refused_is_new_again_and_takes_no_memory() {
+    let mut volume = volume();
+    let mut memory = ready();
+    let log = Arc::clone(&volume.streams[0].log);
+    // No volume of the test has room for it; the one before it fits.
+    let large = vec![0; 20 << 20];
+    let end = u32::try_from(large.len()).unwrap();
+    let records = [0..1, 1..end];
+    let run = Records { bytes: &large, records: &records };
+    let submitted = log.refusing_queue().submit(run, &mut Vec::new()).unwrap();
+    for (key, index) in [(1, 0), (2, 1)] {
+        memory.submitted(&id(key, 7), Submitted { index, ..submitted.clone() });
+    }
+    let now = Now { instant: Instant::now(), unix_nanos: NOW };
+    volume.committer.commit(now).unwrap();
+    assert!(matches!(verdict(&memory, id(1, 7), NOW), Verdict::Same(_)));
+    assert!(matches!(verdict(&memory, id(2, 7), NOW), Verdict::New));
+    memory.forget_refused();
+    assert_eq!(memory.len(), 1);
 }
 
 #[test]
