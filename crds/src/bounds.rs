@@ -10,6 +10,8 @@ pub(crate) const STREAMS: RangeInclusive<usize> = 1..=8;
 pub(crate) const INGRESS: RangeInclusive<usize> = 1..=8;
 /// Deliveries of a stream: each holds a cursor.
 pub(crate) const DELIVERIES: RangeInclusive<usize> = 1..=16;
+/// Endpoints of a `connect`: each is a connection.
+pub(crate) const REMOTES: RangeInclusive<usize> = 1..=16;
 /// Waits of a `backoff`; the last one repeats.
 pub(crate) const BACKOFF: RangeInclusive<usize> = 1..=16;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::bounds::{HARD_CAP_FACTOR, MESSAGE_SIZE};
 use crate::endpoint::Endpoint;
 use crate::names::socket_path;
+use crate::remote::Remote;
 use crate::share;
 
 /// A queue, resolved.
@@ -58,6 +59,8 @@ pub struct Ingress {
     pub kind: IngressKind,
     /// Where it is bound; `None` is the default socket, see [`Ingress::endpoint_in`].
     pub endpoint: Option<Endpoint>,
+    /// Where it connects to instead; empty where it is bound.
+    pub connect: Vec<Remote>,
     /// What is accepted.
     pub limits: Limits,
     /// How long the ids of messages are remembered, so that a repeat is not stored again; `None`
@@ -92,6 +95,8 @@ pub struct Delivery {
     pub kind: DeliveryKind,
     /// Where it is bound; `None` is the default socket, see [`Delivery::endpoint_in`].
     pub endpoint: Option<Endpoint>,
+    /// Where it connects to instead; empty where it is bound.
+    pub connect: Vec<Remote>,
     /// Connections at one time.
     pub max_connections: u32,
 }

@@ -7,11 +7,13 @@
 
 /// What this version does.
 const SUPPORTED: &[&str] = &[
+    "delivery.connect",
     "delivery.protocol.Credit",
     "delivery.socket.DEALER",
     "delivery.socket.PUSH",
     "delivery.socket.ROUTER",
     "durability.sync.Always",
+    "ingress.connect",
     "ingress.dedup",
     "ingress.protocol.Receipt",
     "ingress.socket.PULL",
@@ -25,7 +27,6 @@ const SUPPORTED: &[&str] = &[
 
 /// What is planned and this version does not do.
 const PLANNED: &[&str] = &[
-    "delivery.connect",
     "delivery.curve",
     "delivery.deadLetter",
     "delivery.filters",
@@ -38,7 +39,6 @@ const PLANNED: &[&str] = &[
     "durability.interval",
     "durability.sync.Interval",
     "durability.sync.None",
-    "ingress.connect",
     "ingress.curve",
     "ingress.filters",
     "ingress.protocol.Clone",

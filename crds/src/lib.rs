@@ -19,6 +19,7 @@ mod malformed;
 mod names;
 mod problem;
 mod quantity;
+mod remote;
 mod resolve;
 pub mod resource;
 mod share;
@@ -37,6 +38,7 @@ pub use malformed::Malformed;
 pub use names::{SOCKET_PATH_LIMIT, socket_path, variable_name};
 pub use problem::{Problem, Problems};
 pub use quantity::{Quantity, format_bytes};
+pub use remote::Remote;
 pub use validate::validate_dataplane;
 pub use yaml::{MAX_FILE_SIZE, parse};
 

@@ -70,6 +70,7 @@ fn ingress(given: resource::Ingress) -> Result<Ingress, Problem> {
         name: given.name,
         kind,
         endpoint: given.bind,
+        connect: given.connect.unwrap_or_default(),
         limits: Limits {
             max_message_size: size.map_or(defaults::MAX_MESSAGE_SIZE, Quantity::bytes),
             max_connections: given.max_connections.unwrap_or(defaults::MAX_CONNECTIONS),
@@ -92,6 +93,7 @@ fn delivery(given: resource::Delivery) -> Result<Delivery, Problem> {
         name: given.name,
         kind,
         endpoint: given.bind,
+        connect: given.connect.unwrap_or_default(),
         max_connections: given.max_connections.unwrap_or(defaults::MAX_CONNECTIONS),
     })
 }

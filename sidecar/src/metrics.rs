@@ -3,13 +3,15 @@
 //! Counters are counted where things happen, through handles resolved once for each socket.
 //! Gauges are not kept: [`crate::admin`] sets them from the status when it is scraped.
 
-use std::io;
+mod observer;
+
 use std::sync::Arc;
 
-use lifeboat_zmtp::{CloseReason, Observer, Peer};
+use lifeboat_zmtp::Observer;
 use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use self::observer::SocketObserver;
 use crate::wire::receipt::Receipt;
 
 /// Labels of what belongs to one socket.
@@ -34,6 +36,7 @@ pub struct Metrics {
     connections: IntGaugeVec,
     connections_ended: IntCounterVec,
     accept_failures: IntCounterVec,
+    connect_failures: IntCounterVec,
     gauges: Gauges,
 }
 
@@ -148,6 +151,11 @@ impl Metrics {
                 "Connections that ended or were refused, by reason",
                 &with("reason"),
             )?,
+            connect_failures: build.counters(
+                "lifeboat_connect_failures_total",
+                "Tries to connect that came to no connection, by reason",
+                &with("reason"),
+            )?,
             accept_failures: build.counters(
                 "lifeboat_accept_failures_total",
                 "Connections that could not be accepted",
@@ -216,6 +224,7 @@ impl Metrics {
             open: self.connections.with_label_values(&labels),
             ended: self.connections_ended.clone(),
             accept_failures: self.accept_failures.with_label_values(&labels),
+            connect_failures: self.connect_failures.clone(),
         })
     }
 }
@@ -418,44 +427,6 @@ pub struct DeliveryMetrics {
     pub exhausted: IntCounter,
     /// Dead letters by the application's word.
     pub rejected: IntCounter,
-}
-
-/// Counts a socket's connections.
-#[derive(Debug)]
-struct SocketObserver {
-    labels: [String; 2],
-    open: IntGauge,
-    ended: IntCounterVec,
-    accept_failures: IntCounter,
-}
-
-impl SocketObserver {
-    fn count(&self, reason: CloseReason) {
-        let [stream, socket] = &self.labels;
-        self.ended.with_label_values(&[stream, socket, reason.label()]).inc();
-    }
-}
-
-impl Observer for SocketObserver {
-    fn connected(&self, peer: &Peer) {
-        self.open.inc();
-        tracing::debug!(stream = self.labels[0], socket = self.labels[1], %peer.address, "connected");
-    }
-
-    fn closed(&self, _peer: &Peer, reason: CloseReason) {
-        self.open.dec();
-        self.count(reason);
-    }
-
-    fn refused(&self, address: &str, reason: CloseReason) {
-        self.count(reason);
-        tracing::debug!(stream = self.labels[0], socket = self.labels[1], address, %reason, "refused");
-    }
-
-    fn accept_failed(&self, error: &io::Error) {
-        self.accept_failures.inc();
-        tracing::warn!(stream = self.labels[0], socket = self.labels[1], %error, "cannot accept");
-    }
 }
 
 #[cfg(test)]

@@ -1,24 +1,15 @@
 //! One running queue, as status, metrics and the control socket look at it.
 
-use std::sync::Mutex;
+mod stream;
+
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lifeboat_log::{
-    Accepted, CommitStats, LogHandle, Marks, Read, ScrubProgress, StreamId, VolumeId,
-};
+use lifeboat_log::{CommitStats, JournalQueue, ScrubProgress, VolumeId};
 
-use crate::dedup::Dedup;
-use crate::delivery::cursor::Cursor;
-use crate::depth::depth;
-use crate::egress::{Outlet, Standing};
-use crate::metrics::{IngressMetrics, Metrics};
-use crate::rates::Rate;
-use crate::status::{
-    DedupStatus, DeliveryStatus, IngressStatus, SocketStatus, State, Status, StreamState,
-    StreamStatus,
-};
+pub use self::stream::{DeliveryNode, Held, IngressNode, RemovedDelivery, SocketNode, StreamNode};
+use crate::metrics::Metrics;
+use crate::status::{ConfigStatus, State, Status, StreamState};
 
 /// A running queue.
 #[derive(Debug)]
@@ -43,6 +34,10 @@ pub struct Node {
     pub metrics: Metrics,
     /// What the writer has done.
     pub commits: Arc<CommitStats>,
+    /// The way into the state journal.
+    pub journal: Arc<JournalQueue>,
+    /// The file that it runs by.
+    pub config: Mutex<ConfigStatus>,
     /// What was read in search of damage.
     pub scrub: Arc<ScrubProgress>,
     /// A [`State`], by its number.
@@ -74,87 +69,6 @@ impl Lifecycle {
     }
 }
 
-/// One stream of it.
-#[derive(Debug)]
-pub struct StreamNode {
-    /// Its name.
-    pub name: String,
-    /// Its id.
-    pub id: StreamId,
-    /// Its records.
-    pub log: Arc<LogHandle>,
-    /// Its dead letters.
-    pub dead_letters: Arc<LogHandle>,
-    /// Bytes that it may take.
-    pub max_bytes: u64,
-    /// The ids of its messages, if it knows repeats.
-    pub dedup: Option<Arc<Dedup>>,
-    /// Copies of those ids.
-    pub kept_ids: Option<Arc<LogHandle>>,
-    /// The sockets towards producers.
-    pub ingress: Vec<IngressNode>,
-    /// The deliveries that the file names.
-    pub deliveries: Vec<DeliveryNode>,
-    /// Deliveries that it does not name any more, by name, and what they settled.
-    pub removed: Vec<(String, Cursor)>,
-    /// Rates of what comes in and goes out.
-    pub rates: Mutex<[Rate; 2]>,
-}
-
-/// One ingress.
-#[derive(Debug)]
-pub struct IngressNode {
-    /// Its socket.
-    pub socket: SocketNode,
-    /// What it counts.
-    pub metrics: Arc<IngressMetrics>,
-}
-
-/// One delivery.
-#[derive(Debug)]
-pub struct DeliveryNode {
-    /// Its socket.
-    pub socket: SocketNode,
-    /// What stands behind it.
-    pub outlet: Outlet,
-    /// What "settled" rests on, where the application cannot acknowledge.
-    pub promise: Option<&'static str>,
-}
-
-/// One bound socket.
-#[derive(Debug)]
-pub struct SocketNode {
-    /// Its name in the stream.
-    pub name: String,
-    /// What the sidecar opened.
-    pub socket: &'static str,
-    /// What is spoken on a ROUTER.
-    pub protocol: Option<&'static str>,
-    /// Where it is bound.
-    pub endpoint: String,
-    /// Counts its connections.
-    pub connections: prometheus::IntGauge,
-}
-
-impl SocketNode {
-    fn status(&self) -> SocketStatus {
-        SocketStatus {
-            name: self.name.clone(),
-            socket: self.socket.to_owned(),
-            protocol: self.protocol.map(str::to_owned),
-            endpoint: self.endpoint.clone(),
-            connections: u64::try_from(self.connections.get()).unwrap_or(0),
-        }
-    }
-}
-
-impl IngressNode {
-    fn status(&self) -> IngressStatus {
-        let (messages, duplicates) = (self.metrics.messages(), self.metrics.duplicates());
-        IngressStatus { socket: self.socket.status(), messages, duplicates }
-    }
-}
-
 impl Node {
     /// Everything. May read from the disk, so it belongs on a thread that may block.
     pub fn status(&self) -> Status {
@@ -172,7 +86,13 @@ impl Node {
             synced_records: self.commits.records(),
             streams: self.streams.iter().map(StreamNode::status).collect(),
             removed: self.removed.clone(),
+            config: self.config().clone(),
         }
+    }
+
+    /// The file that it runs by.
+    pub fn config(&self) -> MutexGuard<'_, ConfigStatus> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Metrics in Prometheus' text form, with the gauges as they are now.
@@ -211,136 +131,5 @@ impl Node {
             }
         }
         self.metrics.render()
-    }
-}
-
-impl Node {
-    /// Lets a stream go on behind what is known to be damaged in it, in its dead letters and in the
-    /// copies of its ids. Of the latter no message is lost, but some may be stored twice.
-    ///
-    /// # Errors
-    /// In words, when there is no such stream or it stays stopped.
-    pub async fn accept_gap(&self, stream: &str) -> Result<Accepted, String> {
-        let found = self.streams.iter().find(|it| it.name == stream);
-        let Some(found) = found else { return Err(format!("no stream {stream} in this queue")) };
-        tracing::warn!(stream, "an operator accepts the gap");
-        let mut price = Accepted::default();
-        for log in [&found.log, &found.dead_letters].into_iter().chain(&found.kept_ids) {
-            if log.marks().damage.is_some() {
-                let one = log.accept_gap().wait().await.map_err(|_| {
-                    let why = log.marks().stopped;
-                    format!("stream {stream} stays stopped: {}", why.as_deref().unwrap_or("closed"))
-                })?;
-                let ids = found.kept_ids.as_ref().is_some_and(|ids| Arc::ptr_eq(ids, log));
-                price += if ids { one.without_records() } else { one };
-            }
-        }
-        Ok(price)
-    }
-}
-
-impl StreamNode {
-    fn status(&self) -> StreamStatus {
-        let marks = self.log.marks();
-        let dead = self.dead_letters.marks();
-        let ids = self.kept_ids.as_ref().map(|ids| ids.marks());
-        let dead_kept = dead.log_start..dead.published_end;
-        let holes = self.dead_letters.holes();
-        let dead_gaps = holes.gaps.len();
-        let dead_holes = holes.gaps.count_within(&dead_kept) + holes.jumps.count_within(&dead_kept);
-        let kept = marks.log_start..marks.published_end;
-        let standings: Vec<Standing> =
-            self.deliveries.iter().map(|delivery| delivery.outlet.standing()).collect();
-        let removed = self.removed.iter().map(|(_, cursor)| cursor);
-        let cursors: Vec<Cursor> =
-            standings.iter().map(|standing| &standing.cursor).chain(removed).cloned().collect();
-        let depth = depth(&kept, &cursors);
-        let lowest = cursors.iter().map(Cursor::position).min().unwrap_or(kept.start);
-        let received = self.ingress.iter().map(|ingress| ingress.metrics.messages()).sum();
-        let delivered = standings.iter().map(|standing| standing.delivered).sum();
-        let [ingress_per_second, delivered_per_second] = self.rates_at([received, delivered]);
-        StreamStatus {
-            name: self.name.clone(),
-            stream_id: self.id.to_string(),
-            state: state(&marks),
-            reason: marks.stopped.as_deref().map(str::to_owned),
-            damage: marks
-                .damage
-                .or(dead.damage)
-                .or(ids.and_then(|ids| ids.damage))
-                .as_deref()
-                .map(str::to_owned),
-            lost: self.log.holes().gaps.len() + dead_gaps,
-            log_start: marks.log_start,
-            durable_end: marks.published_end,
-            depth,
-            in_flight: standings.iter().map(|standing| standing.in_flight).sum(),
-            oldest_time: (depth > 0).then(|| self.time_of(lowest)).flatten(),
-            dead_letters: (dead.published_end - dead.log_start).saturating_sub(dead_holes),
-            disk_bytes: marks.disk_bytes + dead.disk_bytes,
-            max_bytes: self.max_bytes,
-            ingress_per_second,
-            delivered_per_second,
-            dedup: self.dedup.as_deref().map(dedup_status),
-            ingress: self.ingress.iter().map(IngressNode::status).collect(),
-            deliveries: self.delivery_statuses(&kept, standings),
-        }
-    }
-
-    fn delivery_statuses(
-        &self,
-        kept: &std::ops::Range<u64>,
-        standings: Vec<Standing>,
-    ) -> Vec<DeliveryStatus> {
-        let named =
-            self.deliveries.iter().zip(standings).map(|(delivery, standing)| DeliveryStatus {
-                delivery: delivery.socket.name.clone(),
-                socket: Some(delivery.socket.status()),
-                cursor: standing.cursor.position(),
-                delivered_end: standing.delivered_end,
-                depth: standing.cursor.unsettled_within(kept),
-                in_flight: standing.in_flight,
-                lost: standing.lost,
-                promise: delivery.promise.map(str::to_owned),
-            });
-        let removed = self.removed.iter().map(|(name, cursor)| DeliveryStatus {
-            delivery: name.clone(),
-            socket: None,
-            cursor: cursor.position(),
-            delivered_end: cursor.position(),
-            depth: cursor.unsettled_within(kept),
-            in_flight: 0,
-            lost: 0,
-            promise: None,
-        });
-        named.chain(removed).collect()
-    }
-
-    fn rates_at(&self, counts: [u64; 2]) -> [f64; 2] {
-        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let [received, delivered] = &mut *rates;
-        [received.at(now, counts[0]), delivered.at(now, counts[1])]
-    }
-
-    /// Unix time of a record's commit, in seconds.
-    fn time_of(&self, seq: u64) -> Option<u64> {
-        // Damage shows as a stopped stream; the time is then unknown.
-        match self.log.reader().read(seq) {
-            Ok(Read::Batch(batch)) => Some(batch.time / 1_000_000_000),
-            _ => None,
-        }
-    }
-}
-
-fn dedup_status(dedup: &Dedup) -> DedupStatus {
-    DedupStatus { ids: dedup.ids(), ready: dedup.is_ready(), set_aside: dedup.set_aside() }
-}
-
-fn state(marks: &Marks) -> StreamState {
-    match marks {
-        Marks { stopped: Some(_), .. } => StreamState::Stopped,
-        Marks { full: true, .. } => StreamState::Full,
-        _ => StreamState::Open,
     }
 }

@@ -33,6 +33,25 @@ pub struct Status {
     pub streams: Vec<StreamStatus>,
     /// Streams whose data is here but that the file does not name any more.
     pub removed: Vec<String>,
+    /// The file that it runs by.
+    pub config: ConfigStatus,
+}
+
+/// The queue's file, and how far the sidecar runs by it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigStatus {
+    /// The file.
+    pub file: String,
+    /// The CRC32C of the content that was applied last, 8 hex digits.
+    pub hash: String,
+    /// Unix time of that, in seconds.
+    pub applied: u64,
+    /// What is wrong with the file as it is now, each with its field: then nothing of it was
+    /// applied; or what of it could not be opened, which is tried again.
+    pub problems: Vec<String>,
+    /// Fields whose change waits for a restart.
+    pub pending_restart: Vec<String>,
 }
 
 /// What the sidecar does at large.
@@ -104,7 +123,7 @@ pub enum StreamState {
     Stopped,
 }
 
-/// A bound socket.
+/// A socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SocketStatus {
@@ -114,8 +133,10 @@ pub struct SocketStatus {
     pub socket: String,
     /// What is spoken on a ROUTER.
     pub protocol: Option<String>,
-    /// Where it is bound, with the real port.
+    /// Where it is bound, with the real port; or what it connects to, separated by commas.
     pub endpoint: String,
+    /// Whether it connects, rather than being connected to.
+    pub connects: bool,
     /// Open connections.
     pub connections: u64,
 }

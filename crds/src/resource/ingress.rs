@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::duration::DurationText;
 use crate::endpoint::Endpoint;
 use crate::quantity::Quantity;
+use crate::remote::Remote;
 
 /// A socket that the sidecar opens towards producers.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -21,8 +22,9 @@ pub struct Ingress {
     /// one; ports below 1024 are refused) or `ipc://` and a path in the socket directory.
     /// Default: the file `<stream>.<name>` in the socket directory.
     pub bind: Option<Endpoint>,
-    /// The endpoints that the socket connects to, instead of `bind`: at most 16.
-    pub connect: Option<Vec<String>>,
+    /// The endpoints that the socket connects to, instead of `bind`: 1 to 16, each
+    /// `tcp://HOST:PORT` or `ipc://` and a path in the socket directory. PULL only.
+    pub connect: Option<Vec<Remote>>,
     /// The prefixes that a SUB socket subscribes to: at most 64. Default: everything.
     pub topics: Option<Vec<String>>,
     /// The largest message, the sum of its frames: a quantity string of at most 64Mi and at most

@@ -10,6 +10,9 @@ pub(crate) fn check<'a>(walk: &mut Walk, node: &Node<'a>) -> SocketFacts<'a> {
     let mut facts = socket::common(walk, &ingress);
     facts.socket = socket::kind(walk, &ingress, "ingress", "deliveries");
     dedup(walk, &ingress, facts.socket);
+    if let Some(kind) = facts.socket {
+        socket::only_connects(walk, &ingress, "PULL", kind);
+    }
     let size = ingress.get("maxMessageSize");
     let size = Written::of(size.as_ref(), |node| walk.bytes(node, bounds::MESSAGE_SIZE));
     facts.max_message_size = Some(size);

@@ -21,6 +21,11 @@ impl Holes {
         Self { gaps: state.gaps, jumps: state.jumps }
     }
 
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.gaps.iter().chain(self.jumps.iter())
+    }
+
     /// The parts of `range` that are lost records.
     pub fn lost_within(&self, range: &Range<u64>) -> Vec<Range<u64>> {
         let mut lost = RangeSet::new();

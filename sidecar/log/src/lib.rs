@@ -133,6 +133,7 @@ mod window;
 mod writer;
 
 pub use batch::{Batch, MAX_RECORD_LEN};
+pub use budget::SpaceLimit;
 pub use commit_stats::CommitStats;
 pub use committer::{Committer, Now};
 pub use dedup_id::DedupId;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{RngCore, SeedableRng};
 
+use crate::budget::SpaceLimit;
 use crate::committer::Committer;
 use crate::error::LogError;
 use crate::handle::{LogHandle, OnDamage};
@@ -104,6 +105,12 @@ pub struct Stream {
     pub deliveries: Vec<(DeliveryId, DeliveryState)>,
     /// What is kept of its records' ids, if it keeps any.
     pub kept_ids: Option<KeptIds>,
+    /// An id that no delivery of this stream had yet, and none below it is free.
+    pub next_delivery: DeliveryId,
+    /// The space that it may take.
+    pub space: SpaceLimit,
+    /// What it says of those of the dead letters' log.
+    pub dead_letter_deliveries: Vec<(DeliveryId, DeliveryState)>,
 }
 
 impl Stream {

@@ -3,8 +3,11 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
+
 use super::failure::Failure;
-use crate::control::{self, Reply, Request};
+use crate::control::client::{AskError, Told, ask};
+use crate::control::{Code, Verb};
 use crate::status::Status;
 
 /// Where the queue on `data` stands.
@@ -12,21 +15,42 @@ use crate::status::Status;
 /// # Errors
 /// In words, when none runs there or it does not answer.
 pub(super) async fn status(data: &Path) -> Result<Status, Failure> {
-    let place = data.display();
-    match control::ask(data, &Request::Status).await {
-        Ok(Reply::Status(status)) => Ok(*status),
-        Ok(Reply::Error(error)) => {
-            Err(Failure::new(format!("the queue on {place} does not understand: {error}")))
-        }
-        Ok(Reply::Accepted(_)) => Err(Failure::new("the queue answered something else")),
-        Err(error) => Err(failure(data, &error)),
+    verb(data, Verb::Status, |_| Ok(())).await
+}
+
+/// The result of a verb; `told` is called with what comes before it.
+///
+/// # Errors
+/// In words, when no queue runs there, when it refuses or does not answer, or when `told` fails.
+pub(super) async fn verb<T: DeserializeOwned>(
+    data: &Path,
+    verb: Verb,
+    told: impl FnMut(Told) -> io::Result<()>,
+) -> Result<T, Failure> {
+    ask(data, verb, told).await.map_err(|error| failure(data, error))
+}
+
+/// Whether nobody was there to ask.
+pub(super) fn runs_nowhere(error: &AskError) -> bool {
+    let AskError::Io(error) = error else { return false };
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+}
+
+/// Why there is no result, in words.
+pub(super) fn failure(data: &Path, error: AskError) -> Failure {
+    match error {
+        AskError::Io(error) => Failure::new(no_answer(data, &error)),
+        AskError::Caller(error) => Failure::new(format!("cannot print: {error}")),
+        AskError::Refused(error) => match error.code {
+            Code::NotFound | Code::BadRequest => Failure::usage(error.text),
+            _ => Failure::new(error.text),
+        },
     }
 }
 
-/// Why the queue on `data` cannot be asked, in words.
-pub(super) fn failure(data: &Path, error: &io::Error) -> Failure {
+fn no_answer(data: &Path, error: &io::Error) -> String {
     let place = data.display();
-    Failure::new(match error.kind() {
+    match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
             format!("no queue runs on {place}: start one with `lifeboat run FILE --data {place}`")
         }
@@ -34,5 +58,5 @@ pub(super) fn failure(data: &Path, error: &io::Error) -> Failure {
             format!("not allowed to ask the queue on {place}: be the user that runs it")
         }
         _ => format!("the queue on {place} does not answer: {error}"),
-    })
+    }
 }

@@ -5,20 +5,28 @@ pub mod accept_gap;
 pub mod check;
 pub mod completions;
 pub mod demo;
+pub mod discard;
 pub mod dump;
+pub mod peek;
+pub mod purge;
 pub mod receive;
+pub mod redrive;
 pub mod run;
 pub mod send;
 pub mod status;
+pub mod tail;
 pub mod version;
 
 mod ask;
+mod change;
 mod failure;
 mod human;
 mod input;
 mod printer;
+mod seen;
 mod signals;
 mod status_table;
+mod table;
 mod target;
 
 use std::fmt::Display;

@@ -4,9 +4,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 
 use super::human::{age, bytes, count, counted, rate};
+use super::table::table;
 use crate::status::{SocketStatus, State, Status, StreamState, StreamStatus};
 
 /// Renders `status`. `now` is the Unix time.
@@ -44,6 +45,13 @@ pub(super) fn render(status: &Status, now: Duration) -> String {
                 stream.name
             );
         }
+    }
+    for problem in &status.config.problems {
+        let _ = writeln!(out, "\nthe file is not applied: {problem}");
+    }
+    if !status.config.pending_restart.is_empty() {
+        let fields = status.config.pending_restart.join(", ");
+        let _ = writeln!(out, "\nchanged in the file, applied by a restart: {fields}");
     }
     if !status.removed.is_empty() {
         let _ = writeln!(out, "\nstored here, not in the file: {}", status.removed.join(", "));
@@ -112,7 +120,7 @@ fn sockets(streams: &[StreamStatus]) -> Table {
                 count(socket.connections),
                 "-".to_owned(),
                 "-".to_owned(),
-                socket.endpoint.clone(),
+                place(socket),
             ]);
         }
         for delivery in &stream.deliveries {
@@ -123,11 +131,16 @@ fn sockets(streams: &[StreamStatus]) -> Table {
                 socket.map_or_else(|| "-".to_owned(), |socket| count(socket.connections)),
                 count(delivery.in_flight),
                 count(stream.durable_end.saturating_sub(delivery.cursor)),
-                socket.map_or_else(|| "-".to_owned(), |socket| socket.endpoint.clone()),
+                socket.map_or_else(|| "-".to_owned(), place),
             ]);
         }
     }
     table
+}
+
+fn place(socket: &SocketStatus) -> String {
+    let to = if socket.connects { "connects to " } else { "" };
+    format!("{to}{}", socket.endpoint)
 }
 
 fn kind(socket: &SocketStatus) -> String {
@@ -137,23 +150,10 @@ fn kind(socket: &SocketStatus) -> String {
     }
 }
 
-/// A table with these columns, those of `numbers` aligned right.
-fn table(columns: &[&str], numbers: std::ops::Range<usize>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(columns);
-    for (at, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if numbers.contains(&at) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{DeliveryStatus, IngressStatus};
+    use crate::status::{ConfigStatus, DeliveryStatus, IngressStatus};
 
     fn socket(name: &str, socket: &str, protocol: Option<&str>) -> SocketStatus {
         SocketStatus {
@@ -161,6 +161,7 @@ mod tests {
             socket: socket.to_owned(),
             protocol: protocol.map(str::to_owned),
             endpoint: format!("ipc:///run/lifeboat/work.{name}"),
+            connects: false,
             connections: 2,
         }
     }
@@ -221,6 +222,11 @@ mod tests {
             synced_records: 0,
             streams: vec![stream()],
             removed: vec!["gone".to_owned()],
+            config: ConfigStatus {
+                problems: vec!["spec: bad".to_owned()],
+                pending_restart: vec!["spec.storage.size".to_owned()],
+                ..ConfigStatus::default()
+            },
         }
     }
 
@@ -257,6 +263,8 @@ mod tests {
         assert!(text.contains("work is stopped: segment 7: checksum"));
         assert!(text.contains("work lost 5 records to damage"));
         assert!(text.contains("stored here, not in the file: gone"));
+        assert!(text.contains("the file is not applied: spec: bad"));
+        assert!(text.contains("applied by a restart: spec.storage.size"));
         assert!(!text.contains('\x1b'), "no colours");
     }
 }

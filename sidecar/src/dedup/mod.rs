@@ -1,9 +1,9 @@
 //! Stores a message once, however often its producer sends it.
 //!
-//! A message is known by the key that is made of its ingress and its id ([`id`]). What came lately
-//! is in memory ([`memory`]), what came longer ago in runs ([`run`]) on disk ([`older`]). All of it is
+//! A message is known by the key that is made of its ingress and its id (`id`). What came lately
+//! is in memory (`memory`), what came longer ago in runs (`run`) on disk (`older`). All of it is
 //! made from the log at each start: an id is in the batch of its record, synced with it, and is
-//! copied to a small log of its own ([`copies`]) before its segment may go. The [`keeper`] does that,
+//! copied to a small log of its own (`copies`) before its segment may go. The `keeper` does that,
 //! on its own thread; connections ask [`Dedup`].
 //!
 //! Nothing here may answer that a message is stored before its record is durable.

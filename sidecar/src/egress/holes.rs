@@ -49,11 +49,6 @@ impl Over {
     }
 }
 
-/// All seqs that hold no record because of damage.
-pub(super) fn all(holes: &Holes) -> impl Iterator<Item = Range<u64>> + '_ {
-    holes.gaps.iter().chain(holes.jumps.iter())
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -77,6 +72,6 @@ mod tests {
         assert_eq!(over.lost(), 3);
         assert_eq!(over, Over { lost: vec![2..4, 8..9], skipped: std::iter::once(6..8).collect() });
         assert_eq!(cursor.cursor().position(), 9);
-        assert_eq!(all(&holes).collect::<Vec<_>>(), [0..5, 8..9]);
+        assert_eq!(holes.all().collect::<Vec<_>>(), [0..5, 8..9]);
     }
 }

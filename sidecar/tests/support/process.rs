@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::Lifeboat;
+use super::{Lifeboat, wait_for};
 
 impl Lifeboat {
     /// Resident memory in bytes (proc(5), status).
@@ -39,6 +39,26 @@ impl Lifeboat {
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         answer
+    }
+
+    /// Connections of a socket of the stream `work` that ended or were refused for this reason;
+    /// an empty name or reason stands for all.
+    pub(crate) fn ended(&self, socket: &str, reason: &str) -> u64 {
+        let given = [("socket", socket), ("reason", reason)].into_iter();
+        let labels: Vec<String> = given
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}=\"{value}\""))
+            .collect();
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        self.metric("lifeboat_connections_ended_total", &labels)
+    }
+
+    /// Waits until so many connections have ended, and checks that no more have; see
+    /// [`Lifeboat::ended`].
+    pub(crate) fn wait_ended(&self, socket: &str, reason: &str, count: u64) {
+        let all = || (self.ended(socket, reason) >= count).then_some(());
+        wait_for(&format!("{count} of {socket:?} to end, {reason}"), all);
+        assert_eq!(self.ended(socket, reason), count, "{socket:?} {reason}");
     }
 
     /// The sum of all series of a metric whose labels hold every one of `labels`.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::StreamOptions;
 use super::files::{KEPT_IDS, make_dir};
 use super::streams::{LogOptions, Opening};
-use crate::budget::Budget;
+use crate::budget::{Budget, divide};
 use crate::error::LogError;
 use crate::handle::LogHandle;
 use crate::ids::{DeliveryId, StreamId};
@@ -20,8 +20,6 @@ use crate::state::{IDS_HOLDER, Op};
 
 /// Name of the delivery that holds the copies.
 const COPIES_HOLDER: &str = "$copies";
-/// A stream that keeps ids gives this part of its space to their copies.
-const PART: u64 = 16;
 /// Copies are small, and go segment by segment.
 const SEGMENT: u64 = 1 << 20;
 
@@ -52,12 +50,6 @@ pub(crate) fn copies_of(stream: StreamId) -> StreamId {
     StreamId(stream.0.map(|byte| !byte))
 }
 
-/// The bytes of a stream's space for its own log and for the copies of its ids.
-pub(super) fn divide(options: &StreamOptions) -> (u64, u64) {
-    let copies = if options.keeps_ids { options.max_bytes / PART } else { 0 };
-    (options.max_bytes - copies, copies)
-}
-
 impl Opening<'_> {
     /// Opens the copies of the ids of `stream`, whose log is `source`; `None` for a stream that
     /// keeps no ids, and then whatever it kept earlier is let go.
@@ -77,7 +69,7 @@ impl Opening<'_> {
             return Ok(None);
         }
         let dir = make_dir(&**self.vfs, dir, KEPT_IDS)?;
-        let (_, bytes) = divide(options);
+        let (_, bytes) = divide(options.max_bytes, options.keeps_ids);
         let log_options = LogOptions {
             budget: &Arc::new(Budget::new(bytes)),
             segment_bytes: options.segment_bytes.min(SEGMENT),

@@ -7,9 +7,8 @@ use rand::RngCore;
 use rand::rngs::SmallRng;
 
 use super::files::{DEAD_LETTERS, make_dir, open_stream_meta};
-use super::kept_ids::divide;
 use super::{Finding, Stream, StreamOptions, VolumeOptions};
-use crate::budget::Budget;
+use crate::budget::{Budget, SpaceLimit, divide};
 use crate::error::LogError;
 use crate::fate::Refusal;
 use crate::handle::{LogHandle, OnDamage, View};
@@ -20,12 +19,14 @@ use crate::log::Log;
 use crate::mend::{Authority, Mender, Patient, examine, quarantine_bytes};
 use crate::recover::{Damage, Recovered};
 use crate::reserve::Reserve;
-use crate::state::{DeliveryState, Op};
+use crate::state::{DeliveryState, Op, StreamState};
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 
 /// Dead letters are few: their segments need not be large.
 const DEAD_LETTER_SEGMENT: u64 = 1 << 20;
+/// The first id of a delivery.
+const FIRST: DeliveryId = DeliveryId(1);
 /// Of a stream that cannot say who it is.
 const UNKNOWN: StreamId = StreamId([0; 16]);
 
@@ -69,8 +70,8 @@ impl Opening<'_> {
             Err(error) => return Err(error),
         };
         let dead_dir = make_dir(&**self.vfs, &dir, DEAD_LETTERS)?;
-        let budget = &Arc::new(Budget::new(divide(options).0));
         let StreamOptions { segment_bytes, on_damage, keeps_ids, .. } = *options;
+        let budget = &Arc::new(Budget::new(divide(options.max_bytes, keeps_ids).0));
         let tail_bytes = self.options.tail_bytes;
         let records = LogOptions { budget, segment_bytes, tail_bytes, on_damage, keeps_ids };
         let log = self.log(dir.clone(), meta.id, &records)?;
@@ -80,10 +81,17 @@ impl Opening<'_> {
         self.create_deliveries(meta.id, &log, &options.deliveries)?;
         let kept_ids = self.kept_ids(&dir, meta.id, &log, options)?;
         let state = self.journal.state().stream(meta.id);
-        let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone());
-        let deliveries = deliveries.filter(|(_, delivery)| !delivery.holds_ids()).collect();
-        let name = options.name.clone();
-        Ok(Stream { name, id: meta.id, log, dead_letters, deliveries, kept_ids })
+        Ok(Stream {
+            name: options.name.clone(),
+            id: meta.id,
+            log,
+            dead_letters,
+            kept_ids,
+            next_delivery: state.map_or(FIRST, StreamState::next_delivery),
+            deliveries: self.deliveries(meta.id),
+            space: SpaceLimit::new(budget, keeps_ids),
+            dead_letter_deliveries: self.deliveries(meta.dead_letters),
+        })
     }
 
     /// A stream whose `stream.meta` is damaged: stopped, and nothing of it is touched.
@@ -101,8 +109,24 @@ impl Opening<'_> {
         let deliveries = options.deliveries.iter().map(nothing);
         let deliveries = (1..).map(DeliveryId).zip(deliveries).collect();
         self.findings.push(Finding::Damage(damage));
-        let name = options.name.clone();
-        Stream { name, id: UNKNOWN, log, dead_letters, deliveries, kept_ids: None }
+        Stream {
+            name: options.name.clone(),
+            id: UNKNOWN,
+            log,
+            dead_letters,
+            deliveries,
+            kept_ids: None,
+            next_delivery: FIRST,
+            space: SpaceLimit::new(&Arc::new(Budget::new(options.max_bytes)), options.keeps_ids),
+            dead_letter_deliveries: Vec::new(),
+        }
+    }
+
+    /// What the journal says of the deliveries of a log, but for the holders of ids.
+    fn deliveries(&self, log: StreamId) -> Vec<(DeliveryId, DeliveryState)> {
+        let state = self.journal.state().stream(log);
+        let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone());
+        deliveries.filter(|(_, delivery)| !delivery.holds_ids()).collect()
     }
 
     pub(super) fn log(
