@@ -53,5 +53,8 @@ pub(crate) const BACKOFF_WAIT: RangeInclusive<Duration> = Duration::ZERO..=DAY;
 /// `trail.time`.
 pub(crate) const TRAIL_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=DAY;
 
+/// `dedup.window`: below it a repeat hardly comes in time; every id takes space on the volume.
+pub(crate) const DEDUP_WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=DAY;
+
 /// Ports below need a privilege that the sidecar does not have.
 pub(crate) const FIRST_PORT: u16 = 1024;

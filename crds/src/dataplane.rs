@@ -63,6 +63,9 @@ pub struct Ingress {
     pub connect: Vec<Remote>,
     /// What is accepted.
     pub limits: Limits,
+    /// How long the ids of messages are remembered, so that a repeat is not stored again; `None`
+    /// when ids mean nothing.
+    pub dedup_window: Option<Duration>,
 }
 
 /// What an ingress speaks.
@@ -203,6 +206,13 @@ impl Limits {
     /// it is skipped unbuffered, and answered 413 where there are receipts.
     pub fn hard_cap(&self) -> u64 {
         self.max_message_size.saturating_mul(HARD_CAP_FACTOR).min(*MESSAGE_SIZE.end())
+    }
+}
+
+impl Stream {
+    /// How long any of its ingresses remembers ids; `None` when none does.
+    pub fn dedup_window(&self) -> Option<Duration> {
+        self.ingress.iter().filter_map(|ingress| ingress.dedup_window).max()
     }
 }
 

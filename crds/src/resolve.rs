@@ -75,6 +75,7 @@ fn ingress(given: resource::Ingress) -> Result<Ingress, Problem> {
             max_message_size: size.map_or(defaults::MAX_MESSAGE_SIZE, Quantity::bytes),
             max_connections: given.max_connections.unwrap_or(defaults::MAX_CONNECTIONS),
         },
+        dedup_window: given.dedup.map(|dedup| dedup.window.value()),
     })
 }
 

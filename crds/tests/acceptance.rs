@@ -159,6 +159,24 @@ fn values_at_their_bounds_are_accepted() {
 }
 
 #[test]
+fn ids_are_remembered_where_the_file_says_so() {
+    let receipt = |name: &str, more: &str| {
+        format!("{{name: {name}, socket: ROUTER, protocol: Receipt{more}}}")
+    };
+    let ingress = [
+        receipt("a", ""),
+        receipt("b", ", dedup: {window: 1s}"),
+        receipt("c", ", dedup: {window: 24h}"),
+    ];
+    let queue = accept(&queue(&ingress.join(", "), "{name: out, socket: PUSH}"));
+    let stream = &queue.streams[0];
+    let windows: Vec<_> = stream.ingress.iter().map(|ingress| ingress.dedup_window).collect();
+    let [second, day] = [1, 24 * 60 * 60].map(Duration::from_secs);
+    assert_eq!(windows, [None, Some(second), Some(day)]);
+    assert_eq!(stream.dedup_window(), Some(day));
+}
+
+#[test]
 fn a_delivery_to_rep_applications_has_the_rules_of_acks_but_no_window() {
     let queue = accept(&queue(
         "{name: in, socket: PULL}",

@@ -146,10 +146,13 @@ pub async fn start_on(
         metrics: Metrics::new()?,
         budget: MemoryBudget::new(sizes.connection_bytes),
         output: OutputMemory::new(sizes.output_bytes),
+        volume: volume.id,
         epoch: volume.epoch,
         journal: Arc::clone(&volume.journal),
         intake: intake_stop,
         rest: rest_stop,
+        ids_in_memory: sizes.ids_in_memory,
+        keepers: Vec::new(),
         ready: Ready::default(),
         services: JoinSet::new(),
     };
@@ -158,7 +161,7 @@ pub async fn start_on(
     for (at, ((stream, opened), sizes)) in parts.enumerate() {
         streams.push(build.stream(at, stream, opened, sizes.max_bytes).await?);
     }
-    let logs = volume.streams.iter().flat_map(|it| [&it.log, &it.dead_letters]).cloned();
+    let logs = volume.streams.iter().flat_map(Stream::logs).cloned();
     let scrubber = Scrubber::spawn(logs.collect(), ScrubOptions::default())?;
     let node = Arc::new(build.node(&dataplane.name, &volume, streams, scrubber.progress()));
     for at in 0..node.streams.len() {
@@ -168,6 +171,10 @@ pub async fn start_on(
     let (running, opened, _) = volume.start()?;
     let mut sockets = Sockets::default();
     std::mem::take(&mut build.ready).serve(&mut sockets);
+    for keeper in std::mem::take(&mut build.keepers) {
+        let stop = build.rest.clone();
+        build.services.spawn_blocking(move || keeper.run(stop));
+    }
     build.services.spawn(watch::writer(Arc::clone(&node), running.writer.ended()));
     let current = dataplane.clone();
     Ok(Sidecar {

@@ -24,6 +24,7 @@ pub struct Metrics {
     received_messages: IntCounterVec,
     received_bytes: IntCounterVec,
     receipts: IntCounterVec,
+    duplicates: IntCounterVec,
     delivered: IntCounterVec,
     redelivered: IntCounterVec,
     suspected: IntCounterVec,
@@ -60,6 +61,10 @@ pub struct Gauges {
     pub lost: IntGaugeVec,
     /// 1 when records wait for disk space.
     pub full: IntGaugeVec,
+    /// Ids of messages that are remembered.
+    pub remembered_ids: IntGaugeVec,
+    /// How often the index of ids was set aside and made anew.
+    pub set_aside_indexes: IntGaugeVec,
     /// Bytes read in search of damage.
     pub scrubbed_bytes: IntGauge,
     /// Syncs of the writer thread.
@@ -94,6 +99,11 @@ impl Metrics {
                 "lifeboat_receipts_total",
                 "Answers given to producers, by code",
                 &with("code"),
+            )?,
+            duplicates: build.counters(
+                "lifeboat_duplicates_total",
+                "Messages not stored again, for one with their id and content was stored before",
+                SOCKET,
             )?,
             delivered: build.counters(
                 "lifeboat_delivered_records_total",
@@ -176,6 +186,7 @@ impl Metrics {
             messages: self.received_messages.with_label_values(&labels),
             bytes: self.received_bytes.with_label_values(&labels),
             receipts: Receipts::new(&self.receipts, labels),
+            duplicates: self.duplicates.with_label_values(&labels),
         }
     }
 
@@ -267,6 +278,16 @@ impl Gauges {
                 "1 when records wait for disk space",
                 STREAM,
             )?,
+            remembered_ids: build.gauges(
+                "lifeboat_remembered_ids",
+                "Ids of messages that would not be stored again",
+                STREAM,
+            )?,
+            set_aside_indexes: build.gauges(
+                "lifeboat_set_aside_indexes_total",
+                "Times that the index of ids was set aside and made anew from the log",
+                STREAM,
+            )?,
             scrubbed_bytes: build.gauge(
                 "lifeboat_scrubbed_bytes_total",
                 "Bytes of sealed segments read in search of damage",
@@ -315,9 +336,20 @@ pub struct IngressMetrics {
     messages: IntCounter,
     bytes: IntCounter,
     receipts: Receipts,
+    duplicates: IntCounter,
 }
 
 impl IngressMetrics {
+    /// A message came again and was not stored again.
+    pub fn duplicate(&self) {
+        self.duplicates.inc();
+    }
+
+    /// Messages that came again so far.
+    pub fn duplicates(&self) -> u64 {
+        self.duplicates.get()
+    }
+
     /// A run of messages came in.
     pub fn received(&self, messages: usize, bytes: usize) {
         self.messages.inc_by(messages as u64);

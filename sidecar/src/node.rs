@@ -116,6 +116,11 @@ impl Node {
             gauges.oldest_seconds.with_label_values(&labels).set(number(oldest));
             let stopped = stream.state == StreamState::Stopped;
             gauges.stopped.with_label_values(&labels).set(i64::from(stopped));
+            if let Some(dedup) = &stream.dedup {
+                gauges.remembered_ids.with_label_values(&labels).set(number(dedup.ids));
+                let set_aside = number(dedup.set_aside);
+                gauges.set_aside_indexes.with_label_values(&labels).set(set_aside);
+            }
             gauges.damaged.with_label_values(&labels).set(i64::from(stream.damage.is_some()));
             gauges.lost.with_label_values(&labels).set(number(stream.lost));
             let full = stream.state == StreamState::Full;

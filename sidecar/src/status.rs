@@ -103,6 +103,8 @@ pub struct StreamStatus {
     pub ingress_per_second: f64,
     /// Records handed out per second.
     pub delivered_per_second: f64,
+    /// What is remembered of messages that may come again; `None` where that means nothing.
+    pub dedup: Option<DedupStatus>,
     /// The sockets towards producers.
     pub ingress: Vec<IngressStatus>,
     /// The sockets towards applications.
@@ -148,6 +150,20 @@ pub struct IngressStatus {
     pub socket: SocketStatus,
     /// Messages read since the start, refused ones included.
     pub messages: u64,
+    /// Of those, the ones that were not stored again, for they had been before.
+    pub duplicates: u64,
+}
+
+/// What is remembered of messages that may come again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DedupStatus {
+    /// Ids that are remembered.
+    pub ids: u64,
+    /// Whether messages with ids are taken: not while ids are gathered from the log.
+    pub ready: bool,
+    /// How often the index on disk was set aside and made anew, since the start.
+    pub set_aside: u64,
 }
 
 /// A delivery.

@@ -37,7 +37,7 @@ pub struct Ingress {
     pub curve: Option<Curve>,
     /// Conditions that a message must meet to be stored.
     pub filters: Option<Vec<serde_json::Value>>,
-    /// Store a message once however often a producer sends it.
+    /// Store a message once however often a producer sends it. ROUTER with Receipt only.
     pub dedup: Option<Dedup>,
     /// The routing id that the socket gives to its peers.
     pub routing_id: Option<String>,
@@ -82,10 +82,13 @@ pub struct Curve {
     pub secret_name: String,
 }
 
-/// Store a message once however often a producer sends it.
+/// Store a message once however often a producer sends it. Its id is the first frame of the
+/// envelope that a DEALER puts before the empty frame, if it has 8 to 64 bytes; a message without
+/// one is stored each time. A repeat is answered like the first copy, another content under the
+/// same id with 409.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Dedup {
-    /// How long an id is remembered.
+    /// How long an id is remembered: 1s to 24h.
     pub window: DurationText,
 }

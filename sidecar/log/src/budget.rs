@@ -1,9 +1,12 @@
-//! Disk space that a stream may take, shared by its log and its dead letters.
+//! Disk space that a stream may take: one for its log and its dead letters, one for copies of ids.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::LogError;
+
+/// A stream that keeps ids gives this part of its space to their copies.
+const PART: u64 = 16;
 
 /// Bytes taken and their limit.
 #[derive(Debug)]
@@ -14,14 +17,28 @@ pub(crate) struct Budget {
 
 /// The limit of one stream's space, to be changed while it is in use.
 #[derive(Debug, Clone)]
-pub struct SpaceLimit(pub(crate) Arc<Budget>);
+pub struct SpaceLimit {
+    records: Arc<Budget>,
+    keeps_ids: bool,
+}
 
 impl SpaceLimit {
-    /// Sets the limit in bytes. What is on disk beyond it stays; nothing is added until it is
+    pub(crate) fn new(records: &Arc<Budget>, keeps_ids: bool) -> Self {
+        Self { records: Arc::clone(records), keeps_ids }
+    }
+
+    /// Sets the limit in bytes, of which the copies of ids keep the part that they had. What is on disk beyond it stays; nothing is added until it is
     /// below again. The size of segments stays what it was.
     pub fn set(&self, bytes: u64) {
-        self.0.limit.store(bytes, Ordering::Release);
+        let (records, _) = divide(bytes, self.keeps_ids);
+        self.records.limit.store(records, Ordering::Release);
     }
+}
+
+/// The bytes of a stream's space for its own log and for the copies of its ids.
+pub(crate) fn divide(max_bytes: u64, keeps_ids: bool) -> (u64, u64) {
+    let copies = if keeps_ids { max_bytes / PART } else { 0 };
+    (max_bytes - copies, copies)
 }
 
 impl Budget {
@@ -72,9 +89,9 @@ mod tests {
         assert!(matches!(budget.exchange(4, 5), Err(LogError::Full)));
         assert!(budget.exchange(4, 4).is_ok());
         let budget = Arc::new(budget);
-        SpaceLimit(Arc::clone(&budget)).set(12);
+        SpaceLimit::new(&budget, false).set(12);
         assert!(budget.exchange(0, 2).is_ok());
-        SpaceLimit(Arc::clone(&budget)).set(3);
+        SpaceLimit::new(&budget, false).set(3);
         assert!(matches!(budget.exchange(0, 0), Err(LogError::Full)));
     }
 }

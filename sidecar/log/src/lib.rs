@@ -66,7 +66,7 @@
 //! name. Readers see [`Read::Deleted`] there, and deliveries settle it as [`Op::Lost`].
 //!
 //! # Modules
-//! - bytes, pure: `batch`, `segment`, `seal`, `index`, `meta`
+//! - bytes, pure: `batch`, `dedup_id`, `segment`, `seal`, `index`, `meta`
 //! - the log: `pending` (in), `log` and `active` (write), `handle`, `tail`, `reader`, `scan`, `window`
 //!   (read), `recover`, `budget`
 //! - damage: `verify` and `scrub` find it, `mend` with `salvage` and `quarantine` gets over it on a
@@ -85,6 +85,7 @@ mod batch;
 mod budget;
 mod commit_stats;
 mod committer;
+mod dedup_id;
 mod direct;
 pub mod disk;
 pub mod error;
@@ -135,6 +136,7 @@ pub use batch::{Batch, MAX_RECORD_LEN};
 pub use budget::SpaceLimit;
 pub use commit_stats::CommitStats;
 pub use committer::{Committer, Now};
+pub use dedup_id::DedupId;
 pub use error::{Corruption, LogError};
 pub use fate::{Fate, Refusal};
 pub use handle::{LogHandle, Marks, OnDamage};
@@ -147,5 +149,5 @@ pub use pending::{CommitQueue, Rejection, Run, Submitted};
 pub use reader::{Read, Reader};
 pub use scrub::{ScrubOptions, ScrubProgress, Scrubber};
 pub use state::Op;
-pub use volume::{Finding, Running, Stream, StreamOptions, Volume, VolumeOptions};
+pub use volume::{Finding, Holder, KeptIds, Running, Stream, StreamOptions, Volume, VolumeOptions};
 pub use writer::Writer;

@@ -49,6 +49,8 @@ pub(crate) struct Log {
     pub(crate) budget: Arc<Budget>,
     /// Epoch of this writer.
     pub(crate) epoch: u64,
+    /// Whether its batches may hold ids, which every reader of its segments must then know.
+    pub(crate) keeps_ids: bool,
     pub(crate) next_number: u64,
     pub(crate) end: End,
     pub(crate) active: Option<Active>,
@@ -133,7 +135,7 @@ impl Log {
             let first = ends.first().map_or(0, |end| end - start);
             return self.create_segment(Active::len_for(first as usize), salt);
         };
-        let count = active.fitting(start, ends);
+        let count = active.fitting(start, ends, |count| rest.ids_in(count));
         let Some(&end) = count.checked_sub(1).and_then(|last| ends.get(last)) else {
             if active.is_empty() {
                 // Segments are made for the record that comes first, so this one fits in none.
@@ -146,7 +148,8 @@ impl Log {
         let ends: Vec<u32> = ends.iter().take(count).map(|end| end - start).collect();
         let payloads = rest.payloads.slice(start as usize..end as usize);
         let sums = rest.sums.get(rest.done..rest.done + count).unwrap_or_default();
-        let records = Records { payloads: &payloads, ends: &ends, sums };
+        let ids = rest.encoded_ids(count);
+        let records = Records { payloads: &payloads, ends: &ends, sums, ids: &ids };
         let first_seq = self.end.seq;
         self.end = active.append(self.end, self.handle.published_end(), &records)?;
         // A part of a group does not hold on to the memory of all of it.
@@ -155,7 +158,7 @@ impl Log {
         } else {
             (Bytes::copy_from_slice(&payloads), payloads.len())
         };
-        let batch = Batch { first_seq, time: self.end.time, ends, payloads };
+        let batch = Batch { first_seq, time: self.end.time, ends, payloads, ids };
         self.unpublished.push(InMemory::new(batch, memory));
         rest.done += count;
         Ok(())
@@ -172,6 +175,7 @@ impl Log {
             chain: self.end.chain,
             created: self.end.time,
             epoch: self.epoch,
+            keeps_ids: self.keeps_ids,
             salt: salt(),
             len,
             mended: false,

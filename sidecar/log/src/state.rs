@@ -96,6 +96,10 @@ pub enum Op {
     },
 }
 
+/// Name of the delivery that holds a stream's records until their ids are copied. No file can name
+/// one like that, and no application reads from it.
+pub(crate) const IDS_HOLDER: &str = "$ids";
+
 /// What was tried with a record that is not settled.
 ///
 /// Of two for one record the greater holds: a later hand-out knows of all earlier failures and
@@ -129,6 +133,11 @@ impl DeliveryState {
     /// Whether the record need not be delivered again.
     pub fn is_settled(&self, seq: u64) -> bool {
         seq < self.cursor || self.settled.contains(seq)
+    }
+
+    /// Whether it only holds records until their ids are copied.
+    pub(crate) fn holds_ids(&self) -> bool {
+        self.name == IDS_HOLDER
     }
 
     fn settle(&mut self, range: &Range<u64>) {
@@ -168,14 +177,19 @@ pub struct StreamState {
 }
 
 impl StreamState {
+    /// Those that somebody reads from, or may again.
+    fn readers(&self) -> impl Iterator<Item = &DeliveryState> {
+        self.deliveries.values().filter(|delivery| !delivery.holds_ids())
+    }
+
     /// Whether every delivery, the ones that no file names any more included, has settled all of
-    /// `seqs`. A stream that no delivery reads keeps everything.
+    /// `seqs`. A stream that nobody reads keeps everything.
     pub fn all_settled(&self, seqs: &Range<u64>) -> bool {
         let settled = |delivery: &DeliveryState| {
             let above = seqs.start.max(delivery.cursor)..seqs.end;
             above.is_empty() || delivery.settled.covers(&above)
         };
-        !self.deliveries.is_empty() && self.deliveries.values().all(settled)
+        self.readers().next().is_some() && self.deliveries.values().all(settled)
     }
 
     /// The seq above everything that any delivery has settled: the log must reach that far.
@@ -187,12 +201,13 @@ impl StreamState {
     }
 
     /// Runs of `seqs` that at least one delivery has not settled; all of it without deliveries.
+    /// A record that is held for its id alone is settled.
     pub fn unsettled(&self, seqs: &Range<u64>) -> Vec<Range<u64>> {
         let mut unsettled = RangeSet::new();
-        if self.deliveries.is_empty() {
+        if self.readers().next().is_none() {
             unsettled.insert(seqs.clone());
         }
-        for delivery in self.deliveries.values() {
+        for delivery in self.readers() {
             let mut from = seqs.start.max(delivery.cursor);
             while from < seqs.end {
                 let start = delivery.settled.next_absent(from);

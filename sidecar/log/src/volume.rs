@@ -2,6 +2,7 @@
 //! sidecar needs. A damaged stream is handed out stopped and keeps nothing else from opening.
 
 mod files;
+mod kept_ids;
 mod streams;
 mod versions;
 
@@ -26,8 +27,12 @@ use crate::state::DeliveryState;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 use crate::writer::Writer;
-pub(crate) use files::{DEAD_LETTERS, JOURNAL, LOCK, STREAMS, read_stream_meta, read_volume_meta};
+pub(crate) use files::{
+    DEAD_LETTERS, JOURNAL, KEPT_IDS, LOCK, STREAMS, read_stream_meta, read_volume_meta,
+};
 use files::{make_dir, open_volume_meta};
+pub(crate) use kept_ids::copies_of;
+pub use kept_ids::{Holder, KeptIds};
 use streams::Opening;
 
 /// Sizes, in bytes, that hold for the whole volume.
@@ -59,6 +64,8 @@ pub struct StreamOptions {
     /// Names of the deliveries that hold its data. New ones start at the lowest cursor of the
     /// others; those that are not named any more keep holding.
     pub deliveries: Vec<String>,
+    /// Whether records may come with ids that outlive them: costs a sixteenth of the space.
+    pub keeps_ids: bool,
 }
 
 /// A data directory, held exclusively and ready for work once [`Volume::start`]ed.
@@ -96,12 +103,22 @@ pub struct Stream {
     pub dead_letters: Arc<LogHandle>,
     /// What the journal says of its deliveries, the removed ones included.
     pub deliveries: Vec<(DeliveryId, DeliveryState)>,
+    /// What is kept of its records' ids, if it keeps any.
+    pub kept_ids: Option<KeptIds>,
     /// An id that no delivery of this stream had yet, and none below it is free.
     pub next_delivery: DeliveryId,
     /// The space that it may take.
     pub space: SpaceLimit,
     /// What it says of those of the dead letters' log.
     pub dead_letter_deliveries: Vec<(DeliveryId, DeliveryState)>,
+}
+
+impl Stream {
+    /// All its logs: of records, of dead letters, and of copied ids if it keeps any.
+    pub fn logs(&self) -> impl Iterator<Item = &Arc<LogHandle>> {
+        let ids = self.kept_ids.as_ref().map(|kept| &kept.log);
+        [&self.log, &self.dead_letters].into_iter().chain(ids)
+    }
 }
 
 /// Something that recovery noticed.

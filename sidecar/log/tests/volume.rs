@@ -33,6 +33,7 @@ fn work() -> StreamOptions {
         segment_bytes: 32 << 10,
         on_damage: OnDamage::Stop,
         deliveries: vec!["out".into()],
+        keeps_ids: false,
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lifeboat_api::{Delivery, DeliveryKind, Ingress, IngressKind, OnFull, Remote};
 use lifeboat_log::state::{Attempt, DeliveryState};
-use lifeboat_log::{DeliveryId, JournalQueue, LogHandle, ScrubProgress, Stream, Volume};
+use lifeboat_log::{DeliveryId, JournalQueue, LogHandle, ScrubProgress, Stream, Volume, VolumeId};
 use lifeboat_zmtp::{Listener, MemoryBudget};
 use tokio::task::JoinSet;
 
@@ -16,6 +16,7 @@ use super::bound::{Bound, BoundDelivery, BoundIngress, Door};
 use super::sockets::Sockets;
 use super::{Place, StartError};
 use crate::dead_letter::Shelf;
+use crate::dedup::{Dedup, Keeper, KeeperParts, Scope};
 use crate::delivery::Tries;
 use crate::delivery::backoff::Policy;
 use crate::delivery::cursor::Cursor;
@@ -23,7 +24,7 @@ use crate::delivery::lease::Recovered;
 use crate::delivery::push::PushCursor;
 use crate::durable::fleeting_file_system;
 use crate::egress::{self, LeasedDelivery, LeasedParts, Outlet, PushDelivery, PushParts};
-use crate::ingress::{self, IngressContext};
+use crate::ingress::{self, IngressContext, Repeats};
 use crate::metrics::Metrics;
 use crate::node::{
     DeliveryNode, Held, IngressNode, Lifecycle, Node, RemovedDelivery, SocketNode, StreamNode,
@@ -40,11 +41,15 @@ pub(super) struct Build {
     pub(super) metrics: Metrics,
     pub(super) budget: Arc<MemoryBudget>,
     pub(super) output: Arc<OutputMemory>,
+    pub(super) volume: VolumeId,
     pub(super) epoch: u64,
     pub(super) journal: Arc<JournalQueue>,
     /// When nothing more is taken in.
     pub(super) intake: Stop,
     pub(super) rest: Stop,
+    /// Ids that a stream holds in memory.
+    pub(super) ids_in_memory: usize,
+    pub(super) keepers: Vec<Keeper>,
     pub(super) ready: Ready,
     pub(super) services: JoinSet<()>,
 }
@@ -73,9 +78,11 @@ impl Build {
         max_bytes: u64,
     ) -> Result<StreamNode, StartError> {
         let (mut ingress, mut deliveries) = (Vec::new(), Vec::new());
+        let dedup = self.dedup(stream, opened);
         for (index, socket) in stream.ingress.iter().enumerate() {
             let field = format!("spec.streams[{at}].ingress[{index}]");
-            ingress.push(self.ingress(&field, opened, socket, stream.retention.on_full).await?);
+            let on_full = stream.retention.on_full;
+            ingress.push(self.ingress(&field, opened, socket, on_full, dedup.as_ref()).await?);
         }
         let mut removed = opened.deliveries.clone();
         for (index, delivery) in stream.deliveries.iter().enumerate() {
@@ -96,6 +103,8 @@ impl Build {
             log: Arc::clone(&opened.log),
             dead_letters: self.dead_letters(opened),
             max_bytes: AtomicU64::new(max_bytes),
+            dedup,
+            kept_ids: opened.kept_ids.as_ref().map(|kept| Arc::clone(&kept.log)),
             ingress: Mutex::new(ingress),
             deliveries: Mutex::new(deliveries),
             next_delivery: AtomicU32::new(opened.next_delivery.0),
@@ -105,12 +114,30 @@ impl Build {
         })
     }
 
+    /// The ids of a stream that knows repeats. Without the copies of ids the stream is stopped.
+    fn dedup(&mut self, stream: &lifeboat_api::Stream, opened: &Stream) -> Option<Arc<Dedup>> {
+        let (dedup, keeper) = Keeper::new(KeeperParts {
+            stream: stream.name.clone(),
+            log: Arc::clone(&opened.log),
+            kept: opened.kept_ids.clone()?,
+            journal: Arc::clone(&self.journal),
+            window: stream.dedup_window()?,
+            capacity: self.ids_in_memory,
+            data: self.place.data.clone(),
+            volume: self.volume.0,
+            epoch: self.epoch,
+        });
+        self.keepers.push(keeper);
+        Some(dedup)
+    }
+
     pub(super) async fn ingress(
         &mut self,
         field: &str,
         opened: &Stream,
         ingress: &Ingress,
         on_full: OnFull,
+        dedup: Option<&Arc<Dedup>>,
     ) -> Result<IngressNode, StartError> {
         let endpoint = ingress.endpoint_in(&self.place.sockets, &opened.name);
         let door = self.door(field, &endpoint, &ingress.connect).await?;
@@ -126,6 +153,7 @@ impl Build {
             on_full,
             output: Arc::clone(&self.output),
             metrics: Arc::clone(&metrics),
+            repeats: repeats(ingress, dedup),
             stop,
         });
         let config = ingress::listener_config(ingress, Arc::clone(&self.budget));
@@ -339,6 +367,12 @@ impl Build {
             state: Lifecycle::default(),
         }
     }
+}
+
+/// How `ingress` knows repeats, if it is to.
+fn repeats(ingress: &Ingress, dedup: Option<&Arc<Dedup>>) -> Option<Repeats> {
+    let dedup = Arc::clone(dedup?);
+    Some(Repeats { dedup, scope: Scope::new(&ingress.name), window: ingress.dedup_window? })
 }
 
 /// The seq from which on no earlier boot has handed anything out. A log that damage stops ends at the

@@ -122,7 +122,9 @@ impl Sidecar {
             Wanted::Ingress(ingress) => {
                 let opened = self.opened.get(at).ok_or_else(|| field.clone())?;
                 let on_full = self.on_full(stream);
-                let ingress = self.build.ingress(&field, opened, ingress, on_full).await;
+                let node = self.node.streams.iter().find(|node| node.name == *stream);
+                let dedup = node.and_then(|node| node.dedup.as_ref());
+                let ingress = self.build.ingress(&field, opened, ingress, on_full, dedup).await;
                 let ingress = ingress.map_err(|error| error.to_string())?;
                 let node = self.node.streams.iter().find(|node| node.name == *stream);
                 if let Some(node) = node {

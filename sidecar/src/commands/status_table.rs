@@ -38,6 +38,13 @@ pub(super) fn render(status: &Status, now: Duration) -> String {
                 counted(stream.lost, "record")
             );
         }
+        if stream.dedup.as_ref().is_some_and(|dedup| !dedup.ready) {
+            let _ = writeln!(
+                out,
+                "\n{}: ids are not known, messages with ids wait or are refused",
+                stream.name
+            );
+        }
     }
     for problem in &status.config.problems {
         let _ = writeln!(out, "\nthe file is not applied: {problem}");
@@ -187,7 +194,12 @@ mod tests {
             max_bytes: 1 << 30,
             ingress_per_second: 1_000.0,
             delivered_per_second: 0.5,
-            ingress: vec![IngressStatus { socket: socket("push", "PULL", None), messages: 9 }],
+            dedup: None,
+            ingress: vec![IngressStatus {
+                socket: socket("push", "PULL", None),
+                messages: 9,
+                duplicates: 0,
+            }],
             deliveries: vec![
                 delivery(Some(socket("workers", "ROUTER", Some("Credit"))), "workers"),
                 delivery(None, "old"),

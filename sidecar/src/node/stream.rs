@@ -13,12 +13,15 @@ use lifeboat_log::{
 };
 
 use crate::dead_letter::Shelf;
+use crate::dedup::Dedup;
 use crate::delivery::cursor::Cursor;
 use crate::depth::depth;
 use crate::egress::{Outlet, Standing};
 use crate::metrics::IngressMetrics;
 use crate::rates::Rate;
-use crate::status::{DeliveryStatus, IngressStatus, SocketStatus, StreamState, StreamStatus};
+use crate::status::{
+    DedupStatus, DeliveryStatus, IngressStatus, SocketStatus, StreamState, StreamStatus,
+};
 
 /// One stream of it.
 #[derive(Debug)]
@@ -31,6 +34,10 @@ pub struct StreamNode {
     pub log: Arc<LogHandle>,
     /// Its dead letters.
     pub dead_letters: Shelf,
+    /// The ids of its messages, if it knows repeats.
+    pub dedup: Option<Arc<Dedup>>,
+    /// Copies of those ids.
+    pub kept_ids: Option<Arc<LogHandle>>,
     /// Bytes that it may take.
     pub max_bytes: AtomicU64,
     /// The sockets towards producers.
@@ -139,7 +146,8 @@ impl SocketNode {
 
 impl IngressNode {
     fn status(&self) -> IngressStatus {
-        IngressStatus { socket: self.socket.status(), messages: self.metrics.messages() }
+        let (messages, duplicates) = (self.metrics.messages(), self.metrics.duplicates());
+        IngressStatus { socket: self.socket.status(), messages, duplicates }
     }
 }
 
@@ -147,6 +155,7 @@ impl StreamNode {
     pub(super) fn status(&self) -> StreamStatus {
         let marks = self.log.marks();
         let dead = self.dead_letters.log().marks();
+        let ids = self.kept_ids.as_ref().map(|ids| ids.marks());
         let removed = self.removed().clone();
         let kept = marks.log_start..marks.published_end;
         let (ingress, deliveries) = (self.ingress(), self.deliveries());
@@ -165,7 +174,12 @@ impl StreamNode {
             stream_id: self.id.to_string(),
             state: state(&marks),
             reason: marks.stopped.as_deref().map(str::to_owned),
-            damage: marks.damage.or(dead.damage).as_deref().map(str::to_owned),
+            damage: marks
+                .damage
+                .or(dead.damage)
+                .or(ids.and_then(|ids| ids.damage))
+                .as_deref()
+                .map(str::to_owned),
             lost: self.log.holes().gaps.len() + self.dead_letters.log().holes().gaps.len(),
             log_start: marks.log_start,
             durable_end: marks.published_end,
@@ -177,6 +191,7 @@ impl StreamNode {
             max_bytes: self.max_bytes.load(Ordering::Relaxed),
             ingress_per_second,
             delivered_per_second,
+            dedup: self.dedup.as_deref().map(dedup_status),
             ingress: ingress.iter().map(IngressNode::status).collect(),
             deliveries: self.delivery_statuses(&deliveries, standings, &removed),
         }
@@ -267,17 +282,20 @@ impl StreamNode {
         }
     }
 
-    /// Lets it go on behind what is known to be damaged in it and in its dead letters.
+    /// Lets it go on behind what is known to be damaged in it, in its dead letters and in the copies
+    /// of its ids. Of the latter no message is lost, but some may be stored twice.
     ///
     /// # Errors
     /// Why it stays stopped, in words.
     pub async fn accept_gap(&self) -> Result<Accepted, String> {
         let mut price = Accepted::default();
-        for log in [&self.log, self.dead_letters.log()] {
+        for log in [&self.log, self.dead_letters.log()].into_iter().chain(&self.kept_ids) {
             if log.marks().damage.is_some() {
-                price += log.accept_gap().wait().await.map_err(|_| {
+                let one = log.accept_gap().wait().await.map_err(|_| {
                     log.marks().stopped.as_deref().unwrap_or("the sidecar is stopping").to_owned()
                 })?;
+                let ids = self.kept_ids.as_ref().is_some_and(|ids| Arc::ptr_eq(ids, log));
+                price += if ids { one.without_records() } else { one };
             }
         }
         Ok(price)
@@ -313,6 +331,10 @@ impl StreamNode {
             _ => None,
         }
     }
+}
+
+fn dedup_status(dedup: &Dedup) -> DedupStatus {
+    DedupStatus { ids: dedup.ids(), ready: dedup.is_ready(), set_aside: dedup.set_aside() }
 }
 
 fn state(marks: &Marks) -> StreamState {

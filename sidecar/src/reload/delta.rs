@@ -1,6 +1,6 @@
 //! What must change for a running queue to be what its file says now. Pure.
 
-use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Stream};
+use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, Stream};
 
 /// Which side of a stream a socket is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,13 +66,16 @@ impl Delta {
         let name = &new.name;
         let key = |socket: &str| (name.clone(), socket.to_owned());
         for was in &old.ingress {
-            if !new.ingress.contains(was) {
+            let waits = new.ingress.iter().any(|is| is.name == was.name && ids_differ(old, is));
+            if !new.ingress.contains(was) && !waits {
                 let (stream, socket) = key(&was.name);
                 self.changes.push(Change::Close(Side::Ingress, stream, socket));
             }
         }
-        for is in &new.ingress {
-            if !old.ingress.contains(is) {
+        for (at, is) in new.ingress.iter().enumerate() {
+            if ids_differ(old, is) {
+                self.pending.push(format!("{path}.ingress[{at}].dedup"));
+            } else if !old.ingress.contains(is) {
                 let (stream, socket) = key(&is.name);
                 self.changes.push(Change::Open(Side::Ingress, stream, socket));
             }
@@ -131,7 +134,11 @@ pub fn after(old: &Dataplane, new: &Dataplane, failed: &[(Side, String, String)]
         let opened = |side, name: &String| {
             !failed.iter().any(|it| it.0 == side && it.1 == was.name && it.2 == *name)
         };
-        let mut ingress = is.ingress.clone();
+        let running = |is: &Ingress| {
+            let before = was.ingress.iter().find(|was| was.name == is.name).cloned();
+            if ids_differ(was, is) { before } else { Some(is.clone()) }
+        };
+        let mut ingress: Vec<Ingress> = is.ingress.iter().filter_map(running).collect();
         ingress.retain(|it| opened(Side::Ingress, &it.name));
         let before = |is: &Delivery| {
             let was = was.deliveries.iter().find(|was| was.name == is.name);
@@ -153,6 +160,15 @@ pub fn after(old: &Dataplane, new: &Dataplane, failed: &[(Side, String, String)]
 
 fn named<'a>(queue: &'a Dataplane, name: &str) -> Option<&'a Stream> {
     queue.streams.iter().find(|stream| stream.name == name)
+}
+
+/// Whether `is` would have to know repeats otherwise than the stream `old` does: its ids are gathered
+/// when the volume opens, as long back as the longest window wants.
+fn ids_differ(old: &Stream, is: &Ingress) -> bool {
+    match old.ingress.iter().find(|was| was.name == is.name) {
+        Some(was) => was.dedup_window != is.dedup_window,
+        None => is.dedup_window > old.dedup_window(),
+    }
 }
 
 fn same_kind(a: &DeliveryKind, b: &DeliveryKind) -> bool {
@@ -187,6 +203,34 @@ mod tests {
 
     fn key(name: &str) -> (String, String) {
         ("work".to_owned(), name.to_owned())
+    }
+
+    #[test]
+    fn what_an_ingress_knows_of_repeats_waits_for_a_restart() {
+        const OUT_ONLY: &str = "deliveries: [{name: out, socket: PUSH}]";
+        let ids = |name: &str, window: &str| {
+            format!("{{name: {name}, socket: ROUTER, protocol: Receipt{window}}}")
+        };
+        let plain = work(&ids("in", ""), OUT_ONLY);
+        let knowing = work(&ids("in", ", dedup: {window: 10m}"), OUT_ONLY);
+        let expected = Delta {
+            changes: Vec::new(),
+            pending: vec!["spec.streams[0].ingress[0].dedup".to_owned()],
+        };
+        assert_eq!(delta(&plain, &knowing), expected);
+        assert_eq!(delta(&knowing, &plain), expected);
+        // It is found again for as long as nothing was restarted.
+        assert_eq!(delta(&after(&plain, &knowing, &[]), &knowing), expected);
+        // Another socket may come with a window that the stream has, and no longer one.
+        let two = |window: &str| {
+            let first = ids("in", ", dedup: {window: 10m}");
+            work(&format!("{first}, {}", ids("more", window)), OUT_ONLY)
+        };
+        let opened = delta(&knowing, &two(", dedup: {window: 5m}"));
+        assert_eq!((opened.changes, opened.pending), (vec![open(Side::Ingress, "more")], vec![]));
+        let waits = delta(&knowing, &two(", dedup: {window: 20m}"));
+        assert_eq!(waits.pending, ["spec.streams[0].ingress[1].dedup"]);
+        assert_eq!(waits.changes, []);
     }
 
     fn close(side: Side, name: &str) -> Change {

@@ -22,6 +22,7 @@ pub(crate) mod loop_disk;
 pub(crate) mod monitor;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod repeats;
 pub(crate) mod siege;
 pub(crate) mod sockets;
 pub(crate) mod tally;

@@ -37,6 +37,7 @@ pub fn open(disk: &SimDisk, seed: u64) -> Result<Volume, LogError> {
         segment_bytes: 8 << 10,
         deliveries: vec!["d".into()],
         on_damage: OnDamage::Stop,
+        keeps_ids: true,
     };
     disk.create_dir(Path::new(DIR)).map_err(LogError::io("create", Path::new(DIR)))?;
     Volume::open(Arc::new(disk.clone()), Path::new(DIR), &options, &[stream])

@@ -54,6 +54,7 @@ fn open(disk: &SimDisk) -> Volume {
         segment_bytes: 8 << 10,
         deliveries: vec!["d".into()],
         on_damage: OnDamage::Stop,
+        keeps_ids: false,
     };
     Volume::open(Arc::new(disk.clone()), dir(), &options, &[stream]).unwrap()
 }

@@ -8,7 +8,7 @@ use rand::rngs::SmallRng;
 
 use super::files::{DEAD_LETTERS, make_dir, open_stream_meta};
 use super::{Finding, Stream, StreamOptions, VolumeOptions};
-use crate::budget::{Budget, SpaceLimit};
+use crate::budget::{Budget, SpaceLimit, divide};
 use crate::error::LogError;
 use crate::fate::Refusal;
 use crate::handle::{LogHandle, OnDamage, View};
@@ -44,12 +44,14 @@ pub(super) struct Opening<'a> {
     pub(super) random: &'a mut SmallRng,
 }
 
-/// One of a stream's two logs.
-struct LogOptions<'a> {
-    budget: &'a Arc<Budget>,
-    segment_bytes: u64,
-    tail_bytes: usize,
-    on_damage: OnDamage,
+/// One of a stream's logs.
+#[derive(Clone, Copy)]
+pub(super) struct LogOptions<'a> {
+    pub(super) budget: &'a Arc<Budget>,
+    pub(super) segment_bytes: u64,
+    pub(super) tail_bytes: usize,
+    pub(super) on_damage: OnDamage,
+    pub(super) keeps_ids: bool,
 }
 
 impl Opening<'_> {
@@ -68,27 +70,26 @@ impl Opening<'_> {
             Err(error) => return Err(error),
         };
         let dead_dir = make_dir(&**self.vfs, &dir, DEAD_LETTERS)?;
-        let budget = &Arc::new(Budget::new(options.max_bytes));
-        let StreamOptions { segment_bytes, on_damage, .. } = *options;
+        let StreamOptions { segment_bytes, on_damage, keeps_ids, .. } = *options;
+        let budget = &Arc::new(Budget::new(divide(options.max_bytes, keeps_ids).0));
         let tail_bytes = self.options.tail_bytes;
-        let records = LogOptions { budget, segment_bytes, tail_bytes, on_damage };
-        let log = self.log(dir, meta.id, &records)?;
+        let records = LogOptions { budget, segment_bytes, tail_bytes, on_damage, keeps_ids };
+        let log = self.log(dir.clone(), meta.id, &records)?;
         let segment_bytes = segment_bytes.min(DEAD_LETTER_SEGMENT);
-        let dead_letters = LogOptions { segment_bytes, tail_bytes: 0, ..records };
+        let dead_letters = LogOptions { segment_bytes, tail_bytes: 0, keeps_ids: false, ..records };
         let dead_letters = self.log(dead_dir, meta.dead_letters, &dead_letters)?;
         self.create_deliveries(meta.id, &log, &options.deliveries)?;
+        let kept_ids = self.kept_ids(&dir, meta.id, &log, options)?;
+        let state = self.journal.state().stream(meta.id);
         Ok(Stream {
             name: options.name.clone(),
             id: meta.id,
             log,
             dead_letters,
+            kept_ids,
+            next_delivery: state.map_or(FIRST, StreamState::next_delivery),
             deliveries: self.deliveries(meta.id),
-            next_delivery: self
-                .journal
-                .state()
-                .stream(meta.id)
-                .map_or(FIRST, StreamState::next_delivery),
-            space: SpaceLimit(Arc::clone(budget)),
+            space: SpaceLimit::new(budget, keeps_ids),
             dead_letter_deliveries: self.deliveries(meta.dead_letters),
         })
     }
@@ -114,19 +115,21 @@ impl Opening<'_> {
             log,
             dead_letters,
             deliveries,
+            kept_ids: None,
             next_delivery: FIRST,
-            space: SpaceLimit(Arc::new(Budget::new(options.max_bytes))),
+            space: SpaceLimit::new(&Arc::new(Budget::new(options.max_bytes)), options.keeps_ids),
             dead_letter_deliveries: Vec::new(),
         }
     }
 
-    /// What the journal says of the deliveries of a log.
+    /// What the journal says of the deliveries of a log, but for the holders of ids.
     fn deliveries(&self, log: StreamId) -> Vec<(DeliveryId, DeliveryState)> {
         let state = self.journal.state().stream(log);
-        state.into_iter().flat_map(|state| state.deliveries.clone()).collect()
+        let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone());
+        deliveries.filter(|(_, delivery)| !delivery.holds_ids()).collect()
     }
 
-    fn log(
+    pub(super) fn log(
         &mut self,
         dir: PathBuf,
         id: StreamId,
@@ -157,6 +160,7 @@ impl Opening<'_> {
             segment_bytes: options.segment_bytes,
             budget: Arc::clone(options.budget),
             epoch: self.epoch,
+            keeps_ids: options.keeps_ids,
             next_number: recovered.next_number,
             end: recovered.end,
             active: None,
@@ -216,7 +220,8 @@ impl Opening<'_> {
             if state.deliveries.values().any(|delivery| delivery.name == *name) {
                 continue;
             }
-            let cursor = state.deliveries.values().map(|delivery| delivery.cursor).min();
+            let others = state.deliveries.values().filter(|delivery| !delivery.holds_ids());
+            let cursor = others.map(|delivery| delivery.cursor).min();
             let op = Op::DeliveryCreated {
                 stream,
                 delivery: state.next_delivery(),
