@@ -60,6 +60,8 @@ pub struct Marks {
     pub damage: Option<Arc<str>>,
     /// Whether records wait for space, or were refused for want of it.
     pub full: bool,
+    /// Whether records wait for space.
+    pub waiting: bool,
 }
 
 #[derive(Debug)]
@@ -126,6 +128,7 @@ impl View {
             stopped: None,
             damage: None,
             full: false,
+            waiting: false,
         };
         let (tail, segments) = (Tail::new(tail_bytes), BTreeMap::new());
         let mut view =
@@ -189,6 +192,11 @@ impl LogHandle {
     /// First record that readers do not see yet.
     pub fn published_end(&self) -> u64 {
         self.view().marks.published_end
+    }
+
+    /// Bytes of its segment files that hold published batches, headers included.
+    pub fn data_bytes(&self) -> u64 {
+        self.view().segments.values().map(|segment| segment.published_len()).sum()
     }
 
     /// Whether damage keeps it from going on.
