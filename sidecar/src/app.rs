@@ -141,7 +141,7 @@ pub async fn start_on(
     vfs.create_dir(&place.data)?;
     let total = vfs.space(&place.data)?.total;
     let sizes = sizes(dataplane, total, rand::random());
-    let volume = Volume::open(Arc::clone(&vfs), &place.data, &sizes.volume, &sizes.streams)
+    let volume = Volume::open_all(Arc::clone(&vfs), &place.data, &sizes.volume, &sizes.streams)
         .map_err(|source| StartError::Volume { dir: place.data.clone(), source })?;
     report(&volume.findings);
     let ((intake, intake_stop), (rest, rest_stop)) = (stop::channel(), stop::channel());
@@ -163,12 +163,8 @@ pub async fn start_on(
         ready: Ready::default(),
         services: JoinSet::new(),
     };
-    let mut streams = Vec::new();
-    let parts = dataplane.streams.iter().zip(&volume.streams).zip(&sizes.streams);
-    for (at, ((stream, opened), sizes)) in parts.enumerate() {
-        streams.push(build.stream(at, stream, opened, sizes.max_bytes).await?);
-    }
-    let logs = volume.streams.iter().flat_map(Stream::logs).cloned();
+    let streams = build.streams(dataplane, &volume, &sizes.streams).await?;
+    let logs = volume.streams.iter().chain(&volume.others).flat_map(Stream::logs).cloned();
     let scrubber = Scrubber::spawn(logs.collect(), ScrubOptions::default())?;
     let node = build.node(&dataplane.name, vfs, &volume, streams, scrubber.progress());
     let node = Arc::new(node);

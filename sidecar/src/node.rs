@@ -38,9 +38,9 @@ pub struct Node {
     /// Whether nothing speaks against the volume's durability.
     pub durable_volume: bool,
     /// Its streams.
-    pub streams: Vec<StreamNode>,
-    /// Streams that the file does not name.
-    pub removed: Vec<String>,
+    pub streams: Vec<Arc<StreamNode>>,
+    /// Streams that are here and that the file does not name: without sockets, until they are purged.
+    pub removed: Mutex<Vec<Arc<StreamNode>>>,
     /// All metrics.
     pub metrics: Metrics,
     /// What the writer has done.
@@ -62,8 +62,10 @@ pub struct Node {
 impl Node {
     /// Everything. May read from the disk, so it belongs on a thread that may block.
     pub fn status(&self) -> Status {
-        let streams: Vec<StreamStatus> = self.streams.iter().map(StreamNode::status).collect();
-        let sized = self.streams.iter().zip(&streams);
+        let removed = self.removed().clone();
+        let all: Vec<StreamStatus> =
+            self.streams.iter().chain(&removed).map(|stream| stream.status()).collect();
+        let sized = self.streams.iter().chain(&removed).zip(&all);
         let backlogs: Vec<u64> = sized.map(|(node, status)| node.backlog_bytes(status)).collect();
         Status {
             name: self.name.clone(),
@@ -78,13 +80,13 @@ impl Node {
             started: self.started,
             durable_volume: self.durable_volume,
             volume: self.volume_status(),
-            drained: self.removed.is_empty() && streams.iter().all(|stream| stream.drained),
-            app_connected: app_connected(&streams),
-            totals: totals(&streams, &backlogs),
+            drained: all.iter().all(|stream| stream.drained),
+            app_connected: app_connected(&all),
+            totals: totals(&all, &backlogs),
             syncs: self.commits.syncs(),
             synced_records: self.commits.records(),
-            streams,
-            removed: self.removed.clone(),
+            removed: removed.iter().map(|stream| stream.name.clone()).collect(),
+            streams: all.into_iter().take(self.streams.len()).collect(),
             config: self.config().clone(),
         }
     }
@@ -94,6 +96,11 @@ impl Node {
         let Space { total, available } = self.disk.space(&self.data).ok()?;
         let used_bytes = total.saturating_sub(available);
         Some(VolumeStatus { total_bytes: total, free_bytes: available, used_bytes })
+    }
+
+    /// Streams that are here and that the file does not name.
+    pub fn removed(&self) -> MutexGuard<'_, Vec<Arc<StreamNode>>> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The file that it runs by.

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError};
 use event_listener::EventListener;
 
 use crate::batch::Batch;
-use crate::fate::Refusal;
+use crate::fate::{Fate, Refusal};
 use crate::holes::Holes;
 use crate::ids::StreamId;
 use crate::index::SparseIndex;
@@ -19,6 +19,7 @@ use crate::mending::Mending;
 use crate::pending::CommitQueue;
 use crate::reader::Reader;
 use crate::recover::Recovered;
+use crate::removal::Removal;
 use crate::sync::{AtomicU64, Event, Mutex, MutexGuard};
 use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
@@ -33,6 +34,7 @@ pub struct LogHandle {
     published: Event,
     on_damage: OnDamage,
     mending: Mending,
+    removal: Removal,
     view: Mutex<View>,
 }
 
@@ -164,8 +166,9 @@ impl LogHandle {
         let queue = CommitQueue::new(queue_bytes, Arc::clone(writer));
         // Whatever is in it is decided with the next commit, so a little is enough.
         let refusing = CommitQueue::new(queue_bytes / 4, Arc::clone(writer));
-        let (published, mending, view) = (Event::new(), Mending::default(), Mutex::new(view));
-        Arc::new(Self { id, queue, refusing, published, on_damage, mending, view })
+        let (published, view) = (Event::new(), Mutex::new(view));
+        let (mending, removal) = (Mending::default(), Removal::default());
+        Arc::new(Self { id, queue, refusing, published, on_damage, mending, removal, view })
     }
 
     /// The log's id.
@@ -218,6 +221,21 @@ impl LogHandle {
     /// The batch that holds `seq`, if it is published and still in memory.
     pub fn in_memory(&self, seq: u64) -> Option<Arc<Batch>> {
         self.view().tail.get(seq)
+    }
+
+    /// Removes the stream whose records these are, with its dead letters and the copies of its ids,
+    /// for ever. Done once the fate says so; a crash before may have done it or not.
+    ///
+    /// The fate's errors: `NoSpace` when it stays, for the journal finds none; `Stopped` for a stream
+    /// that does not know its own id.
+    pub fn remove_stream(&self) -> Arc<Fate<()>> {
+        let fate = self.removal.order();
+        self.queue.wake_writer();
+        fate
+    }
+
+    pub(crate) fn removal(&self) -> &Removal {
+        &self.removal
     }
 
     /// Takes nothing more.

@@ -8,10 +8,14 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use lifeboat_api::{Delivery, DeliveryKind, Ingress, IngressKind, OnFull};
+use lifeboat_api::{
+    Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, OnDamage, OnFull, Retention,
+};
 use lifeboat_log::state::DeliveryState;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{DeliveryId, JournalQueue, ScrubProgress, Stream, Volume, VolumeId};
+use lifeboat_log::{
+    DeliveryId, JournalQueue, ScrubProgress, Stream, StreamOptions, Volume, VolumeId,
+};
 use lifeboat_zmtp::{Listener, MemoryBudget};
 use tokio::task::JoinSet;
 
@@ -72,7 +76,25 @@ impl Ready {
 }
 
 impl Build {
-    pub(super) async fn stream(
+    /// The streams that the file names, in its order, and the others that the volume has.
+    pub(super) async fn streams(
+        &mut self,
+        dataplane: &Dataplane,
+        volume: &Volume,
+        sizes: &[StreamOptions],
+    ) -> Result<[Vec<Arc<StreamNode>>; 2], StartError> {
+        let (mut streams, mut removed) = (Vec::new(), Vec::new());
+        let parts = dataplane.streams.iter().zip(&volume.streams).zip(sizes);
+        for (at, ((stream, opened), sizes)) in parts.enumerate() {
+            streams.push(Arc::new(self.stream(at, stream, opened, sizes.max_bytes).await?));
+        }
+        for opened in &volume.others {
+            removed.push(Arc::new(self.removed_stream(opened).await?));
+        }
+        Ok([streams, removed])
+    }
+
+    async fn stream(
         &mut self,
         at: usize,
         stream: &lifeboat_api::Stream,
@@ -114,6 +136,21 @@ impl Build {
             change: tokio::sync::Mutex::default(),
             rates: Mutex::new([Rate::new(now), Rate::new(now)]),
         })
+    }
+
+    /// A stream that the file does not name: what it holds, and no sockets.
+    async fn removed_stream(&mut self, opened: &Stream) -> Result<StreamNode, StartError> {
+        let nothing = lifeboat_api::Stream {
+            name: opened.name.clone(),
+            ingress: Vec::new(),
+            deliveries: Vec::new(),
+            retention: Retention {
+                max_bytes: None,
+                on_full: OnFull::Block,
+                on_damage: OnDamage::Stop,
+            },
+        };
+        self.stream(0, &nothing, opened, 0).await
     }
 
     /// The ids of a stream that knows repeats. Without the copies of ids the stream is stopped.
@@ -278,7 +315,7 @@ impl Build {
         name: &str,
         disk: Arc<dyn Vfs>,
         volume: &Volume,
-        streams: Vec<StreamNode>,
+        [streams, removed]: [Vec<Arc<StreamNode>>; 2],
         scrub: Arc<ScrubProgress>,
     ) -> Node {
         let fleeting = fleeting_file_system(&self.place.data);
@@ -299,7 +336,7 @@ impl Build {
             started: started.as_secs(),
             durable_volume: fleeting.is_none(),
             streams,
-            removed: volume.removed.clone(),
+            removed: Mutex::new(removed),
             metrics: self.metrics.clone(),
             commits: volume.committer.stats(),
             journal: Arc::clone(&self.journal),

@@ -82,7 +82,7 @@ impl Sidecar {
     fn set_rules(&self, new: &Dataplane, stream: &str, name: &str) {
         let node = self.node.streams.iter().find(|node| node.name == stream);
         let (_, wanted) = wanted(new, Side::Delivery, stream, name);
-        let running = node.map(StreamNode::deliveries).unwrap_or_default();
+        let running = node.map(|stream| stream.deliveries()).unwrap_or_default();
         let running = running.iter().find(|delivery| delivery.socket.name == name);
         if let (Some(Wanted::Delivery(delivery)), Some(running)) = (wanted, running) {
             running.outlet.set_rules(&delivery.kind);

@@ -54,7 +54,11 @@ pub(super) fn render(status: &Status, now: Duration) -> String {
         let _ = writeln!(out, "\nchanged in the file, applied by a restart: {fields}");
     }
     if !status.removed.is_empty() {
-        let _ = writeln!(out, "\nstored here, not in the file: {}", status.removed.join(", "));
+        let _ = writeln!(
+            out,
+            "\nstored here, not in the file: {}; `lifeboat purge` removes it",
+            status.removed.join(", ")
+        );
     }
     out
 }

@@ -3,9 +3,11 @@
 use lifeboat_sidecar::status::State;
 
 use crate::support::credit::App;
-use crate::support::sockets::connected;
-use crate::support::{Home, lifeboat, wait_for};
-use crate::{Lifeboat, answers, check_not_open, check_open, command, endpoint, file, produce, say};
+use crate::support::sockets::{connected, receive, send};
+use crate::support::{Home, lifeboat, wait_for, yaml};
+use crate::{
+    Lifeboat, OUTBOX, answers, check_not_open, check_open, command, endpoint, file, produce, say,
+};
 
 #[test]
 fn it_comes_and_goes_with_the_file_and_nothing_is_restarted() {
@@ -93,4 +95,63 @@ fn drained_is_true_only_when_nothing_is_left() {
     let purge = ["purge", "work", "--removed", "old", "--yes", "--data", data];
     assert_eq!(lifeboat(&purge, "").code, Some(0));
     assert!(drained());
+}
+
+#[test]
+fn a_stream_that_the_file_names_no_more_counts_until_it_is_purged() {
+    const CREDIT: &str = "{name: out, socket: ROUTER, protocol: Credit}";
+    const IN: &str = "{name: in, socket: ROUTER, protocol: Receipt, dedup: {window: 1h}}";
+    let two = yaml("4Gi", &[("work", OUTBOX, CREDIT), ("gone", IN, CREDIT)]);
+    let one = yaml("4Gi", &[("work", OUTBOX, CREDIT)]);
+    let home = Home::new(&two);
+    let process = home.start();
+    let producer = connected(zmq::DEALER, process.endpoint("gone.in"));
+    for at in 0..5u64 {
+        send(&producer, &[&at.to_be_bytes(), b"", b"x"]);
+        assert_eq!(receive(&producer)[2], b"200");
+    }
+    let app = App::with_credit(process.endpoint("gone.out"), 2);
+    app.say(&[b"REJECT", &app.next().token]);
+    app.settle(1);
+    wait_for("the dead letter", || (home.stream("gone").dead_letters == 1).then_some(()));
+    wait_for("the ack", || (home.stream("gone").depth == 3).then_some(()));
+    assert_eq!(process.stop().code(), Some(0));
+
+    home.rewrite(&one);
+    let process = home.start();
+    let status = home.status();
+    assert_eq!((&status.removed[..], status.streams.len()), (&["gone".to_owned()][..], 1));
+    assert_eq!((status.totals.depth, status.totals.dead_letters, status.drained), (3, 1, false));
+    let data = home.data();
+    let run = |arguments: &[&str]| {
+        let outcome = lifeboat(&[arguments, &["--data", data.to_str().unwrap()]].concat(), "");
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        outcome.stdout
+    };
+    assert!(run(&["peek", "gone", "--count", "9"]).lines().count() >= 3);
+    assert_eq!(
+        run(&["purge", "gone", "--dry-run", "--json"]),
+        "{\"records\":4,\"left\":0,\"dryRun\":true}\n"
+    );
+    // If the name comes back first, everything is still there.
+    process.kill();
+    home.rewrite(&two);
+    let process = home.start();
+    assert_eq!((home.stream("gone").depth, home.stream("gone").dead_letters), (3, 1));
+    send(&connected(zmq::DEALER, process.endpoint("gone.in")), &[&3u64.to_be_bytes(), b"", b"x"]);
+    wait_for("the repeat", || (home.stream("gone").ingress[0].duplicates == 1).then_some(()));
+    assert_eq!(process.stop().code(), Some(0));
+
+    home.rewrite(&one);
+    let process = home.start();
+    run(&["purge", "gone", "--yes"]);
+    let status = home.status();
+    assert_eq!((status.removed.len(), status.totals.depth, status.drained), (0, 0, true));
+    assert!(!home.data().join("streams/gone").exists() && !home.data().join("index/gone").exists());
+    produce(&connected(zmq::DEALER, process.endpoint("work.outbox")), "the other goes on");
+    process.kill();
+    home.rewrite(&two);
+    let process = home.start();
+    assert_eq!((home.stream("gone").durable_end, home.stream("work").depth), (0, 1));
+    assert_eq!(process.stop().code(), Some(0));
 }
