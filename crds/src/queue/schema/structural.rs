@@ -88,13 +88,10 @@ mod tests {
     #[serde(default)]
     struct Things {
         /// A number.
-        #[expect(dead_code, reason = "only its schema is looked at")]
         number: Option<u32>,
         /// A choice.
-        #[expect(dead_code, reason = "only its schema is looked at")]
         choice: Option<Choice>,
         /// Anything.
-        #[expect(dead_code, reason = "only its schema is looked at")]
         anything: Vec<Value>,
     }
 
