@@ -26,6 +26,7 @@ pub(super) fn rules() -> Vec<Rule> {
         at_least("spec.storage.size", "size", *bounds::STORAGE.start()),
         unchanged("spec.storage", "storageClassName"),
         unchanged("spec.storage", "accessMode"),
+        at_least("spec.streams[].retention.maxBytes", "maxBytes", *bounds::MAX_BYTES.start()),
         at_least("spec.sidecar.memory", "memory", *bounds::MEMORY.start()),
     ]
 }
