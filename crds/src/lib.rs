@@ -5,7 +5,7 @@
 //! [`resource`] types (as written) and resolved into a [`Dataplane`] (defaults applied).
 //! [`Dataplane::check_sockets`] is the second step, for what is known only where the queue runs.
 //!
-//! With the feature `kube`, [`queue`] is the same resource as Kubernetes' API has it, and its
+//! With the feature `kube`, the module `queue` is the same resource as Kubernetes' API has it, and its
 //! CustomResourceDefinition; nothing else here may know that API.
 //!
 //! This crate must not repair what a user wrote, or open sockets or files.

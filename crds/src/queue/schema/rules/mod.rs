@@ -1,7 +1,7 @@
 //! What no single value can tell: rules in CEL that the API server checks, by their place.
 //!
 //! Each message names its field and says what to write instead. A rule that the validator has too
-//! refuses nothing that the validator accepts (`crds/tests/rules.rs`); what only the validator
+//! refuses nothing that the validator accepts (`crds/tests/rules`); what only the validator
 //! knows, such as what this version lacks, is left to it.
 
 mod operator;
