@@ -36,6 +36,10 @@ deny:
 doc:
     cargo doc --workspace --no-deps
 
+# Makes the CRD from the types; a test fails where the file is another.
+crd:
+    cargo run -p lifeboat-api --features kube --example crd >crds/persistentqueues.yaml
+
 # The benches of the data plane.
 bench *ARGS:
     cargo bench -p lifeboat-sidecar {{ARGS}}

@@ -102,6 +102,7 @@ pub(crate) const DURABILITY: &[Field] =
 
 pub(crate) const SIDECAR: &[Field] = &[
     known("memory"),
+    operator("cpu"),
     operator("env"),
     operator("image"),
     operator("logLevel"),
@@ -194,5 +195,18 @@ mod tests {
         assert_eq!(data_plane(DELIVERY), names::<resource::Delivery>());
         assert_eq!(data_plane(TRAIL), names::<resource::Trail>());
         assert_eq!(data_plane(RETENTION), names::<resource::Retention>());
+    }
+
+    #[cfg(feature = "kube")]
+    #[test]
+    fn the_lists_name_the_fields_that_a_cluster_keeps() {
+        let all = |fields: &[Field]| {
+            let mut names: Vec<_> = fields.iter().map(|field| field.name.to_owned()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(all(SPEC), names::<crate::queue::QueueSpec>());
+        assert_eq!(all(STORAGE), names::<crate::queue::Claim>());
+        assert_eq!(all(SIDECAR), names::<crate::queue::SidecarContainer>());
     }
 }
