@@ -19,6 +19,8 @@ mod malformed;
 mod names;
 mod problem;
 mod quantity;
+#[cfg(feature = "kube")]
+pub mod queue;
 mod remote;
 mod resolve;
 pub mod resource;
