@@ -20,6 +20,22 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --workspace --manifest-path fuzz/Cargo.toml -- -D warnings
 
+# Tests against Kubernetes' control plane; builds it from Go modules first, which takes a while.
+e2e *ARGS:
+    e2e/build
+    cargo build -p lifeboat-sidecar
+    cargo test -p lifeboat-e2e {{ARGS}} -- --ignored
+
+# The chart's lint, README, schema and golden renders; `just chart --update` makes them anew.
+chart *ARGS:
+    e2e/build
+    charts/check {{ARGS}}
+
+# A control plane to try things on, until Ctrl-C.
+control-plane:
+    e2e/build
+    cargo run -p lifeboat-e2e --bin control-plane
+
 # Producers, writer and readers under a scheduler that chooses the order of their steps.
 interleavings:
     RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=target/shuttle cargo test -p lifeboat-log --lib interleavings::
@@ -36,9 +52,10 @@ deny:
 doc:
     cargo doc --workspace --no-deps
 
-# Makes the CRD from the types; a test fails where the file is another.
+# Makes the CRD from the types, for the chart too; a test fails where the file is another.
 crd:
     cargo run -p lifeboat-api --features kube --example crd >crds/persistentqueues.yaml
+    cp crds/persistentqueues.yaml charts/lifeboat/files/
 
 # The benches of the data plane.
 bench *ARGS:
