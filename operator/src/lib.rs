@@ -7,6 +7,11 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
+pub mod desired;
 pub mod facts;
+pub mod labels;
+pub mod names;
 pub mod observed;
 pub mod plan;
+pub mod queue;
+pub mod release;
