@@ -17,3 +17,4 @@ pub mod plan;
 pub mod pq;
 pub mod queue;
 pub mod release;
+pub mod status;
