@@ -99,7 +99,7 @@ pub(crate) fn applied(
 }
 
 pub(crate) fn plan(replicas: i32) -> Plan {
-    Plan { replicas, sidecars: BTreeMap::new(), steps: Vec::new() }
+    Plan { replicas, ..Plan::default() }
 }
 
 pub(crate) fn said(log_id: Option<&str>, fenced: bool, drain: bool) -> resource::Replica {
