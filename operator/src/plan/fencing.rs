@@ -19,9 +19,12 @@ pub(super) fn sidecars(
     view: &View<'_>,
     identity: &Identity,
     course: &Course,
+    replicas: i32,
 ) -> BTreeMap<u32, Entry> {
     let ordinals: BTreeSet<_> = view.entries.keys().chain(view.observed.replicas.keys()).collect();
-    let wanted = 0..view.count().max(number(course.replicas));
+    // One that is held back stays as it went: whether its claim is still there shows when the mark
+    // comes off.
+    let wanted = 0..view.count().max(number(replicas));
     let ordinals = ordinals.into_iter().copied().chain(wanted.clone()).collect::<BTreeSet<_>>();
     let entry = |ordinal: u32| {
         let mut entry = if wanted.contains(&ordinal) {

@@ -76,7 +76,7 @@ pub fn plan(queue: &Queue, observed: &Observed, memory: &mut Memory, now: Timest
     memory.keep(target.going, &view);
     let course = scale_down::course(&view, &identity, &target, memory);
     let replicas = replicas::held(&view, course.replicas);
-    let sidecars = fencing::sidecars(&view, &identity, &course);
+    let sidecars = fencing::sidecars(&view, &identity, &course, replicas);
     let growth = growth::growth(&view, course.scale_down.is_some(), replicas, memory);
 
     let mut steps = course.steps.clone();

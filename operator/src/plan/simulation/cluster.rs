@@ -8,7 +8,7 @@ use lifeboat_api::Replica as Entry;
 use crate::facts::{Facts, State, Stream, Totals};
 
 /// What a user asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Spec {
     pub(super) replicas: i32,
     pub(super) suspend: bool,

@@ -33,8 +33,8 @@ pub(super) fn queue(spec: &Spec) -> PersistentQueue {
     world.observed.queue
 }
 
-/// All that exists, but for what the sidecars say.
-pub(super) fn observed(cluster: &Cluster) -> Observed {
+/// All that exists of the resource `queue`, but for what the sidecars say.
+pub(super) fn observed(cluster: &Cluster, queue: PersistentQueue) -> Observed {
     let mut replicas: BTreeMap<u32, Replica> = BTreeMap::new();
     for (ordinal, it) in &cluster.pods {
         replicas.entry(*ordinal).or_default().pod = Some(pod(*ordinal, it));
@@ -44,7 +44,7 @@ pub(super) fn observed(cluster: &Cluster) -> Observed {
     }
     let template = |set: &cluster::Set| json!([{"spec": {"resources": {"requests": {"storage": gibibytes(set.size)}}}}]);
     Observed {
-        queue: queue(&cluster.spec),
+        queue,
         stateful_set: cluster.set.as_ref().map(set),
         claim_templates: cluster.set.as_ref().map(template),
         config_map: cluster.config.as_ref().map(config),

@@ -1,18 +1,18 @@
 //! The operator around the decisions, as a twin: caches that lag behind, facts that grow old, a
 //! death in the middle. Variants are broken on purpose: the simulation must find each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::jiff::Timestamp;
 use lifeboat_api::Replica as Entry;
 
-use super::cluster::{Cluster, Config, Set};
+use super::cluster::{Cluster, Config, Set, Spec};
 use super::objects;
 use crate::facts::Facts;
 use crate::names;
-use crate::observed::Observed;
+use crate::observed::{Observed, Replica};
 use crate::plan::testing::at;
-use crate::plan::{Memory, Phase, Plan, Step, plan};
+use crate::plan::{Memory, Phase, Plan, Step, plan, view};
 use crate::queue::Queue;
 use crate::status::{Subject, status};
 
@@ -34,10 +34,22 @@ pub(super) enum Fault {
     NoCount,
 }
 
+/// What is read, each at its own time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cache {
+    Queue,
+    Set,
+    Config,
+    Replicas,
+}
+
 #[derive(Debug)]
 pub(super) struct Operator {
     fault: Fault,
     memory: Memory,
+    /// The resource that was read last, and what it says.
+    spec: Spec,
+    queue: Queue,
     /// What was read last of everything but the sidecars.
     cache: Observed,
     /// What each sidecar said last, with the uid of its pod.
@@ -47,10 +59,13 @@ pub(super) struct Operator {
 
 impl Operator {
     pub(super) fn new(cluster: &Cluster, fault: Fault) -> Self {
+        let resource = objects::queue(&cluster.spec);
         Self {
             fault,
             memory: Memory::default(),
-            cache: objects::observed(cluster),
+            spec: cluster.spec.clone(),
+            queue: Queue::read(&resource).unwrap(),
+            cache: objects::observed(cluster, resource),
             facts: BTreeMap::new(),
             status: lifeboat_api::queue::QueueStatus::default(),
         }
@@ -62,9 +77,25 @@ impl Operator {
         *self = Self { status, ..Self::new(cluster, self.fault) };
     }
 
-    /// The caches catch up.
-    pub(super) fn refresh(&mut self, cluster: &Cluster) {
-        self.cache = objects::observed(cluster);
+    /// The caches catch up, but for those that lag.
+    pub(super) fn refresh(&mut self, cluster: &Cluster, lagging: &BTreeSet<Cache>) {
+        let old = self.cache.clone();
+        if self.spec != cluster.spec && !lagging.contains(&Cache::Queue) {
+            self.cache.queue = objects::queue(&cluster.spec);
+            self.spec = cluster.spec.clone();
+            self.queue = Queue::read(&self.cache.queue).unwrap();
+        }
+        self.cache = objects::observed(cluster, self.cache.queue.clone());
+        if lagging.contains(&Cache::Set) {
+            (self.cache.stateful_set, self.cache.claim_templates) =
+                (old.stateful_set, old.claim_templates);
+        }
+        if lagging.contains(&Cache::Config) {
+            self.cache.config_map = old.config_map;
+        }
+        if lagging.contains(&Cache::Replicas) {
+            self.cache.replicas = old.replicas;
+        }
     }
 
     /// Asks a sidecar.
@@ -84,14 +115,16 @@ impl Operator {
             let known = known.filter(|(of, ..)| uid.as_deref() == Some(of.to_string().as_str()));
             replica.facts = known.map(|(_, facts, at)| (facts.clone(), *at));
         }
-        let queue = Queue::read(&observed.queue).unwrap();
+        let queue = self.queue.clone();
         if self.fault == Fault::NoMemory {
             self.memory.forget_cancelled();
         }
         let now = at(cluster.now);
         let decided = plan(&queue, &observed, &mut self.memory, now);
         let decided = self.spoil(decided, &observed, &queue);
-        let mut carried = Carried { cluster, observed: &observed, queue: &queue, left: operations };
+        let entries = view::View::new(&queue, &observed, now).entries;
+        let mut carried =
+            Carried { cluster, observed: &observed, queue: &queue, entries, left: operations };
         let is_done = carried.carry_out(&decided, self.fault);
         if is_done {
             let subject =
@@ -107,7 +140,11 @@ impl Operator {
         let set = observed.stateful_set.as_ref();
         let current = set.and_then(|set| set.spec.as_ref()?.replicas).unwrap_or(0);
         match self.fault {
-            Fault::NoSeal if phase == Some(Phase::Sealing) => plan.replicas = current - 1,
+            Fault::NoSeal if phase == Some(Phase::Sealing) => {
+                let replica = going.and_then(|going| observed.replicas.get(&going));
+                plan.steps.extend(replica.and_then(mark));
+                plan.replicas = current - 1;
+            }
             Fault::NoProof if phase == Some(Phase::Requested) => plan.replicas = current - 1,
             Fault::NoMark if set.is_some() => {
                 let gone = observed.replicas.iter().filter(|(ordinal, it)| {
@@ -131,11 +168,20 @@ impl Operator {
     }
 }
 
+/// A mark with whatever volume there is.
+fn mark(replica: &Replica) -> Option<Step> {
+    let metadata = replica.claim.as_ref()?.metadata.clone();
+    let log_id = replica.facts.as_ref().map(|(facts, _)| facts.log_id.clone());
+    Some(Step::MarkDrained { claim: metadata.name?, uid: metadata.uid?, log_id })
+}
+
 /// A plan on its way into the cluster.
 struct Carried<'a> {
     cluster: &'a mut Cluster,
     observed: &'a Observed,
     queue: &'a Queue,
+    /// What the configuration says, as far as is known.
+    entries: BTreeMap<u32, Entry>,
     /// How many operations there is time for.
     left: usize,
 }
@@ -167,14 +213,15 @@ impl Carried<'_> {
         };
         let entries: BTreeMap<_, _> =
             plan.sidecars.iter().map(|(ordinal, given)| (*ordinal, entry(given))).collect();
+        if self.entries == entries && self.observed.config_map.is_some() {
+            // What is as it ought to be, as far as is known, is not sent.
+            return true;
+        }
         let seen = self.observed.config_map.as_ref();
         let seen = seen.and_then(|map| map.metadata.resource_version.clone());
         let real = self.cluster.config.as_ref().map(|config| config.version.to_string());
         if seen != real && !is_free {
             return false;
-        }
-        if self.cluster.config.as_ref().is_some_and(|config| config.entries == entries) {
-            return true;
         }
         let version = self.cluster.serial();
         self.cluster.config = Some(Config { version, entries });
