@@ -20,6 +20,16 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --workspace --manifest-path fuzz/Cargo.toml -- -D warnings
 
+# Tests against Kubernetes' control plane; builds it from Go modules first, which takes a while.
+e2e *ARGS:
+    e2e/build
+    cargo test -p lifeboat-e2e {{ARGS}} -- --ignored
+
+# A control plane to try things on, until Ctrl-C.
+control-plane:
+    e2e/build
+    cargo run -p lifeboat-e2e --bin control-plane
+
 # Producers, writer and readers under a scheduler that chooses the order of their steps.
 interleavings:
     RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=target/shuttle cargo test -p lifeboat-log --lib interleavings::

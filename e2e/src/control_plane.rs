@@ -1,0 +1,239 @@
+//! etcd, kube-apiserver and kube-controller-manager for one test, on ports and files of their own.
+
+mod commands;
+mod credentials;
+mod run_directory;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::PostParams;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::{ports, process::Process, tools, until};
+use credentials::{ADMIN, Credentials};
+use run_directory::RunDirectory;
+
+/// Starts, when a port is snatched away in between, before it counts as failed.
+const TRIES: usize = 3;
+/// Of a service account's token, in seconds. The API server allows no less than 10 minutes.
+const TOKEN_LIFE: i64 = 3_600;
+
+/// A control plane. Dropping it kills its processes and removes its files; if the thread panics,
+/// its logs stay in `$LIFEBOAT_E2E_LOGS`, or below the temporary directory, and stderr says where.
+pub struct ControlPlane {
+    // Fields are dropped in this order: processes before the files that they write.
+    _controllers: Process,
+    api_server: Option<Process>,
+    _etcd: Process,
+    client: Client,
+    credentials: Credentials,
+    etcd_port: u16,
+    api_port: u16,
+    run: RunDirectory,
+}
+
+impl std::fmt::Debug for ControlPlane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ControlPlane").field("run", &self.run).finish_non_exhaustive()
+    }
+}
+
+impl ControlPlane {
+    /// Starts one, and returns when it is ready: the API server says so, and a controller has made
+    /// the first service account.
+    ///
+    /// # Errors
+    /// `MissingTool`; `Ended` or `Deadline` where a program does not come up.
+    pub async fn start() -> Result<Self> {
+        let mut tries = 1;
+        loop {
+            match Self::start_once().await {
+                // Most likely a port that another process took first.
+                Err(Error::Ended { .. }) if tries < TRIES => tries += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn start_once() -> Result<Self> {
+        let run = RunDirectory::create()?;
+        let (etcd_port, api_port) = (ports::free()?, ports::free()?);
+        let credentials = Credentials::create(&run, api_port)?;
+        match Self::assemble(&run, &credentials, etcd_port, api_port).await {
+            Ok((etcd, api_server, controllers, client)) => Ok(Self {
+                _controllers: controllers,
+                api_server: Some(api_server),
+                _etcd: etcd,
+                client,
+                credentials,
+                etcd_port,
+                api_port,
+                run,
+            }),
+            Err(error) => {
+                run.keep_logs();
+                Err(error)
+            }
+        }
+    }
+
+    async fn assemble(
+        run: &RunDirectory,
+        credentials: &Credentials,
+        etcd_port: u16,
+        api_port: u16,
+    ) -> Result<(Process, Process, Process, Client)> {
+        let logs = run.logs();
+        let etcd = Process::start("etcd", commands::etcd(run, etcd_port)?, &logs)?;
+        // The API server and the controllers wait for what they need themselves.
+        let command = commands::api_server(credentials, etcd_port, api_port)?;
+        let mut api_server = Process::start("api-server", command, &logs)?;
+        let kubeconfig = Kubeconfig::read_from(run.file(ADMIN.kubeconfig))?;
+        let client = client(kubeconfig).await?;
+        until_ready(&client, &mut api_server).await?;
+        let command = commands::controllers(run, credentials)?;
+        let mut controllers = Process::start("controllers", command, &logs)?;
+        until_controlled(&client, &mut controllers).await?;
+        Ok((etcd, api_server, controllers, client))
+    }
+
+    /// The administrator's kubeconfig.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.run.file(ADMIN.kubeconfig)
+    }
+
+    /// A client that may do everything.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// A client that may do what RBAC allows this service account, with a real token of it. The
+    /// account must exist.
+    ///
+    /// # Errors
+    /// `Api` where the token is refused.
+    pub async fn client_as(&self, namespace: &str, service_account: &str) -> Result<Client> {
+        client(self.kubeconfig_as(namespace, service_account).await?).await
+    }
+
+    /// What [`Self::client_as`] is made from, for programs: as a file, JSON will do.
+    ///
+    /// # Errors
+    /// As [`Self::client_as`].
+    pub async fn kubeconfig_as(
+        &self,
+        namespace: &str,
+        service_account: &str,
+    ) -> Result<Kubeconfig> {
+        let what = format!("a token of {namespace}/{service_account}");
+        let accounts = Api::<ServiceAccount>::namespaced(self.client(), namespace);
+        let spec = TokenRequestSpec {
+            expiration_seconds: Some(TOKEN_LIFE),
+            ..TokenRequestSpec::default()
+        };
+        let request = TokenRequest { spec, ..TokenRequest::default() };
+        let answer = accounts
+            .create_token_request(service_account, &PostParams::default(), &request)
+            .await
+            .map_err(Error::api(what))?;
+        let token = answer.status.map(|status| status.token).unwrap_or_default();
+        parse(self.credentials.kubeconfig(&token))
+    }
+
+    /// `kubectl`, as the administrator.
+    ///
+    /// # Errors
+    /// `MissingTool`.
+    pub fn kubectl(&self) -> Result<Command> {
+        self.command("kubectl")
+    }
+
+    /// `helm`, as the administrator, with settings of its own.
+    ///
+    /// # Errors
+    /// `MissingTool`.
+    pub fn helm(&self) -> Result<Command> {
+        let mut command = self.command("helm")?;
+        for (variable, directory) in [
+            ("HELM_CACHE_HOME", "helm/cache"),
+            ("HELM_CONFIG_HOME", "helm/config"),
+            ("HELM_DATA_HOME", "helm/data"),
+        ] {
+            command.env(variable, self.run.file(directory));
+        }
+        Ok(command)
+    }
+
+    fn command(&self, tool: &str) -> Result<Command> {
+        let mut command = Command::new(tools::path(tool)?);
+        command.env("KUBECONFIG", self.kubeconfig());
+        Ok(command)
+    }
+
+    /// Kills the API server, as if its node were gone. Does nothing where it is stopped already.
+    pub fn stop_api_server(&mut self) {
+        self.api_server = None;
+    }
+
+    /// Starts it again, at the same address and with the same data, and waits until it is ready.
+    ///
+    /// # Errors
+    /// `Ended` or `Deadline` where it does not come up.
+    pub async fn start_api_server(&mut self) -> Result<()> {
+        self.stop_api_server();
+        let command = commands::api_server(&self.credentials, self.etcd_port, self.api_port)?;
+        let mut api_server = Process::start("api-server", command, &self.run.logs())?;
+        until_ready(&self.client, &mut api_server).await?;
+        self.api_server = Some(api_server);
+        Ok(())
+    }
+}
+
+fn parse(kubeconfig: Value) -> Result<Kubeconfig> {
+    serde_json::from_value(kubeconfig)
+        .map_err(|error| Error::Io { what: "a kubeconfig".to_owned(), source: error.into() })
+}
+
+/// A client of the cluster that this file names. It asks once: a test wants to see refusals.
+async fn client(kubeconfig: Kubeconfig) -> Result<Client> {
+    let options = KubeConfigOptions::default();
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+    config.default_retry = false;
+    Client::try_from(config).map_err(Error::api("making a client"))
+}
+
+/// Waits for `/readyz`, which covers admission, RBAC's default roles and the caches.
+async fn until_ready(client: &Client, api_server: &mut Process) -> Result<()> {
+    let mut ready = http::Request::new(Vec::new());
+    *ready.uri_mut() = http::Uri::from_static("/readyz");
+    until("an API server that is ready", async || {
+        if let Err(ended) = api_server.check() {
+            return Ok(Err(ended));
+        }
+        let answer = client.request_text(ready.clone()).await;
+        answer.map(|_| Ok(())).map_err(|error| error.to_string())
+    })
+    .await?
+}
+
+/// Waits for the service account that every namespace gets; a pod needs it to be admitted.
+async fn until_controlled(client: &Client, controllers: &mut Process) -> Result<()> {
+    let accounts = Api::<ServiceAccount>::namespaced(client.clone(), "default");
+    until("controllers that make service accounts", async || {
+        if let Err(ended) = controllers.check() {
+            return Ok(Err(ended));
+        }
+        match accounts.get_opt("default").await {
+            Ok(Some(_)) => Ok(Ok(())),
+            Ok(None) => Err("no such service account".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    })
+    .await?
+}

@@ -1,0 +1,64 @@
+//! The command line of each program. What is not said is at Kubernetes' defaults, admission
+//! plugins and controllers above all.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::credentials::{CONTROLLERS, Credentials};
+use super::run_directory::RunDirectory;
+use crate::error::Result;
+use crate::tools;
+
+/// etcd on 127.0.0.1. Nothing outlives the test, so nothing needs to reach the disk.
+pub(super) fn etcd(run: &RunDirectory, port: u16) -> Result<Command> {
+    let client = format!("http://127.0.0.1:{port}");
+    let mut command = Command::new(tools::path("etcd")?);
+    flag(&mut command, "data-dir", run.file("etcd"));
+    flag(&mut command, "listen-client-urls", &client);
+    flag(&mut command, "advertise-client-urls", &client);
+    flag(&mut command, "listen-peer-urls", "http://127.0.0.1:0");
+    flag(&mut command, "unsafe-no-fsync", "true");
+    flag(&mut command, "log-level", "warn");
+    Ok(command)
+}
+
+/// The API server on 127.0.0.1, with RBAC.
+pub(super) fn api_server(credentials: &Credentials, etcd: u16, port: u16) -> Result<Command> {
+    let mut command = Command::new(tools::path("kube-apiserver")?);
+    flag(&mut command, "etcd-servers", format!("http://127.0.0.1:{etcd}"));
+    flag(&mut command, "bind-address", "127.0.0.1");
+    flag(&mut command, "advertise-address", "127.0.0.1");
+    flag(&mut command, "secure-port", port.to_string());
+    flag(&mut command, "tls-cert-file", &credentials.certificate);
+    flag(&mut command, "tls-private-key-file", &credentials.key);
+    flag(&mut command, "token-auth-file", &credentials.tokens);
+    flag(&mut command, "authorization-mode", "RBAC");
+    flag(&mut command, "allow-privileged", "true");
+    flag(&mut command, "service-cluster-ip-range", "10.0.0.0/20");
+    flag(&mut command, "service-account-issuer", "https://kubernetes.default.svc");
+    flag(&mut command, "service-account-key-file", &credentials.token_public_key);
+    flag(&mut command, "service-account-signing-key-file", &credentials.token_key);
+    // No pod runs here that would look for the `kubernetes` Service.
+    flag(&mut command, "endpoint-reconciler-type", "none");
+    Ok(command)
+}
+
+/// Every controller that is on by default and needs no cloud, each as its own service account, as
+/// in most clusters: admission policies see the garbage collector as such.
+pub(super) fn controllers(run: &RunDirectory, credentials: &Credentials) -> Result<Command> {
+    let mut command = Command::new(tools::path("kube-controller-manager")?);
+    flag(&mut command, "kubeconfig", run.file(CONTROLLERS.kubeconfig));
+    flag(&mut command, "use-service-account-credentials", "true");
+    flag(&mut command, "service-account-private-key-file", &credentials.token_key);
+    flag(&mut command, "root-ca-file", &credentials.ca);
+    flag(&mut command, "leader-elect", "false");
+    // It serves nothing that a test asks for.
+    flag(&mut command, "secure-port", "0");
+    Ok(command)
+}
+
+fn flag(command: &mut Command, name: &str, value: impl AsRef<Path>) {
+    let mut argument = std::ffi::OsString::from(format!("--{name}="));
+    argument.push(value.as_ref());
+    command.arg(argument);
+}
