@@ -12,12 +12,17 @@ use crate::malformed::Malformed;
 /// How a duration is written, for messages.
 pub(crate) const FORM: &str = "a duration string such as \"30s\"";
 
+/// The form, for the CRD, and the most characters that it takes.
+pub(crate) const PATTERN: &str = "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+pub(crate) const MAX_LENGTH: usize = 32;
+
 /// The units, largest first, in milliseconds; a text names each at most once, in this order.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// A duration: whole numbers with the units `h`, `m`, `s`, `ms`, largest first, as in `1h30m`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("minLength" = 2, "maxLength" = MAX_LENGTH, "pattern" = PATTERN))]
 pub struct DurationText {
     text: String,
     value: Duration,

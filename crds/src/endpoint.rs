@@ -16,9 +16,15 @@ use crate::malformed::Malformed;
 pub(crate) const FORM: &str = "an endpoint such as \"tcp://*:5555\", \
      or no endpoint at all for an ipc socket in the socket directory";
 
+/// The form, for the CRD.
+const PATTERN: &str = r"^(tcp://.+:([0-9]+|\*)|ipc:///.+)$";
+/// The most characters, for the CRD: of the longest host name; paths of sockets are shorter.
+pub(crate) const MAX_LENGTH: usize = "tcp://:65535".len() + 253;
+
 /// Where a socket is bound: `tcp://HOST:PORT` or `ipc://PATH`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("maxLength" = MAX_LENGTH, "pattern" = PATTERN))]
 pub enum Endpoint {
     /// A TCP address.
     Tcp(TcpEndpoint),

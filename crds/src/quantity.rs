@@ -13,7 +13,9 @@ use crate::malformed::Malformed;
 pub(crate) const FORM: &str = "a quantity string such as \"10Gi\"";
 
 /// Longer than any number of bytes that fits 63 bits needs to be.
-const MAX_LENGTH: usize = 32;
+pub(crate) const MAX_LENGTH: usize = 32;
+/// The form, for the CRD; whether it is a whole number of bytes, and not too many, it cannot tell.
+const PATTERN: &str = r"^([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[kMGTPE]|[eE][+-]?[0-9]+)?$";
 /// Above this a power of ten overflows 63 bits whatever stands before it.
 const MAX_EXPONENT: u32 = 18;
 
@@ -38,6 +40,7 @@ const DECIMAL: [(&str, u64); 6] = [
 // Grammar: k8s.io/apimachinery/pkg/api/resource, type Quantity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("maxLength" = MAX_LENGTH, "pattern" = PATTERN))]
 pub struct Quantity {
     text: String,
     bytes: u64,

@@ -13,9 +13,13 @@ use crate::malformed::Malformed;
 /// How such an endpoint is written, for messages.
 pub(crate) const FORM: &str = "the endpoint of a bound socket such as \"tcp://feed.example:5555\" or \"ipc:///run/lifeboat/NAME\"";
 
+/// The form, for the CRD.
+const PATTERN: &str = "^(tcp://.+:[0-9]+|ipc:///.+)$";
+
 /// Where a socket connects to: `tcp://HOST:PORT` or `ipc://PATH`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("maxLength" = endpoint::MAX_LENGTH, "pattern" = PATTERN))]
 pub struct Remote(Endpoint);
 
 impl Remote {

@@ -20,8 +20,12 @@ use serde_json::{Map, Value, json};
 pub use self::ports::{Port, ports};
 pub use self::template::Template;
 use crate::labels::Requests;
-use crate::names::SOCKET_DIRECTORY;
+use crate::names::{ADMIN_PORT, SOCKET_DIRECTORY};
 
+/// The sidecar's variable for its ordinal.
+pub const ORDINAL_VARIABLE: &str = "LIFEBOAT_ORDINAL";
+/// The sidecar's variable for its log.
+pub const LOG_VARIABLE: &str = "LIFEBOAT_LOG";
 /// The shortest `scaleDown.timeout`.
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// The most replicas of a queue: each ordinal has a place in the configuration.
@@ -105,7 +109,15 @@ impl Queue {
         let replicas = number(&mut problems, "spec.replicas", spec.replicas, 1);
         let claim = kept(&mut problems, shaped("spec.storage", spec.claim()));
         let sidecar = kept(&mut problems, shaped("spec.sidecar", spec.sidecar_container()));
+        if let Some(sidecar) = &sidecar {
+            check_environment(sidecar, &mut problems);
+        }
         let template = Template::read(&spec.template, &mut problems);
+        if let (Some(template), Some(dataplane)) = (&template, &dataplane) {
+            let streams = ports(dataplane).into_iter().map(|port| port.number);
+            let taken: Vec<u16> = streams.chain([ADMIN_PORT]).collect();
+            template.check_ports(&taken, &mut problems);
+        }
         let containers = spec.containers.as_deref();
         let containers = template.as_ref().map(|it| it.receivers(containers, &mut problems));
         let scale_down = ScaleDown::read(spec.scale_down.as_ref(), &mut problems);
@@ -205,6 +217,20 @@ fn dataplane(document: &Value, problems: &mut Problems) -> Option<Dataplane> {
     kept(problems, dataplane.check_sockets(Path::new(SOCKET_DIRECTORY)));
     ports::check(&dataplane, problems);
     Some(dataplane)
+}
+
+/// Variables that the operator sets itself.
+fn check_environment(sidecar: &SidecarContainer, problems: &mut Problems) {
+    for (index, variable) in sidecar.env.iter().flatten().enumerate() {
+        let problem = match variable.get("name").and_then(Value::as_str) {
+            Some(ORDINAL_VARIABLE) => "is the operator's own; remove it",
+            Some(LOG_VARIABLE) if sidecar.log_level.is_some() => {
+                "is what spec.sidecar.logLevel sets; remove one of them"
+            }
+            _ => continue,
+        };
+        problems.push(format!("spec.sidecar.env[{index}].name"), problem);
+    }
 }
 
 /// Notes the problems of a result, if it has any.

@@ -5,9 +5,13 @@
 //! configuration, and a typed round trip would add defaults and drop fields of newer versions.
 //! Its schema is that of [`crate::resource`].
 
+mod dataplane;
+mod manifest;
+mod schema;
 mod spec;
 mod status;
 
+pub use manifest::manifest;
 pub use spec::{
     AccessMode, Claim, ClaimPolicy, NetworkPolicy, OnTimeout, PersistentQueue, PodDisruptionBudget,
     QueueSpec, RollingUpdate, ScaleDown, ScaleDownPolicy, Service, ServiceType, SidecarContainer,

@@ -20,8 +20,57 @@ use crate::queue::QueueStatus;
     kind = "PersistentQueue",
     namespaced,
     status = "QueueStatus",
+    schema = "manual",
     shortname = "pq",
-    category = "messaging"
+    category = "messaging",
+    selectable = ".spec.suspend",
+    scale(
+        spec_replicas_path = ".spec.replicas",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(name = "Replicas", type_ = "integer", json_path = ".status.acceptingReplicas"),
+    printcolumn(name = "Desired", type_ = "integer", json_path = ".spec.replicas"),
+    printcolumn(name = "Depth", type_ = "integer", json_path = ".status.backlog.messages"),
+    printcolumn(name = "Oldest", type_ = "date", json_path = ".status.backlog.oldestMessageTime"),
+    printcolumn(name = "In/s", type_ = "integer", json_path = ".status.rates.ingressPerSecond"),
+    printcolumn(name = "Out/s", type_ = "integer", json_path = ".status.rates.deliveredPerSecond"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Bytes",
+        type_ = "integer",
+        json_path = ".status.backlog.bytes",
+        priority = 1
+    ),
+    printcolumn(
+        name = "DLQ",
+        type_ = "integer",
+        json_path = ".status.backlog.deadLettered",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Used %",
+        type_ = "integer",
+        json_path = ".status.storage.usedPercent",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Class",
+        type_ = "string",
+        json_path = ".spec.storage.storageClassName",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Sidecar",
+        type_ = "string",
+        json_path = ".status.sidecarImage",
+        priority = 1
+    )
 )]
 pub struct QueueSpec {
     /// Pods, each with a log of its own (shards, not copies): 0 to 128. Default 1. Leave it out
@@ -34,7 +83,7 @@ pub struct QueueSpec {
     /// The logs of the queue, each with its sockets.
     #[schemars(with = "Vec<crate::resource::Stream>")]
     pub streams: Value,
-    /// The volume of each replica; see [`Claim`].
+    /// The volume of each replica.
     #[schemars(with = "Claim")]
     pub storage: Value,
     /// When a record counts as safe.
@@ -52,7 +101,7 @@ pub struct QueueSpec {
     /// How pods are replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_strategy: Option<UpdateStrategy>,
-    /// The sidecar's container; see [`SidecarContainer`].
+    /// The sidecar's container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<SidecarContainer>")]
     pub sidecar: Option<Value>,
@@ -195,6 +244,10 @@ pub struct SidecarContainer {
     /// The processor time that the container asks for. Default 50m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<String>,
+    /// Further requests and limits, as in a container. Memory is `memory` whatever stands here,
+    /// and the processor time that it asks for is `cpu`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Value>,
     /// Default info.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_level: Option<String>,

@@ -129,6 +129,9 @@ pub struct StorageStatus {
     /// The smallest volume.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smallest_capacity: Option<String>,
+    /// How much of the fullest volume is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_percent: Option<i32>,
 }
 
 /// One replica.

@@ -102,6 +102,7 @@ pub(crate) const DURABILITY: &[Field] =
 
 pub(crate) const SIDECAR: &[Field] = &[
     known("memory"),
+    operator("cpu"),
     operator("env"),
     operator("image"),
     operator("logLevel"),

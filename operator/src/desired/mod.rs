@@ -1,8 +1,20 @@
 //! What the objects of a queue are to look like. Pure: from the queue, the plan and what exists, to
 //! whole objects. It must not decide when anything happens; the plan has.
 
-use serde_json::Value;
+mod budget;
+mod config;
+mod image;
+mod json;
+mod network;
+mod pod;
+mod service;
+mod sidecar;
+mod stateful_set;
 
+use serde_json::{Map, Value, json};
+
+use self::config::Config;
+use crate::labels;
 use crate::observed::Observed;
 use crate::plan::Plan;
 use crate::queue::Queue;
@@ -23,10 +35,45 @@ pub struct Desired {
 
 /// What is to exist of `queue`.
 pub fn desired(queue: &Queue, plan: &Plan, observed: &Observed, release: &Release) -> Desired {
-    let _ = (queue, plan, observed);
-    Desired {
-        objects: Vec::new(),
-        sidecar_image: release.sidecar_image.clone(),
-        missing_features: Vec::new(),
+    let config = Config::choose(queue, observed);
+    let sidecar_image = image::sidecar(queue, observed, release);
+    let mut objects = vec![config::config_map(queue, &config, plan)];
+    objects.extend(service::services(queue, &config, plan));
+    objects.extend(budget::disruption_budget(queue));
+    objects.extend(network::network_policy(queue, &config, release));
+    objects.push(stateful_set::stateful_set(queue, &config, plan, observed, &sidecar_image));
+    Desired { objects, sidecar_image, missing_features: config.missing_features }
+}
+
+impl Desired {
+    /// Whether an object of this kind and name is to exist.
+    pub fn has(&self, kind: &str, name: &str) -> bool {
+        let is = |object: &Value| object["kind"] == kind && object["metadata"]["name"] == name;
+        self.objects.iter().any(is)
     }
+}
+
+/// An object of the queue, but for its contents: with its labels, and deleted with it.
+fn object(queue: &Queue, api_version: &str, kind: &str, name: &str) -> Map<String, Value> {
+    let owner = json!({
+        "apiVersion": lifeboat_api::API_VERSION,
+        "kind": lifeboat_api::KIND,
+        "name": queue.name,
+        "uid": queue.uid,
+        "controller": true,
+        "blockOwnerDeletion": true,
+    });
+    let metadata = json!({
+        "name": name,
+        "namespace": queue.namespace,
+        "labels": labels::of_objects(&queue.name),
+        "ownerReferences": [owner],
+    });
+    [
+        ("apiVersion".to_owned(), api_version.into()),
+        ("kind".to_owned(), kind.into()),
+        ("metadata".to_owned(), metadata),
+    ]
+    .into_iter()
+    .collect()
 }

@@ -5,17 +5,15 @@ use lifeboat_api::Problems;
 use serde_json::{Map, Value};
 
 use crate::labels;
-use crate::names::{ADMIN_PORT, CLAIM_TEMPLATE, RESERVED, SOCKET_DIRECTORY};
+use crate::names::{CLAIM_TEMPLATE, RESERVED, SOCKET_DIRECTORY};
 
 const CONTAINERS_FORM: &str = "a list of at least one container";
 
 /// A pod template, as the user wrote it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
-    /// `metadata.labels`.
-    pub labels: Map<String, Value>,
-    /// `metadata.annotations`.
-    pub annotations: Map<String, Value>,
+    /// `metadata`.
+    pub metadata: Map<String, Value>,
     /// `spec`.
     pub spec: Map<String, Value>,
 }
@@ -27,10 +25,11 @@ impl Template {
             problems.push("spec.template.spec", "missing; expected a pod's spec");
             return None;
         };
-        let metadata = given.get("metadata");
-        let mut texts = |part: &str| texts(metadata, part, problems);
-        let (labels, annotations) = (texts("labels"), texts("annotations"));
-        let template = Self { labels, annotations, spec: spec.clone() };
+        let metadata = match given.get("metadata") {
+            Some(Value::Object(metadata)) => metadata.clone(),
+            _ => Map::new(),
+        };
+        let template = Self { metadata, spec: spec.clone() };
         template.check_metadata(problems);
         template.check_pod(problems);
         if template.names("containers").next().is_none() {
@@ -67,11 +66,39 @@ impl Template {
         wanted.to_vec()
     }
 
+    /// Ports that the sidecar has: all containers of a pod share them.
+    pub(super) fn check_ports(&self, taken: &[u16], problems: &mut Problems) {
+        for list in ["initContainers", "containers"] {
+            for (at, container) in items(&self.spec, list) {
+                for (index, port) in items(container, "ports") {
+                    let number = port.get("containerPort").and_then(Value::as_u64);
+                    let taken = taken.iter().find(|taken| Some(u64::from(**taken)) == number);
+                    let field = format!("spec.template.spec.{list}[{at}].ports[{index}]");
+                    match taken {
+                        Some(_) if port.get("protocol").is_some_and(|it| *it != "TCP") => {}
+                        Some(number) => problems.push(
+                            format!("{field}.containerPort"),
+                            format!("{number} is the sidecar's in this pod; use another"),
+                        ),
+                        None => {}
+                    }
+                }
+            }
+        }
+    }
+
     fn check_metadata(&self, problems: &mut Problems) {
-        for (part, map) in [("labels", &self.labels), ("annotations", &self.annotations)] {
-            for name in map.keys().filter(|name| labels::is_ours(name)) {
-                let field = format!("spec.template.metadata.{part}[{name}]");
-                problems.push(field, "is the operator's own; remove it");
+        for part in ["labels", "annotations"] {
+            let field = format!("spec.template.metadata.{part}");
+            match self.metadata.get(part) {
+                None | Some(Value::Null) => {}
+                Some(Value::Object(map)) => {
+                    for name in map.keys().filter(|name| labels::is_ours(name)) {
+                        let field = format!("{field}[{name}]");
+                        problems.push(field, "is the operator's own; remove it");
+                    }
+                }
+                Some(_) => problems.push(field, "expected a mapping from names to texts"),
             }
         }
     }
@@ -108,12 +135,6 @@ fn check_container(field: &str, container: &Map<String, Value>, problems: &mut P
             problems.push(format!("{field}.mountPath"), message);
         }
     }
-    for (index, port) in items(container, "ports") {
-        if port.get("containerPort").is_some_and(|number| *number == ADMIN_PORT) {
-            let message = format!("{ADMIN_PORT} is the sidecar's port for probes; use another");
-            problems.push(format!("{field}.ports[{index}].containerPort"), message);
-        }
-    }
 }
 
 fn reserved(field: &str, named: &Map<String, Value>, problems: &mut Problems) {
@@ -133,18 +154,4 @@ fn items<'a>(
 ) -> impl Iterator<Item = (usize, &'a Map<String, Value>)> {
     let items = object.get(list).and_then(Value::as_array).into_iter().flatten();
     items.enumerate().filter_map(|(index, item)| Some((index, item.as_object()?)))
-}
-
-/// A mapping from texts to texts of the template's metadata.
-fn texts(metadata: Option<&Value>, part: &str, problems: &mut Problems) -> Map<String, Value> {
-    let Some(given) = metadata.and_then(|metadata| metadata.get(part)) else { return Map::new() };
-    match given {
-        Value::Object(map) if map.values().all(Value::is_string) => map.clone(),
-        Value::Null => Map::new(),
-        _ => {
-            let field = format!("spec.template.metadata.{part}");
-            problems.push(field, "expected a mapping from names to texts");
-            Map::new()
-        }
-    }
 }

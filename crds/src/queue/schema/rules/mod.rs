@@ -1,0 +1,50 @@
+//! What no single value can tell: rules in CEL that the API server checks, by their place.
+//!
+//! Each message names its field and says what to write instead. A rule that the validator has too
+//! refuses nothing that the validator accepts (`crds/tests/rules.rs`); what only the validator
+//! knows, such as what this version lacks, is left to it.
+
+mod operator;
+mod queue;
+mod sockets;
+mod streams;
+
+use serde_json::{Value, json};
+
+/// One rule.
+pub(super) struct Rule {
+    /// Where `self` is.
+    pub(super) at: &'static str,
+    rule: String,
+    message: String,
+}
+
+impl Rule {
+    fn new(at: &'static str, rule: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { at, rule: rule.into(), message: message.into() }
+    }
+
+    /// As an item of `x-kubernetes-validations`.
+    pub(super) fn to_json(&self) -> Value {
+        json!({"rule": self.rule, "message": self.message})
+    }
+}
+
+/// Every rule.
+pub(super) fn all() -> Vec<Rule> {
+    let mut rules = queue::rules();
+    rules.extend(streams::rules());
+    rules.extend(sockets::rules());
+    rules.extend(operator::rules());
+    rules
+}
+
+/// `field` is what it was: neither changed nor added nor taken away.
+fn unchanged(at: &'static str, field: &str) -> Rule {
+    let rule = format!(
+        "has(self.{field}) == has(oldSelf.{field}) && \
+         (!has(self.{field}) || self.{field} == oldSelf.{field})"
+    );
+    let message = format!("{field} cannot change; write it as it was");
+    Rule::new(at, rule, message)
+}
