@@ -2,7 +2,7 @@
 //!
 //! [`ControlPlane`] is etcd, the API server and the controller manager, as a release of Kubernetes
 //! has them: what a test sees of validation, defaults, RBAC, admission, StatefulSets and garbage
-//! collection is real. There is no kubelet: whoever needs pods that run plays one.
+//! collection is real. There is no node: [`FakeNode`] plays one, and [`FakeDisks`] plays its storage.
 //!
 //! The programs come from `e2e/build`. A test that needs them is marked
 //! `#[ignore = "needs the control plane's binaries: e2e/build"]`; once asked for, it fails where
@@ -10,12 +10,17 @@
 #![deny(unsafe_code)]
 
 mod control_plane;
+pub mod disks;
 mod error;
+mod fake_node;
+pub mod loopback;
 mod ports;
 mod process;
 pub mod tools;
 mod until;
 
 pub use control_plane::ControlPlane;
+pub use disks::FakeDisks;
 pub use error::{Error, Result};
+pub use fake_node::{FakeNode, Nothing, PodReport, Workload};
 pub use until::until;
