@@ -23,7 +23,13 @@ lint:
 # Tests against Kubernetes' control plane; builds it from Go modules first, which takes a while.
 e2e *ARGS:
     e2e/build
+    cargo build -p lifeboat-sidecar
     cargo test -p lifeboat-e2e {{ARGS}} -- --ignored
+
+# The chart's lint, README, schema and golden renders; `just chart --update` makes them anew.
+chart *ARGS:
+    e2e/build
+    charts/check {{ARGS}}
 
 # A control plane to try things on, until Ctrl-C.
 control-plane:
