@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use k8s_openapi::jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// A sidecar's answer.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -82,8 +84,9 @@ pub struct Totals {
     pub in_flight: u64,
     /// Records parked.
     pub dead_letters: u64,
-    /// Unix time of the oldest unsettled record, in seconds.
-    pub oldest_time: Option<u64>,
+    /// When the oldest unsettled record was stored; what cannot be read is not known.
+    #[serde(deserialize_with = "time")]
+    pub oldest_time: Option<Timestamp>,
     /// Messages stored a second.
     pub ingress_per_second: f64,
     /// Records handed out a second.
@@ -96,7 +99,7 @@ pub struct Totals {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
-    /// The CRC32C of the file that was applied last, 8 hex digits.
+    /// The hash of the file that was applied last, in hex digits.
     pub hash: String,
     /// What is wrong with the file as it is now, each with its field.
     pub problems: Vec<String>,
@@ -118,4 +121,15 @@ pub struct Stream {
     pub state: String,
     /// Whether it keeps history that every delivery has settled (Limits, Latest).
     pub retains_history: bool,
+}
+
+/// A point in time, in RFC 3339 or in seconds of Unix time.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text.parse().ok(),
+        Value::Number(second) => {
+            second.as_i64().and_then(|second| Timestamp::from_second(second).ok())
+        }
+        _ => None,
+    })
 }

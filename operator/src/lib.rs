@@ -15,3 +15,4 @@ pub mod observed;
 pub mod plan;
 pub mod queue;
 pub mod release;
+pub mod status;

@@ -31,7 +31,7 @@ pub(super) fn stateful_set(
         "podManagementPolicy": "Parallel",
         "minReadySeconds": MIN_READY,
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
-        "updateStrategy": update_strategy(queue),
+        "updateStrategy": update_strategy(queue, plan),
         "selector": {"matchLabels": labels::selector(&queue.name)},
         "template": pod::template(queue, config, image),
         "volumeClaimTemplates": claim_templates(queue, observed),
@@ -40,11 +40,13 @@ pub(super) fn stateful_set(
     Value::Object(object)
 }
 
-fn update_strategy(queue: &Queue) -> Value {
+/// While the plan holds a rollout the partition lies above all pods: each keeps its revision.
+fn update_strategy(queue: &Queue, plan: &Plan) -> Value {
     match queue.update.strategy {
         UpdateStrategyType::OnDelete => json!({"type": "OnDelete"}),
         UpdateStrategyType::RollingUpdate => {
-            let partition = queue.update.partition;
+            let held = if plan.hold_rollout { plan.replicas } else { 0 };
+            let partition = queue.update.partition.max(held);
             json!({"type": "RollingUpdate", "rollingUpdate": {"partition": partition}})
         }
     }

@@ -80,7 +80,11 @@ pub(crate) fn observed(resource: &PersistentQueue) -> Observed {
 }
 
 /// What is observed once `desired` was applied, and each sidecar says that it supports `features`.
-pub(crate) fn applied(resource: &PersistentQueue, desired: &Desired, features: &[&str]) -> Observed {
+pub(crate) fn applied(
+    resource: &PersistentQueue,
+    desired: &Desired,
+    features: &[&str],
+) -> Observed {
     let mut observed = observed(resource);
     let set = object(desired, "StatefulSet");
     observed.claim_templates = Some(set["spec"]["volumeClaimTemplates"].clone());
