@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
+pub mod cli;
+mod commands;
 pub mod desired;
 pub mod facts;
 pub mod labels;
@@ -15,4 +17,6 @@ pub mod observed;
 pub mod plan;
 pub mod queue;
 pub mod release;
+pub mod run;
 pub mod status;
+mod telemetry;

@@ -28,10 +28,10 @@ impl Events {
     /// same, and lasts.
     pub(crate) async fn publish(&self, about: &ObjectReference, notes: &[EventNote]) {
         for note in notes {
-            let type_ = if note.warning { EventType::Warning } else { EventType::Normal };
+            let type_ = if note.is_warning { EventType::Warning } else { EventType::Normal };
             let event = Event {
                 type_,
-                reason: note.reason.to_owned(),
+                reason: note.reason.clone(),
                 note: Some(shortened(&note.message).to_owned()),
                 action: note.action.to_owned(),
                 secondary: None,

@@ -8,19 +8,18 @@ use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
-use lifeboat_api::Problems;
 use lifeboat_api::queue::PersistentQueue;
 use rand::Rng;
 use tokio::time::{Instant, timeout};
 
-use crate::desired::desired;
+use crate::desired::{Desired, desired};
 use crate::observed::Observed;
 use crate::plan::{Plan, plan};
 use crate::queue::Queue;
 use crate::run::apply::Unapplied;
 use crate::run::context::{Context, Remembered};
 use crate::run::steps::Steps;
-use crate::status::status;
+use crate::status::{Subject, status};
 
 /// Of one reconcile. Requests that hang must not hold a queue for ever.
 const TIME: Duration = Duration::from_secs(60);
@@ -96,14 +95,19 @@ async fn act(
     let queue = match Queue::read(resource) {
         Ok(queue) => queue,
         Err(problems) => {
-            tell(context, Err(&problems), &observed, &Plan::default(), now).await?;
+            let (queue, plan) = (Err(&problems), &Plan::default());
+            let subject = Subject { queue, observed: &observed, plan, desired: None };
+            tell(context, &subject, now).await?;
             return Ok(Action::await_change());
         }
     };
     let plan = plan(&queue, &observed, &mut remembered.memory, now);
     hurry(context, &observed, &plan);
-    let done =
-        if plan.paused { Ok(()) } else { carry_out(context, &queue, &observed, &plan).await };
+    let wanted = (!plan.paused).then(|| desired(&queue, &plan, &observed, &context.release));
+    let done = match &wanted {
+        Some(desired) => carry_out(context, desired, &observed, &plan).await,
+        None => Ok(()),
+    };
     remembered.refused = match &done {
         Err(Failed::Unapplied(Unapplied::Refused(message))) => Some(message.clone()),
         Ok(()) => None,
@@ -112,7 +116,8 @@ async fn act(
     };
     observed.refused.clone_from(&remembered.refused);
     // Whatever went wrong, people are told what is known.
-    tell(context, Ok(&queue), &observed, &plan, now).await?;
+    let (queue, desired) = (Ok(&queue), wanted.as_ref());
+    tell(context, &Subject { queue, observed: &observed, plan: &plan, desired }, now).await?;
     match done {
         // Told in the status. Only a change, or an admission that changes its mind, can help.
         Err(Failed::Unapplied(Unapplied::Refused(_))) => Ok(Action::requeue(RESYNC)),
@@ -125,16 +130,14 @@ async fn act(
 /// it.
 async fn carry_out(
     context: &Context,
-    queue: &Queue,
+    desired: &Desired,
     observed: &Observed,
     plan: &Plan,
 ) -> Result<(), Failed> {
-    let desired = desired(queue, plan, observed, &context.release);
-    let key = ObjectRef::from_obj(&observed.queue);
+    let queue = &observed.queue;
     let cache = &context.sources.cache;
-    context.applier.apply(&key, &desired.objects, observed, cache).await?;
-    let (client, metrics) = (&context.client, &context.metrics);
-    let steps = Steps { client, metrics, queue: &observed.queue, namespace: &queue.namespace };
+    context.applier.apply(&ObjectRef::from_obj(queue), &desired.objects, observed, cache).await?;
+    let steps = Steps { client: &context.client, metrics: &context.metrics, queue };
     for step in &plan.steps {
         steps.take(step).await.map_err(|source| Failed::Request { what: "a step", source })?;
     }
@@ -142,19 +145,14 @@ async fn carry_out(
 }
 
 /// Writes the status and the events.
-async fn tell(
-    context: &Context,
-    queue: Result<&Queue, &Problems>,
-    observed: &Observed,
-    plan: &Plan,
-    now: Timestamp,
-) -> Result<(), Failed> {
-    let (status, notes) = status(queue, observed, plan, now);
-    let published = context.publisher.publish(&observed.queue, &status).await;
+async fn tell(context: &Context, subject: &Subject<'_>, now: Timestamp) -> Result<(), Failed> {
+    let (status, notes) = status(subject, now);
+    let queue = &subject.observed.queue;
+    let published = context.publisher.publish(queue, &status).await;
     let is_new =
         published.map_err(|source| Failed::Request { what: "writing the status", source })?;
     if is_new {
-        context.events.publish(&observed.queue.object_ref(&()), &notes).await;
+        context.events.publish(&queue.object_ref(&()), &notes).await;
     }
     Ok(())
 }

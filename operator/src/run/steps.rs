@@ -20,7 +20,6 @@ pub(crate) struct Steps<'a> {
     pub(crate) client: &'a Client,
     pub(crate) metrics: &'a Metrics,
     pub(crate) queue: &'a PersistentQueue,
-    pub(crate) namespace: &'a str,
 }
 
 impl Steps<'_> {
@@ -29,7 +28,8 @@ impl Steps<'_> {
     /// # Errors
     /// Of the server, other than that the object has moved on.
     pub(crate) async fn take(&self, step: &Step) -> kube::Result<()> {
-        tracing::info!(namespace = self.namespace, queue = self.queue.metadata.name, ?step, "step");
+        let (namespace, queue) = (self.namespace(), &self.queue.metadata.name);
+        tracing::info!(namespace, queue, ?step, "step");
         match step {
             Step::Accept { pod, uid, accept } => {
                 let value = if *accept { json!(labels::TRUE) } else { Value::Null };
@@ -147,11 +147,15 @@ impl Steps<'_> {
         self.done(kind, "delete", result.map(drop))
     }
 
+    fn namespace(&self) -> &str {
+        self.queue.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
     fn api<K>(&self) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
     {
-        Api::namespaced(self.client.clone(), self.namespace)
+        Api::namespaced(self.client.clone(), self.namespace())
     }
 
     fn done(&self, kind: &str, verb: &str, result: kube::Result<()>) -> kube::Result<()> {
