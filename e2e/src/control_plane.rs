@@ -108,6 +108,11 @@ impl ControlPlane {
         self.run.file(ADMIN.kubeconfig)
     }
 
+    /// Where each process writes what it prints, in a file of its own; kept if the test fails.
+    pub fn logs(&self) -> PathBuf {
+        self.run.logs()
+    }
+
     /// A client that may do everything.
     pub fn client(&self) -> Client {
         self.client.clone()

@@ -16,6 +16,22 @@ pub enum Error {
         /// What to ask `e2e/build` for.
         set: String,
     },
+    /// A program of this workspace that was never built.
+    #[error("{} is missing: {made_by}", path.display())]
+    MissingProgram {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What makes it.
+        made_by: String,
+    },
+    /// A pod that cannot be run here.
+    #[error("pod {pod}: {what}")]
+    Pod {
+        /// Its name.
+        pod: String,
+        /// Why not.
+        what: String,
+    },
     /// A name that is not in `e2e/tools.txt`.
     #[error("e2e/tools.txt has no {0}")]
     UnknownTool(String),

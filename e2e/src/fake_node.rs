@@ -1,12 +1,13 @@
 //! A node that is played: no container runs, but pods become Running and end as if one did.
 //!
-//! It binds every pod to itself, has a [`Workload`] start what stands behind it, reports what that
-//! answers as the pod's status, and when the pod is deleted has the workload stop it before the pod
-//! goes. To the API server and all controllers it is a kubelet, slow or broken as a test likes.
+//! It binds every pod to itself, has a [`Workload`] start what stands behind it and say how it is,
+//! and when the pod is deleted has the workload stop it before the pod goes. To the API server and all controllers it is a kubelet, slow or broken as a test likes.
 
+mod again;
 mod heartbeat;
 mod pods;
 mod report;
+mod reporter;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
@@ -14,15 +15,16 @@ use tokio::task::JoinHandle;
 
 use crate::error::Result;
 pub use report::PodReport;
+pub use reporter::Reporter;
 
 /// The node's name. There is one a cluster.
 pub(crate) const NAME: &str = "node-1";
 
 /// What stands behind the pods of a [`FakeNode`].
 pub trait Workload: Send + Sync + 'static {
-    /// A pod is to run here. Answers its first status; with an error the pod stays Pending. A pod
-    /// that is deleted meanwhile cancels this.
-    fn start(&self, pod: &Pod) -> impl Future<Output = Result<PodReport>> + Send;
+    /// A pod is to run here. It is Pending until the reporter says something else, now or later.
+    /// Deleting the pod meanwhile cancels this; an error is printed, and the pod stays as it is.
+    fn start(&self, pod: &Pod, reporter: &Reporter) -> impl Future<Output = Result<()>> + Send;
 
     /// The pod is being deleted, within its grace period. It is gone once this returns.
     fn stop(&self, pod: &Pod) -> impl Future<Output = ()> + Send;
@@ -33,8 +35,9 @@ pub trait Workload: Send + Sync + 'static {
 pub struct Nothing;
 
 impl Workload for Nothing {
-    async fn start(&self, _pod: &Pod) -> Result<PodReport> {
-        Ok(PodReport::ready(crate::loopback::address()))
+    async fn start(&self, _pod: &Pod, reporter: &Reporter) -> Result<()> {
+        reporter.say(&PodReport::ready(crate::loopback::address())).await;
+        Ok(())
     }
 
     async fn stop(&self, _pod: &Pod) {}
@@ -72,7 +75,8 @@ impl FakeNode {
     /// # Errors
     /// `Api`: it is not there any more, or another pod has its name.
     pub async fn report(&self, pod: &Pod, report: &PodReport) -> Result<()> {
-        pods::report(&self.client, pod, report)
+        Reporter::new(self.client.clone(), pod.clone())
+            .try_to_say(report)
             .await
             .map_err(crate::Error::api("reporting a pod's status"))
     }

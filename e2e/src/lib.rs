@@ -2,7 +2,8 @@
 //!
 //! [`ControlPlane`] is etcd, the API server and the controller manager, as a release of Kubernetes
 //! has them: what a test sees of validation, defaults, RBAC, admission, StatefulSets and garbage
-//! collection is real. There is no node: [`FakeNode`] plays one, and [`FakeDisks`] plays its storage.
+//! collection is real. There is no node: [`FakeNode`] plays one, and [`FakeDisks`] plays its storage;
+//! behind the pods there is nothing, or with [`Sidecars`] a real `lifeboat`.
 //!
 //! The programs come from `e2e/build`. A test that needs them is marked
 //! `#[ignore = "needs the control plane's binaries: e2e/build"]`; once asked for, it fails where
@@ -16,11 +17,13 @@ mod fake_node;
 pub mod loopback;
 mod ports;
 mod process;
+mod sidecars;
 pub mod tools;
 mod until;
 
 pub use control_plane::ControlPlane;
 pub use disks::FakeDisks;
 pub use error::{Error, Result};
-pub use fake_node::{FakeNode, Nothing, PodReport, Workload};
+pub use fake_node::{FakeNode, Nothing, PodReport, Reporter, Workload};
+pub use sidecars::{Sidecars, lifeboat};
 pub use until::until;

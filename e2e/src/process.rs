@@ -53,6 +53,23 @@ impl Process {
         }
     }
 
+    /// Asks it to end, by SIGTERM.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Kills it; as long as it was not waited for, its id cannot be a stranger's.
+    pub(crate) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(group) = group {
+            let _already_gone = kill_process_group(group, signal);
+        }
+    }
+
     fn ended(&self, status: ExitStatus) -> Error {
         let log = fs::read(&self.log).unwrap_or_default();
         let end = &log[log.len().saturating_sub(SHOWN)..];
@@ -63,12 +80,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A child that was not waited for keeps its id, so the signal cannot reach a stranger.
         if matches!(self.child.try_wait(), Ok(None)) {
-            let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-            if let Some(group) = group {
-                let _already_gone = kill_process_group(group, Signal::KILL);
-            }
+            self.kill();
             let _status = self.child.wait();
         }
     }

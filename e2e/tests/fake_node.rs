@@ -10,7 +10,8 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt as _};
 use lifeboat_e2e::{
-    ControlPlane, FakeDisks, FakeNode, Nothing, PodReport, Result, Workload, disks, loopback, until,
+    ControlPlane, FakeDisks, FakeNode, Nothing, PodReport, Reporter, Result, Workload, disks,
+    loopback, until,
 };
 use serde_json::json;
 
@@ -101,8 +102,8 @@ async fn pods_run_are_reported_and_end() {
 struct Slow(Arc<AtomicBool>);
 
 impl Workload for Slow {
-    async fn start(&self, pod: &Pod) -> Result<PodReport> {
-        Nothing.start(pod).await
+    async fn start(&self, pod: &Pod, reporter: &Reporter) -> Result<()> {
+        Nothing.start(pod, reporter).await
     }
 
     async fn stop(&self, _pod: &Pod) {

@@ -15,9 +15,10 @@ fn elsewhere() -> (Child, PathBuf) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let kubeconfig = line.trim().strip_prefix("export KUBECONFIG=").expect(&line);
+    // All three lines, or it would find nobody to tell the rest.
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(3);
+    let lines: Vec<_> = lines.map(Result::unwrap).collect();
+    let kubeconfig = lines[0].strip_prefix("export KUBECONFIG=").unwrap();
     let directory = Path::new(kubeconfig).parent().unwrap().to_owned();
     (child, directory)
 }
@@ -59,8 +60,8 @@ async fn a_sigkill_leaves_no_process_behind() {
 async fn an_ordinary_end_leaves_nothing_behind() {
     let (mut owner, directory) = elsewhere();
     assert_eq!(processes(&directory).len(), 3);
-    drop(owner.stdin.take());
-    assert!(owner.wait().unwrap().success());
+    let told = Command::new("kill").arg(owner.id().to_string()).status().unwrap();
+    assert!(told.success() && owner.wait().unwrap().success());
     until_none(&directory).await;
     assert!(!directory.exists());
 }

@@ -2,24 +2,19 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{Binding, ObjectReference, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
-use k8s_openapi::jiff::Timestamp;
-use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ObjectMeta, PostParams, Preconditions};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt as _};
-use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::{NAME, PodReport, Workload};
-
-/// Between tries while the API server is away.
-const AGAIN: Duration = Duration::from_millis(200);
+use super::again::until_done;
+use super::{NAME, Reporter, Workload};
 
 /// A pod that was taken in. Dropping it lets the pod's life end.
 type Taken = Option<oneshot::Sender<()>>;
@@ -33,6 +28,7 @@ pub(super) async fn serve(client: Client, workload: impl Workload) {
     let pods = Api::<Pod>::all(client.clone());
     let mut events = watcher(pods, watcher::Config::default()).default_backoff().boxed();
     while let Some(event) = events.next().await {
+        while lives.try_join_next().is_some() {}
         let pod = match event {
             Ok(Event::Init) => {
                 listed.clear();
@@ -77,11 +73,9 @@ async fn live<W: Workload>(
 ) {
     let run = async {
         until_done("binding", &pod, || bind(&client, &pod)).await;
-        match workload.start(&pod).await {
-            Ok(first) => {
-                until_done("status", &pod, || report(&client, &pod, &first)).await;
-            }
-            Err(error) => eprintln!("{NAME}: {}: {error}", pod.name_any()),
+        let reporter = Reporter::new(client.clone(), pod.clone());
+        if let Err(error) = workload.start(&pod, &reporter).await {
+            eprintln!("{NAME}: {}: {error}", pod.name_any());
         }
         std::future::pending::<()>().await;
     };
@@ -93,25 +87,8 @@ async fn live<W: Workload>(
     until_done("removal", &pod, || remove(&client, &pod)).await;
 }
 
-/// Repeats what fails only because nobody answers, or another writer was quicker.
-async fn until_done<F>(what: &str, pod: &Pod, action: impl Fn() -> F)
-where
-    F: Future<Output = Result<(), kube::Error>>,
-{
-    loop {
-        match action().await {
-            Ok(()) => return,
-            // The pod is gone, or bound; or its name is another pod's by now.
-            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {
-                return;
-            }
-            Err(error) => eprintln!("{NAME}: {what} of {}: {error}", pod.name_any()),
-        }
-        tokio::time::sleep(AGAIN).await;
-    }
-}
-
-fn siblings(client: &Client, pod: &Pod) -> Api<Pod> {
+/// The pods of its namespace.
+pub(super) fn siblings(client: &Client, pod: &Pod) -> Api<Pod> {
     Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default())
 }
 
@@ -133,18 +110,6 @@ async fn bind(client: &Client, pod: &Pod) -> Result<(), kube::Error> {
         .create_subresource::<_, Status>("binding", &name, &PostParams::default(), &binding)
         .await
         .map(|_| ())
-}
-
-/// Says this about that very pod.
-pub(super) async fn report(
-    client: &Client,
-    pod: &Pod,
-    report: &PodReport,
-) -> Result<(), kube::Error> {
-    let status = report.status(pod, Timestamp::now());
-    let patch = Patch::Merge(json!({"metadata": {"uid": pod.uid()}, "status": status}));
-    let name = pod.name_any();
-    siblings(client, pod).patch_status(&name, &PatchParams::default(), &patch).await.map(|_| ())
 }
 
 /// Ends the deletion that somebody asked for.
