@@ -8,6 +8,8 @@
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod check_install;
+pub mod cli;
+mod commands;
 pub mod desired;
 pub mod facts;
 pub mod labels;
@@ -17,4 +19,6 @@ pub mod plan;
 pub mod pq;
 pub mod queue;
 pub mod release;
+pub mod run;
 pub mod status;
+mod telemetry;
