@@ -50,6 +50,11 @@ pub(crate) const ACK_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1
 pub(crate) const BACKOFF_WAIT: RangeInclusive<Duration> = Duration::ZERO..=DAY;
 /// `trail.time`.
 pub(crate) const TRAIL_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=DAY;
+/// `maxAge`: less than a second is no age for what is kept by whole segments.
+pub(crate) const MAX_AGE: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(10 * 365 * 24 * 60 * 60);
+/// `maxMessages`.
+pub(crate) const MAX_MESSAGES: RangeInclusive<u64> = 1..=i64::MAX.cast_unsigned();
 
 /// Ports below need a privilege that the sidecar does not have.
 pub(crate) const FIRST_PORT: u16 = 1024;

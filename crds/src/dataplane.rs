@@ -9,6 +9,7 @@ use crate::bounds::{HARD_CAP_FACTOR, MESSAGE_SIZE};
 use crate::endpoint::Endpoint;
 use crate::names::socket_path;
 use crate::share;
+use crate::start::Start;
 
 /// A queue, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +92,8 @@ pub struct Delivery {
     pub endpoint: Option<Endpoint>,
     /// Connections at one time.
     pub max_connections: u32,
+    /// Where it starts when it is new; `None`, in a WorkQueue, is all that is still held.
+    pub from: Option<Start>,
 }
 
 /// What a delivery speaks.
@@ -124,9 +127,15 @@ pub struct Credit {
     pub backoff: Vec<Duration>,
 }
 
-/// What a stream keeps: records until every delivery has settled them (WorkQueue).
+/// What a stream keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
+    /// What is kept.
+    pub policy: Policy,
+    /// The age at which records expire.
+    pub max_age: Option<Duration>,
+    /// The number of records kept; under Limits only.
+    pub max_messages: Option<u64>,
     /// The stream's part of the volume in bytes; `None` is an equal part of what the others leave.
     pub max_bytes: Option<u64>,
     /// What happens to producers when there is no room.
@@ -135,11 +144,22 @@ pub struct Retention {
     pub on_damage: OnDamage,
 }
 
+/// What a stream keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Records until every delivery has settled them.
+    WorkQueue,
+    /// Records within limits, settled or not.
+    Limits,
+}
+
 /// What happens to producers when there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFull {
     /// Reading stops until there is room.
     Block,
+    /// The oldest segment goes.
+    DropOldest,
 }
 
 /// What happens when a log is damaged before its tail.

@@ -7,6 +7,7 @@
 
 /// What this version does.
 const SUPPORTED: &[&str] = &[
+    "delivery.from",
     "delivery.protocol.Credit",
     "delivery.socket.PUSH",
     "delivery.socket.ROUTER",
@@ -14,8 +15,12 @@ const SUPPORTED: &[&str] = &[
     "ingress.protocol.Receipt",
     "ingress.socket.PULL",
     "ingress.socket.ROUTER",
+    "retention.maxAge",
+    "retention.maxMessages",
     "retention.onDamage.Stop",
     "retention.onFull.Block",
+    "retention.onFull.DropOldest",
+    "retention.policy.Limits",
     "retention.policy.WorkQueue",
 ];
 
@@ -25,7 +30,6 @@ const PLANNED: &[&str] = &[
     "delivery.curve",
     "delivery.deadLetter",
     "delivery.filters",
-    "delivery.from",
     "delivery.protocol.Majordomo",
     "delivery.protocol.Pirate",
     "delivery.protocol.Pzq",
@@ -50,13 +54,9 @@ const PLANNED: &[&str] = &[
     "ingress.topics",
     "retention.frame",
     "retention.key",
-    "retention.maxAge",
-    "retention.maxMessages",
     "retention.onDamage.SkipWithGap",
-    "retention.onFull.DropOldest",
     "retention.onFull.Reject",
     "retention.policy.Latest",
-    "retention.policy.Limits",
 ];
 
 /// The features that this version supports, sorted.

@@ -23,12 +23,13 @@ mod resolve;
 pub mod resource;
 mod share;
 mod sockets;
+mod start;
 mod validate;
 mod yaml;
 
 pub use dataplane::{
     Credit, Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, Limits, OnDamage, OnFull,
-    Replica, Retention, Stream, Sync, Trail,
+    Policy, Replica, Retention, Stream, Sync, Trail,
 };
 pub use duration::DurationText;
 pub use endpoint::{Endpoint, Host, TcpEndpoint};
@@ -37,6 +38,7 @@ pub use malformed::Malformed;
 pub use names::{SOCKET_PATH_LIMIT, socket_path, variable_name};
 pub use problem::{Problem, Problems};
 pub use quantity::{Quantity, format_bytes};
+pub use start::{Start, StartText};
 pub use validate::validate_dataplane;
 pub use yaml::{MAX_FILE_SIZE, parse};
 

@@ -27,6 +27,7 @@ pub struct Metrics {
     settled: IntCounterVec,
     ignored_verdicts: IntCounterVec,
     dead_letters: IntCounterVec,
+    overtaken: IntCounterVec,
     connections: IntGaugeVec,
     connections_ended: IntCounterVec,
     accept_failures: IntCounterVec,
@@ -107,6 +108,11 @@ impl Metrics {
                 "Records parked as dead letters, by reason",
                 &with("reason"),
             )?,
+            overtaken: build.counters(
+                "lifeboat_overtaken_records_total",
+                "Records that retention took before the delivery had settled them, by reason",
+                &with("reason"),
+            )?,
             connections: build.gauges("lifeboat_connections", "Open connections", SOCKET)?,
             connections_ended: build.counters(
                 "lifeboat_connections_ended_total",
@@ -150,6 +156,7 @@ impl Metrics {
     pub fn delivery(&self, stream: &str, socket: &str) -> DeliveryMetrics {
         let labels = [stream, socket];
         let ignored = |kind| self.ignored_verdicts.with_label_values(&[stream, socket, kind]);
+        let overtaken = |reason| self.overtaken.with_label_values(&[stream, socket, reason]);
         let parked = |reason| self.dead_letters.with_label_values(&[stream, socket, reason]);
         DeliveryMetrics {
             delivered: self.delivered.with_label_values(&labels),
@@ -161,6 +168,8 @@ impl Metrics {
             refused_acks: ignored("unknown_record"),
             exhausted: parked("attempts"),
             rejected: parked("rejected"),
+            expired: overtaken("expired"),
+            dropped: overtaken("dropped"),
         }
     }
 
@@ -338,6 +347,10 @@ pub struct DeliveryMetrics {
     pub exhausted: IntCounter,
     /// Dead letters by the application's word.
     pub rejected: IntCounter,
+    /// Unsettled records that became too old.
+    pub expired: IntCounter,
+    /// Unsettled records that a limit of number or space took.
+    pub dropped: IntCounter,
 }
 
 /// Counts a socket's connections.

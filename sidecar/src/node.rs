@@ -243,6 +243,8 @@ impl StreamNode {
                 delivered_end: standing.delivered_end,
                 depth: standing.cursor.unsettled_within(kept),
                 in_flight: standing.in_flight,
+                expired: standing.expired,
+                dropped: standing.dropped,
                 promise: delivery.promise.map(str::to_owned),
             });
         let removed = self.removed.iter().map(|(name, cursor)| DeliveryStatus {
@@ -252,6 +254,8 @@ impl StreamNode {
             delivered_end: cursor.position(),
             depth: cursor.unsettled_within(kept),
             in_flight: 0,
+            expired: 0,
+            dropped: 0,
             promise: None,
         });
         named.chain(removed).collect()

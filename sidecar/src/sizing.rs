@@ -1,7 +1,7 @@
 //! How much memory and disk each part may take, from what the queue's file says. Pure.
 
-use lifeboat_api::Dataplane;
-use lifeboat_log::{StreamOptions, VolumeOptions};
+use lifeboat_api::{Dataplane, Delivery, OnFull, Policy, Retention, Start};
+use lifeboat_log::{DeliveryOptions, Place, StreamOptions, VolumeOptions};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -46,11 +46,38 @@ pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
             name: stream.name.clone(),
             max_bytes: share,
             segment_bytes: segment_bytes(quota, share),
-            deliveries: stream.deliveries.iter().map(|delivery| delivery.name.clone()).collect(),
+            retention: retention(&stream.retention),
+            deliveries: stream.deliveries.iter().map(delivery).collect(),
         })
         .collect();
     let (connection_bytes, output_bytes) = ((memory / 4) as usize, (memory / 8) as usize);
     Sizes { volume, streams, connection_bytes, output_bytes }
+}
+
+/// Under Limits a share that the file names is a limit like the others.
+fn retention(given: &Retention) -> lifeboat_log::Retention {
+    let replay = given.policy == Policy::Limits;
+    lifeboat_log::Retention {
+        replay,
+        max_age: given.max_age,
+        max_messages: given.max_messages,
+        drop_when_full: given.on_full == OnFull::DropOldest
+            || (replay && given.max_bytes.is_some()),
+    }
+}
+
+fn delivery(given: &Delivery) -> DeliveryOptions {
+    DeliveryOptions { name: given.name.clone(), from: given.from.map(place) }
+}
+
+fn place(start: Start) -> Place {
+    match start {
+        Start::First => Place::First,
+        Start::Last => Place::Last,
+        Start::New => Place::New,
+        Start::Seq(seq) => Place::Seq(seq),
+        Start::Time(time) => Place::Time(time),
+    }
 }
 
 /// Bytes of the volume that no stream may take: the reserve, and the journal with its snapshots.

@@ -141,6 +141,10 @@ pub struct DeliveryStatus {
     pub depth: u64,
     /// Records that the application has and has not settled.
     pub in_flight: u64,
+    /// Records that became too old before they were settled, since the start.
+    pub expired: u64,
+    /// Records that a limit of number or space took before they were settled, since the start.
+    pub dropped: u64,
     /// What "settled" rests on, where the application cannot acknowledge.
     pub promise: Option<String>,
 }

@@ -24,7 +24,7 @@ pub(crate) fn common<'a>(walk: &mut Walk, object: &Object<'a>) -> SocketFacts<'a
         walk.number(&node, bounds::CONNECTIONS);
     }
     let bind = object.get("bind").and_then(|node| walk.parsed(&node, endpoint::FORM));
-    SocketFacts { path: object.path.clone(), name, bind, max_message_size: None }
+    SocketFacts { path: object.path.clone(), name, bind, ..SocketFacts::default() }
 }
 
 /// The socket where it is one of this version, with its protocol checked. `side` is `ingress` or

@@ -144,6 +144,7 @@ impl Active {
         let entry = Entry { seq: end.seq, position: self.position, time: end.time };
         let chain = self.write(&header, &[&table, records.payloads])?;
         self.first_time.get_or_insert(end.time);
+        self.view.note_time(end.time);
         if let Some(index) = &mut *self.view.index.lock().unwrap_or_else(PoisonError::into_inner) {
             index.note(entry);
         }
@@ -207,6 +208,11 @@ impl Active {
             store_index(vfs, &self.view, index);
         }
         Ok((End { chain, ..end }, self.position + seal::LEN as u64))
+    }
+
+    /// Unix time of its first commit in nanoseconds, if it holds a record.
+    pub(crate) fn first_time(&self) -> Option<u64> {
+        self.first_time
     }
 
     /// Whether it holds no record yet.

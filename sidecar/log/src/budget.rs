@@ -1,6 +1,6 @@
 //! Disk space that a stream may take, shared by its log and its dead letters.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::LogError;
 
@@ -8,12 +8,13 @@ use crate::error::LogError;
 #[derive(Debug)]
 pub(crate) struct Budget {
     taken: AtomicU64,
+    short: AtomicBool,
     limit: u64,
 }
 
 impl Budget {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { taken: AtomicU64::new(0), limit }
+        Self { taken: AtomicU64::new(0), short: AtomicBool::new(false), limit }
     }
 
     /// Gives `returned` bytes back and takes others, or does nothing.
@@ -25,10 +26,14 @@ impl Budget {
             let sum = taken.saturating_sub(returned).checked_add(bytes);
             sum.filter(|&sum| sum <= self.limit)
         };
-        self.taken
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, within)
-            .map(|_| ())
-            .map_err(|_| LogError::Full)
+        let done = self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, within);
+        self.short.store(done.is_err(), Ordering::Release);
+        done.map(|_| ()).map_err(|_| LogError::Full)
+    }
+
+    /// Whether the last one who asked for bytes went away without.
+    pub(crate) fn is_short(&self) -> bool {
+        self.short.load(Ordering::Acquire)
     }
 
     /// Counts bytes that are on disk already, even beyond the limit.

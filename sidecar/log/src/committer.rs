@@ -3,7 +3,6 @@
 //! One step at a time and without a thread or a clock of its own, so that tests can stop it
 //! anywhere. [`crate::writer`] runs it.
 
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::SmallRng;
 use rand::{RngCore, SeedableRng};
 
+use crate::age::AgeClock;
 use crate::commit_stats::CommitStats;
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
@@ -46,15 +46,18 @@ pub struct Committer {
     vfs: Arc<dyn Vfs>,
     /// The volume's directory, for errors.
     dir: PathBuf,
-    logs: Vec<Log>,
-    journal: Journal,
+    pub(crate) logs: Vec<Log>,
+    pub(crate) journal: Journal,
     journal_queue: Arc<JournalQueue>,
-    reserve: Reserve,
+    pub(crate) reserve: Reserve,
     salts: SmallRng,
     /// Operations that found no space in the journal.
     unjournaled: Option<Taken>,
     /// Operations in the journal that no sync has covered.
     unsynced: Unsynced,
+    pub(crate) clock: AgeClock,
+    /// Whether the last commit deleted what others may have waited for.
+    pub(crate) made_room: bool,
     stats: Arc<CommitStats>,
 }
 
@@ -94,16 +97,20 @@ impl Committer {
             salts: SmallRng::seed_from_u64(seed),
             unjournaled: None,
             unsynced: Unsynced::default(),
+            clock: AgeClock::default(),
+            made_room: false,
             stats: Arc::default(),
         }
     }
 
-    /// Appends, syncs and publishes what waits, and deletes what is settled.
+    /// Appends, syncs and publishes what waits, and deletes what is settled or too old.
     ///
     /// # Errors
     /// Any error is final: a sync or a write failed, so what the disk holds is unknown. The caller
     /// calls [`Self::close`] and ends. A full disk is no error: what found no room waits.
     pub fn commit(&mut self, now: Now) -> Result<(), LogError> {
+        self.clock.observe(now);
+        self.made_room = false;
         self.append_journal(now.instant)?;
         for log in &mut self.logs {
             log.append_waiting(now, &mut || self.salts.next_u64())?;
@@ -118,8 +125,12 @@ impl Committer {
         if journal_due {
             self.journal_synced();
         }
-        if journal_due || self.logs.iter().any(Log::needs_deletions) {
-            self.delete_settled()?;
+        for log in &mut self.logs {
+            log.close_aged(&self.clock, &mut || self.salts.next_u64())?;
+            log.expire(&self.clock, now.instant);
+        }
+        if journal_due || self.logs.iter().any(|log| log.needs_deletions(&self.clock)) {
+            self.delete_due()?;
         }
         if self.journal.snapshot_due() {
             self.snapshot()?;
@@ -151,7 +162,9 @@ impl Committer {
         let quiet = self.logs.iter().filter_map(Log::quiet_at).min();
         let stalled =
             self.unjournaled.is_some() || self.logs.iter().any(|log| log.stalled.is_some());
-        [journal, quiet, stalled.then(|| now + RETRY_FULL)].into_iter().flatten().min()
+        let retry = stalled.then(|| if self.made_room { now } else { now + RETRY_FULL });
+        let aged = self.logs.iter().filter_map(|log| log.aged_at(&self.clock, now)).min();
+        [journal, quiet, retry, aged].into_iter().flatten().min()
     }
 
     /// Refuses everything from now on and tells everybody who waits.
@@ -195,7 +208,7 @@ impl Committer {
     /// # Errors
     /// After `Full` some of the operations may be in the journal. They say nothing new when they
     /// are all appended again.
-    fn append_ops(&mut self, ops: &[Op]) -> Result<(), LogError> {
+    pub(crate) fn append_ops(&mut self, ops: &[Op]) -> Result<(), LogError> {
         let Self { journal, reserve, .. } = self;
         ops.chunks(OPS_A_BATCH).try_for_each(|some| reserve.lend(|| journal.append(some)))
     }
@@ -212,53 +225,11 @@ impl Committer {
         Ok(())
     }
 
-    fn journal_synced(&mut self) {
+    pub(crate) fn journal_synced(&mut self) {
         self.journal.mark_synced();
         for fate in std::mem::take(&mut self.unsynced).fates {
             fate.decide(Ok(()));
         }
-    }
-
-    /// Deletes the segments whose records every delivery has settled, once that is durable.
-    fn delete_settled(&mut self) -> Result<(), LogError> {
-        let state = self.journal.state();
-        let deletions: Vec<(usize, u64)> = self
-            .logs
-            .iter_mut()
-            .enumerate()
-            .flat_map(|(at, log)| {
-                let stream = state.stream(log.handle.id());
-                let settled =
-                    |seqs: &Range<u64>| stream.is_some_and(|stream| stream.all_settled(seqs));
-                log.look_at_newest(settled);
-                log.settled_segments(settled).into_iter().map(move |number| (at, number))
-            })
-            .collect();
-        if deletions.is_empty() {
-            return Ok(());
-        }
-        let ops: Vec<Op> = deletions
-            .iter()
-            .filter_map(|&(at, number)| {
-                let log = self.logs.get(at)?.handle.id();
-                Some(Op::SegmentsDeleted { log, numbers: number..number + 1 })
-            })
-            .collect();
-        match self.append_ops(&ops) {
-            Ok(()) => {
-                self.journal.sync()?;
-                self.journal_synced();
-            }
-            // Tried again after the next sync of the journal.
-            Err(LogError::Full) => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        for (at, number) in deletions {
-            if let Some(log) = self.logs.get_mut(at) {
-                log.delete(number);
-            }
-        }
-        self.reserve.replenish()
     }
 
     /// Folds the journal into a snapshot. Without space the journal grows on until there is some.

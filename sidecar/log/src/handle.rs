@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use event_listener::{Event, EventListener};
 
@@ -24,16 +24,19 @@ pub struct LogHandle {
     id: StreamId,
     queue: CommitQueue,
     published: Event,
+    floor: Event,
     view: Mutex<View>,
 }
 
-/// A log's marks, in seqs: `log_start <= published_end`.
+/// A log's marks, in seqs: `log_start <= published_end`, and neither falls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marks {
     /// First record kept.
     pub log_start: u64,
     /// First record that readers do not see yet: below it everything is synced.
     pub published_end: u64,
+    /// Records below are too old to be delivered, whether they are kept or not.
+    pub expired_end: u64,
     /// Bytes of all segment files.
     pub disk_bytes: u64,
     /// Why the log is stopped, if it is: damage, with its place.
@@ -57,6 +60,8 @@ pub(crate) struct SegmentView {
     pub(crate) file: Arc<dyn File>,
     pub(crate) base_seq: u64,
     pub(crate) salt: u64,
+    /// Unix time of its first commit in nanoseconds.
+    first_time: OnceLock<u64>,
     /// Byte position up to which batches are published.
     published_len: AtomicU64,
     /// `None` until somebody needs it.
@@ -76,9 +81,20 @@ impl SegmentView {
             file,
             base_seq: header.base_seq,
             salt: header.salt,
+            first_time: OnceLock::new(),
             published_len: AtomicU64::new(published_len),
             index: Mutex::new(index),
         })
+    }
+
+    /// Unix time of its first commit in nanoseconds; `None` while it holds no record.
+    pub(crate) fn first_time(&self) -> Option<u64> {
+        self.first_time.get().copied()
+    }
+
+    /// Notes the time of a commit; only the first one counts.
+    pub(crate) fn note_time(&self, time: u64) {
+        self.first_time.get_or_init(|| time);
     }
 
     pub(crate) fn published_len(&self) -> u64 {
@@ -92,7 +108,13 @@ impl SegmentView {
 
 impl LogHandle {
     pub(crate) fn new(id: StreamId, queue: CommitQueue, view: View) -> Arc<Self> {
-        Arc::new(Self { id, queue, published: Event::new(), view: Mutex::new(view) })
+        Arc::new(Self {
+            id,
+            queue,
+            published: Event::new(),
+            floor: Event::new(),
+            view: Mutex::new(view),
+        })
     }
 
     /// The log's id.
@@ -119,6 +141,12 @@ impl LogHandle {
     /// wait: so that no change is missed.
     pub fn changed(&self) -> EventListener {
         self.published.listen()
+    }
+
+    /// Completes when [`Marks::log_start`] or [`Marks::expired_end`] rises next. To be used as
+    /// [`Self::changed`].
+    pub fn floor_raised(&self) -> EventListener {
+        self.floor.listen()
     }
 
     /// A new reader.
@@ -161,6 +189,27 @@ impl LogHandle {
                 self.queue.recycle(batch.payloads);
             }
         }
+    }
+
+    /// Records below `end` are too old to be delivered.
+    pub(crate) fn expire(&self, end: u64) {
+        let mut view = self.view();
+        if end > view.marks.expired_end {
+            view.marks.expired_end = end;
+            drop(view);
+            self.floor.notify(usize::MAX);
+        }
+    }
+
+    /// The segment that starts with `base_seq` and took `disk_len` bytes is deleted.
+    pub(crate) fn deleted(&self, base_seq: u64, disk_len: u64) {
+        self.update(|view| {
+            view.segments.remove(&base_seq);
+            view.marks.disk_bytes -= disk_len;
+            let first = view.segments.first_key_value();
+            view.marks.log_start = first.map_or(view.marks.published_end, |(&base, _)| base);
+        });
+        self.floor.notify(usize::MAX);
     }
 
     /// Changes the view and wakes those who wait for a change.

@@ -33,9 +33,10 @@
 //! # A segment's life
 //! Made under a temporary name, with all its space and its header; synced; named; its directory
 //! synced; then written to. A marker is its witness whenever the log turns quiet. When a record does
-//! not fit, it is synced, sealed, synced, cut to its length, synced. It goes when every delivery
-//! has settled all of it: that is journaled and synced before the file is unlinked. The newest
-//! segment stays until there is a newer one, for it knows the next seq. After a restart the last
+//! not fit, or a limit wants it small, it is synced, sealed, synced, cut to its length, synced. It
+//! goes when every delivery has settled all of it, or when a limit takes it: that is journaled and
+//! synced before the file is unlinked. The newest segment stays until there is a newer one, for it
+//! knows the next seq. After a restart the last
 //! segment is verified and sealed where it ends, and a new one begins.
 //!
 //! # The order of syncs
@@ -60,20 +61,22 @@
 //!
 //! # Modules
 //! - bytes, pure: `batch`, `segment`, `seal`, `index`, `meta`
-//! - the log: `pending` (in), `log` and `active` (write), `handle`, `tail`, `reader`, `scan`, `window`
-//!   (read), `recover`, `budget`
+//! - the log: `pending` (in), `log` and `active` (write), `handle`, `tail`, `reader`, `lookup`, `scan`,
+//!   `window` (read), `retire` with `retention` and `age` (what goes), `recover`, `budget`
 //! - the journal: [`journal`], `journal_queue`, [`state`], [`ranges`]
-//! - the volume: `volume`, `committer`, `writer`, `reserve`, `fate`, `waker`
+//! - the volume: `volume`, `committer`, `deletions`, `writer`, `reserve`, `fate`, `waker`
 //! - the disk: [`vfs`] (the seam), [`disk`] with `sync_pool` and `reaper`, `sim` for tests
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
 mod active;
+mod age;
 mod batch;
 mod budget;
 mod commit_stats;
 mod committer;
+mod deletions;
 pub mod disk;
 pub mod error;
 mod fate;
@@ -83,6 +86,7 @@ mod index;
 pub mod journal;
 mod journal_queue;
 mod log;
+mod lookup;
 mod meta;
 mod pending;
 pub mod ranges;
@@ -90,6 +94,8 @@ mod reader;
 mod reaper;
 mod recover;
 mod reserve;
+mod retention;
+mod retire;
 mod scan;
 mod seal;
 mod segment;
@@ -113,8 +119,10 @@ pub use fate::{Fate, Refusal};
 pub use handle::{LogHandle, Marks};
 pub use ids::{DeliveryId, StreamId, VolumeId};
 pub use journal_queue::{JournalQueue, Urgency};
+pub use lookup::{FirstSince, Place};
 pub use pending::{CommitQueue, Rejection, Run, Submitted};
 pub use reader::{Read, Reader};
+pub use retention::Retention;
 pub use state::Op;
-pub use volume::{Finding, Running, Stream, StreamOptions, Volume, VolumeOptions};
+pub use volume::{DeliveryOptions, Finding, Running, Stream, StreamOptions, Volume, VolumeOptions};
 pub use writer::Writer;

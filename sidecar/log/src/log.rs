@@ -1,5 +1,5 @@
 //! One log as the writer thread holds it: appends what its channel has gathered, rolls segments,
-//! publishes what was synced, deletes what is settled.
+//! publishes what was synced. What leaves it is decided in `retire`.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
 use crate::handle::{LogHandle, SegmentView};
 use crate::pending::{CommitQueue, Pending};
+use crate::retention::Retention;
 use crate::segment;
 use crate::tail::InMemory;
 use crate::vfs::{File, Vfs};
@@ -31,8 +32,10 @@ pub(crate) struct Sealed {
     pub(crate) disk_len: u64,
     /// Whether it counts towards the stream's space.
     pub(crate) counted: bool,
-    /// Whether all in it was found settled.
-    pub(crate) settled: bool,
+    /// Unix time of its last commit in nanoseconds.
+    pub(crate) last_time: u64,
+    /// Whether its space may be given to the next segment while it is the newest.
+    pub(crate) replaceable: bool,
     pub(crate) view: Arc<SegmentView>,
 }
 
@@ -57,6 +60,12 @@ pub(crate) struct Log {
     pub(crate) unpublished: Vec<InMemory>,
     /// To be decided when those are published.
     pub(crate) undecided: Vec<(Arc<Fate<u64>>, u64)>,
+    /// How records may go without having been settled.
+    pub(crate) retention: Retention,
+    /// Not above the commit time of any record that is neither deleted nor too old.
+    pub(crate) oldest_time: u64,
+    /// Records are looked through for old ones no earlier than this.
+    pub(crate) look_at: Option<Instant>,
     /// When the last records were written, if neither a marker nor a seal is behind them.
     pub(crate) unwitnessed: Option<Instant>,
 }
@@ -162,6 +171,7 @@ impl Log {
         let sums = rest.sums.get(rest.done..rest.done + count).unwrap_or_default();
         let records = Records { payloads: &payloads, ends: &ends, sums };
         let first_seq = self.end.seq;
+        self.oldest_time = self.oldest_time.min(self.end.time);
         self.end = active.append(self.end, self.handle.published_end(), &records)?;
         // A part of a group does not hold on to the memory of all of it.
         let (payloads, memory) = if whole {
@@ -176,7 +186,11 @@ impl Log {
     }
 
     /// Makes the next segment, with room for `needed` bytes if that is more than usual.
-    fn create_segment(&mut self, needed: u64, salt: Entropy<'_>) -> Result<(), LogError> {
+    pub(crate) fn create_segment(
+        &mut self,
+        needed: u64,
+        salt: Entropy<'_>,
+    ) -> Result<(), LogError> {
         let len = self.segment_bytes.max(needed);
         self.take_space(len)?;
         let header = segment::Header {
@@ -206,7 +220,7 @@ impl Log {
     ///
     /// # Errors
     /// After `Full` the segment is as before, and it can be tried again.
-    fn seal(&mut self) -> Result<(), LogError> {
+    pub(crate) fn seal(&mut self) -> Result<(), LogError> {
         let Some(active) = &mut self.active else { return Ok(()) };
         let (end, disk_len) = active.seal(&*self.vfs, self.end)?;
         let Some(active) = self.active.take() else { return Ok(()) };
@@ -217,7 +231,15 @@ impl Log {
         self.handle.update(|shared| shared.marks.disk_bytes -= unused);
         let seqs = active.view.base_seq..self.end.seq;
         let Active { view, number, .. } = active;
-        self.sealed.push(Sealed { number, seqs, disk_len, counted: true, settled: false, view });
+        self.sealed.push(Sealed {
+            number,
+            seqs,
+            disk_len,
+            counted: true,
+            last_time: self.end.time,
+            replaceable: false,
+            view,
+        });
         Ok(())
     }
 
@@ -267,36 +289,12 @@ impl Log {
         Ok(())
     }
 
-    /// Numbers of the sealed segments whose records are all settled. The newest segment always
-    /// stays: it is what tells the next start which seq comes next.
-    pub(crate) fn settled_segments(&self, settled: impl Fn(&Range<u64>) -> bool) -> Vec<u64> {
-        let keep = self.next_number.checked_sub(1).filter(|_| self.active.is_none());
-        self.sealed
-            .iter()
-            .filter(|segment| Some(segment.number) != keep && settled(&segment.seqs))
-            .map(|segment| segment.number)
-            .collect()
-    }
-
-    /// Whether deletions are due even if nothing new was settled: records wait, perhaps for one
-    /// that an earlier process did not get to; or a segment is there whose space was given away.
-    pub(crate) fn needs_deletions(&self) -> bool {
-        self.stalled.is_some() || self.sealed.iter().any(|segment| !segment.counted)
-    }
-
-    /// Notes whether all in the newest segment is settled.
-    pub(crate) fn look_at_newest(&mut self, settled: impl Fn(&Range<u64>) -> bool) {
-        if let Some(newest) = self.sealed.last_mut() {
-            newest.settled = settled(&newest.seqs);
-        }
-    }
-
-    /// Takes space for a segment of `len` bytes. If all in the newest one is settled, its space
-    /// will do: it stays only until the next one is made, and must not keep that from being made.
+    /// Takes space for a segment of `len` bytes. If the newest one is to go, its space will do: it
+    /// stays only until the next one is made, and must not keep that from being made.
     fn take_space(&mut self, len: u64) -> Result<(), LogError> {
         let taken = self.budget.exchange(0, len);
         match self.sealed.last_mut() {
-            Some(newest) if taken.is_err() && newest.settled && newest.counted => {
+            Some(newest) if taken.is_err() && newest.replaceable && newest.counted => {
                 self.budget.exchange(newest.disk_len, len)?;
                 newest.counted = false;
                 Ok(())
@@ -312,27 +310,6 @@ impl Log {
             newest.counted = true;
             self.budget.found(newest.disk_len);
         }
-    }
-
-    /// Lets a segment go whose deletion is journaled and synced. A crash before the file is gone
-    /// leaves it to the next start.
-    pub(crate) fn delete(&mut self, number: u64) {
-        let Some(at) = self.sealed.iter().position(|segment| segment.number == number) else {
-            return;
-        };
-        let segment = self.sealed.remove(at);
-        if segment.counted {
-            self.budget.give_back(segment.disk_len);
-        }
-        self.handle.update(|shared| {
-            shared.segments.remove(&segment.seqs.start);
-            shared.marks.disk_bytes -= segment.disk_len;
-            let first = shared.segments.first_key_value();
-            shared.marks.log_start = first.map_or(shared.marks.published_end, |(&base, _)| base);
-        });
-        let index = self.dir.join(segment::index_name(segment.seqs.start));
-        self.vfs.discard(&index, None);
-        self.vfs.discard(&segment.view.path, Some(Arc::clone(&segment.view.file)));
     }
 
     /// Takes nothing more, and tells everybody who waits.

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use crate::batch::{Batch, Kind};
+use crate::batch::{Batch, Header, Kind};
 use crate::error::LogError;
 use crate::handle::{LogHandle, SegmentView};
 use crate::index::{Entry, SparseIndex};
@@ -36,7 +36,7 @@ pub struct Reader {
 }
 
 #[derive(Debug)]
-struct OpenSegment {
+pub(crate) struct OpenSegment {
     view: Arc<SegmentView>,
     walk: Walk,
     /// Seq of the batch that the walk comes to next.
@@ -80,7 +80,7 @@ impl Reader {
     ) -> Result<Read, LogError> {
         let mut open = match self.open.take() {
             Some(open) if Arc::ptr_eq(&open.view, &segment) && open.next_seq <= seq => open,
-            _ => OpenSegment::at(segment, seq)?,
+            _ => OpenSegment::at(segment, |index| index.locate(seq))?,
         };
         open.walk.limit = open.view.published_len();
         loop {
@@ -103,21 +103,34 @@ impl Reader {
 }
 
 impl OpenSegment {
-    /// Opens `view` at the last indexed batch that starts at or before `seq`.
-    fn at(view: Arc<SegmentView>, seq: u64) -> Result<Self, LogError> {
+    /// Opens `view` at the batch that `pick` finds in its index, else at its start.
+    pub(crate) fn at(
+        view: Arc<SegmentView>,
+        pick: impl FnOnce(&SparseIndex) -> Option<Entry>,
+    ) -> Result<Self, LogError> {
         let found = {
             let mut index = view.index.lock().unwrap_or_else(PoisonError::into_inner);
             let index = match &mut *index {
                 Some(index) => index,
                 empty => empty.insert(rebuild_index(&view)?),
             };
-            index.locate(seq)
+            pick(index)
         };
         let start = (segment::HEADER_LEN as u64, view.base_seq);
         let (position, next_seq) = found.map_or(start, |entry| (entry.position, entry.seq));
         let limit = view.published_len();
         let walk = Walk::from_batch(Arc::clone(&view.file), limit, view.salt, position, next_seq);
         Ok(Self { view, walk, next_seq })
+    }
+
+    /// The header of the next published batch; `None` behind the last.
+    pub(crate) fn next_header(&mut self) -> Result<Option<Header>, LogError> {
+        if self.walk.position() >= self.walk.limit {
+            return Ok(None);
+        }
+        let found = self.walk.header().map_err(|halt| self.error(halt))?;
+        self.walk.pass(&found);
+        Ok(Some(found.header))
     }
 
     fn error(&self, halt: Halt) -> LogError {

@@ -364,8 +364,17 @@ fn close(
     let index = ending.index.or_else(|| stored_index(vfs, dir, &header));
     let seqs: Range<u64> = header.base_seq..ending.end.seq;
     let view = SegmentView::new(path, file, &header, ending.position, index);
+    view.note_time(ending.first_time);
     let disk_len = ending.position + seal::LEN as u64;
-    Ok(Sealed { number: header.number, seqs, disk_len, counted: true, settled: false, view })
+    Ok(Sealed {
+        number: header.number,
+        seqs,
+        disk_len,
+        counted: true,
+        last_time: ending.end.time,
+        replaceable: false,
+        view,
+    })
 }
 
 fn corrupt(path: &Path, position: u64, kind: Corruption) -> LogError {

@@ -18,7 +18,9 @@ use crate::handle::LogHandle;
 use crate::ids::{DeliveryId, StreamId, VolumeId};
 use crate::journal::{Journal, JournalOptions};
 use crate::journal_queue::JournalQueue;
+use crate::lookup::Place;
 use crate::reserve::Reserve;
+use crate::retention::Retention;
 use crate::state::DeliveryState;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
@@ -50,9 +52,20 @@ pub struct StreamOptions {
     pub max_bytes: u64,
     /// Segments are this long, unless one record needs more.
     pub segment_bytes: u64,
-    /// Names of the deliveries that hold its data. New ones start at the lowest cursor of the
-    /// others; those that are not named any more keep holding.
-    pub deliveries: Vec<String>,
+    /// How records may go without having been settled.
+    pub retention: Retention,
+    /// The deliveries that hold its data. Those that are not named any more keep holding.
+    pub deliveries: Vec<DeliveryOptions>,
+}
+
+/// One delivery to open or make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryOptions {
+    /// Its name.
+    pub name: String,
+    /// Where it starts when it is new; `None` is the lowest cursor of the others, so that it gets
+    /// what is still held.
+    pub from: Option<Place>,
 }
 
 /// A data directory, held exclusively and ready for work once [`Volume::start`]ed.

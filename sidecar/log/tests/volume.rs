@@ -12,8 +12,8 @@ use lifeboat_log::disk::Disk;
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
-    DeliveryId, Fate, LogError, LogHandle, Now, Op, Read, Run, Stream, StreamOptions, Urgency,
-    Volume, VolumeOptions,
+    DeliveryId, DeliveryOptions, Fate, LogError, LogHandle, Now, Op, Read, Retention, Run, Stream,
+    StreamOptions, Urgency, Volume, VolumeOptions,
 };
 
 fn options() -> VolumeOptions {
@@ -26,12 +26,17 @@ fn options() -> VolumeOptions {
     }
 }
 
+fn named(name: &str) -> DeliveryOptions {
+    DeliveryOptions { name: name.into(), from: None }
+}
+
 fn work() -> StreamOptions {
     StreamOptions {
         name: "work".into(),
         max_bytes: 1 << 20,
         segment_bytes: 32 << 10,
-        deliveries: vec!["out".into()],
+        retention: Retention::default(),
+        deliveries: vec![named("out")],
     }
 }
 
@@ -206,7 +211,7 @@ fn a_new_delivery_starts_at_the_lowest_cursor_and_a_removed_one_still_holds() {
     volume.journal.submit([settled(&volume.streams[0], 0..4)], Urgency::Now);
     volume.committer.commit(later(2)).unwrap();
     drop(volume);
-    let renamed = StreamOptions { deliveries: vec!["other".into()], ..work() };
+    let renamed = StreamOptions { deliveries: vec![named("other")], ..work() };
     let volume = Volume::open(vfs, dir, &options(), &[renamed]).unwrap();
     let known: Vec<_> = volume.streams[0]
         .deliveries

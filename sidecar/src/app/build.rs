@@ -157,13 +157,13 @@ impl Build<'_> {
     }
 
     fn push(
-        &self,
+        &mut self,
         opened: &Stream,
         delivery: &Delivery,
         delivery_id: DeliveryId,
         cursor: PushCursor,
     ) -> Outlet {
-        Outlet::Push(PushDelivery::new(PushParts {
+        let delivery = PushDelivery::new(PushParts {
             stream_id: opened.id,
             delivery_id,
             cursor,
@@ -171,7 +171,9 @@ impl Build<'_> {
             journal: Arc::clone(&self.journal),
             output: Arc::clone(&self.output),
             metrics: self.metrics.delivery(&opened.name, &delivery.name),
-        }))
+        });
+        self.services.spawn(Arc::clone(&delivery).run(self.rest.clone()));
+        Outlet::Push(delivery)
     }
 
     fn credit(

@@ -22,6 +22,14 @@ pub(super) fn render(status: &Status, now: Duration) -> String {
         if let Some(reason) = &stream.reason {
             let _ = writeln!(out, "\n{} is stopped: {reason}", stream.name);
         }
+        for delivery in stream.deliveries.iter().filter(|one| one.expired + one.dropped > 0) {
+            let (name, socket) = (&stream.name, &delivery.delivery);
+            let (expired, dropped) = (count(delivery.expired), count(delivery.dropped));
+            let _ = writeln!(
+                out,
+                "\n{name}.{socket} lost to retention: {expired} too old, {dropped} for space"
+            );
+        }
     }
     if !status.removed.is_empty() {
         let _ = writeln!(out, "\nstored here, not in the file: {}", status.removed.join(", "));
@@ -151,6 +159,8 @@ mod tests {
             delivered_end: 1_064,
             depth: 1_200,
             in_flight: 64,
+            expired: 5,
+            dropped: 0,
             promise: None,
         };
         StreamStatus {
@@ -225,6 +235,7 @@ mod tests {
         assert_eq!(words(&text, "work.workers"), expected);
         assert_eq!(words(&text, "work.old"), ["work.old", "removed", "-", "64", "1,234", "-"]);
         assert!(text.contains("work is stopped: segment 7: checksum"));
+        assert!(text.contains("work.workers lost to retention: 5 too old, 0 for space"));
         assert!(text.contains("stored here, not in the file: gone"));
         assert!(!text.contains('\x1b'), "no colours");
     }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep_until;
 
 use super::Standing;
+use super::overtake;
 use super::payloads::Payloads;
 use crate::dead_letter::{self, Label};
 use crate::delivery::backoff::Policy;
@@ -194,6 +195,8 @@ impl CreditDelivery {
             delivered_end: figures.delivered_end,
             in_flight: figures.in_flight,
             delivered: self.metrics.delivered.get(),
+            expired: self.metrics.expired.get(),
+            dropped: self.metrics.dropped.get(),
         }
     }
 
@@ -203,7 +206,20 @@ impl CreditDelivery {
             () = stop.ordered() => {}
             () = self.keep_time() => {}
             () = self.park_all(parking) => {}
+            () = self.keep_up() => {}
         }
+    }
+
+    /// Steps over what retention takes. What was leased of it is free for other records.
+    async fn keep_up(&self) {
+        let skip = |seqs| {
+            let skipped = self.step(|leases, effects| leases.skip(seqs, effects)).0;
+            if skipped > 0 {
+                self.wake();
+            }
+            skipped
+        };
+        overtake::follow(&self.log, &self.metrics, skip).await;
     }
 
     /// Ends leases and delays whose time has come.

@@ -2,6 +2,7 @@
 
 mod credit;
 mod credit_session;
+mod overtake;
 mod payloads;
 mod push;
 
@@ -37,6 +38,10 @@ pub struct Standing {
     pub in_flight: u64,
     /// Records handed out so far, redeliveries included.
     pub delivered: u64,
+    /// Unsettled records that became too old, since the start.
+    pub expired: u64,
+    /// Unsettled records that a limit of number or space took, since the start.
+    pub dropped: u64,
 }
 
 impl Outlet {

@@ -11,6 +11,7 @@ use tokio::select;
 use tokio::time::sleep_until;
 
 use super::Standing;
+use super::overtake;
 use super::payloads::Payloads;
 use crate::delivery::push::PushCursor;
 use crate::delivery::{Effects, JournalOp};
@@ -66,7 +67,7 @@ struct Inner {
 }
 
 impl PushDelivery {
-    /// Starts from what the journal knows.
+    /// Starts from what the journal knows. [`Self::run`] must follow.
     pub fn new(parts: PushParts) -> Arc<Self> {
         let inner = Inner { cursor: parts.cursor, effects: Effects::default(), redelivered: 0 };
         Arc::new(Self {
@@ -91,6 +92,23 @@ impl PushDelivery {
             delivered_end: figures.delivered_end,
             in_flight: figures.in_flight,
             delivered: self.metrics.delivered.get(),
+            expired: self.metrics.expired.get(),
+            dropped: self.metrics.dropped.get(),
+        }
+    }
+
+    /// Steps over what retention takes, until the order to stop.
+    pub async fn run(self: Arc<Self>, mut stop: Stop) {
+        let skip = |seqs| {
+            let skipped = self.step(|cursor, effects| cursor.skip(seqs, effects));
+            if skipped > 0 {
+                self.work.notify(usize::MAX);
+            }
+            skipped
+        };
+        select! {
+            () = stop.ordered() => {}
+            () = overtake::follow(&self.log, &self.metrics, skip) => {}
         }
     }
 

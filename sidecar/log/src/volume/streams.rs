@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 
 use super::files::{DEAD_LETTERS, make_dir, open_stream_meta};
-use super::{Finding, Stream, StreamOptions, VolumeOptions};
+use super::{DeliveryOptions, Finding, Stream, StreamOptions, VolumeOptions};
 use crate::budget::Budget;
 use crate::error::{Corruption, LogError};
 use crate::handle::{LogHandle, Marks, View};
@@ -17,6 +17,7 @@ use crate::log::Log;
 use crate::pending::CommitQueue;
 use crate::recover::{Recovered, recover};
 use crate::reserve::Reserve;
+use crate::retention::Retention;
 use crate::state::{DeliveryState, Op};
 use crate::tail::Tail;
 use crate::vfs::Vfs;
@@ -43,6 +44,7 @@ pub(super) struct Opening<'a> {
 
 /// One of a stream's two logs.
 struct LogOptions<'a> {
+    retention: Retention,
     budget: &'a Arc<Budget>,
     segment_bytes: u64,
     tail_bytes: usize,
@@ -66,9 +68,12 @@ impl Opening<'_> {
         let dead_dir = make_dir(&**self.vfs, &dir, DEAD_LETTERS)?;
         let budget = &Arc::new(Budget::new(options.max_bytes));
         let (segment_bytes, tail_bytes) = (options.segment_bytes, self.options.tail_bytes);
-        let log = self.log(dir, meta.id, &LogOptions { budget, segment_bytes, tail_bytes })?;
+        let retention = options.retention;
+        let log_options = LogOptions { retention, budget, segment_bytes, tail_bytes };
+        let log = self.log(dir, meta.id, &log_options)?;
         let segment_bytes = segment_bytes.min(DEAD_LETTER_SEGMENT);
-        let dead_letters = LogOptions { budget, segment_bytes, tail_bytes: 0 };
+        let retention = Retention::default();
+        let dead_letters = LogOptions { retention, budget, segment_bytes, tail_bytes: 0 };
         let dead_letters = self.log(dead_dir, meta.dead_letters, &dead_letters)?;
         self.create_deliveries(meta.id, &log, &options.deliveries)?;
         let state = self.journal.state().stream(meta.id);
@@ -84,7 +89,10 @@ impl Opening<'_> {
             log
         };
         let (log, dead_letters) = (stopped(), stopped());
-        let nothing = |name: &String| DeliveryState { name: name.clone(), ..Default::default() };
+        let nothing = |named: &DeliveryOptions| DeliveryState {
+            name: named.name.clone(),
+            ..Default::default()
+        };
         let deliveries = options.deliveries.iter().map(nothing);
         let deliveries = (1..).map(DeliveryId).zip(deliveries).collect();
         self.findings.push(Finding::Damage(damage));
@@ -132,6 +140,9 @@ impl Opening<'_> {
             stalled: None,
             unpublished: Vec::new(),
             undecided: Vec::new(),
+            retention: options.retention,
+            oldest_time: 0,
+            look_at: None,
             unwitnessed: None,
         });
         Ok(handle)
@@ -141,30 +152,42 @@ impl Opening<'_> {
         CommitQueue::new(self.options.queue_bytes, Arc::clone(self.waker))
     }
 
-    /// Journals the deliveries that the journal does not know. On a stream with deliveries a new
-    /// one starts at the lowest cursor of the others, so that it gets what is still held.
+    /// Journals the deliveries that the journal does not know.
     fn create_deliveries(
         &mut self,
         stream: StreamId,
-        log: &LogHandle,
-        names: &[String],
+        log: &Arc<LogHandle>,
+        deliveries: &[DeliveryOptions],
     ) -> Result<(), LogError> {
-        for name in names {
+        for DeliveryOptions { name, from } in deliveries {
             let state = self.journal.state().stream(stream).cloned().unwrap_or_default();
             if state.deliveries.values().any(|delivery| delivery.name == *name) {
                 continue;
             }
-            let cursor = state.deliveries.values().map(|delivery| delivery.cursor).min();
-            let op = Op::DeliveryCreated {
-                stream,
-                delivery: state.next_delivery(),
-                name: name.clone(),
-                cursor: cursor.unwrap_or(log.marks().log_start),
+            let lowest = || state.deliveries.values().map(|delivery| delivery.cursor).min();
+            let cursor = match from {
+                Some(place) => self.found(log, place.seq_in(log))?,
+                None => lowest().unwrap_or(log.marks().log_start),
             };
+            let delivery = state.next_delivery();
+            let op = Op::DeliveryCreated { stream, delivery, name: name.clone(), cursor };
             let Self { journal, reserve, .. } = self;
             reserve.lend(|| journal.append(std::slice::from_ref(&op)))?;
         }
         Ok(())
+    }
+
+    /// A place that was looked for. Where damage hides it the log is stopped, and all that is kept
+    /// is held.
+    fn found(&mut self, log: &LogHandle, place: Result<u64, LogError>) -> Result<u64, LogError> {
+        match place {
+            Err(damage @ LogError::Corrupt { .. }) => {
+                log.stop(&damage);
+                self.findings.push(Finding::Damage(damage));
+                Ok(log.marks().log_start)
+            }
+            place => place,
+        }
     }
 }
 
@@ -178,6 +201,7 @@ fn view(recovered: &Recovered, tail_bytes: usize) -> View {
     let marks = Marks {
         log_start: segments.first_key_value().map_or(end, |(&base, _)| base),
         published_end: end,
+        expired_end: 0,
         disk_bytes: recovered.sealed.iter().map(|segment| segment.disk_len).sum(),
         stopped: None,
         full: false,
