@@ -50,6 +50,10 @@ pub(crate) const ACK_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1
 pub(crate) const BACKOFF_WAIT: RangeInclusive<Duration> = Duration::ZERO..=DAY;
 /// `trail.time`.
 pub(crate) const TRAIL_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=DAY;
+/// `durability.interval`: below it every record is about to be synced anyway, above it a power cut
+/// costs a minute.
+pub(crate) const SYNC_INTERVAL: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_secs(60);
 /// `maxAge`: less than a second is no age for what is kept by whole segments.
 pub(crate) const MAX_AGE: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(10 * 365 * 24 * 60 * 60);

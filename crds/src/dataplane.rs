@@ -35,6 +35,10 @@ pub struct Dataplane {
 pub enum Sync {
     /// After fdatasync, shared by all records that wait for it (group commit).
     Always,
+    /// Once it is written; synced this much later at most. A power cut costs what was not.
+    Interval(Duration),
+    /// Once it is written; synced when the system sees fit.
+    None,
 }
 
 /// One log with its sockets.

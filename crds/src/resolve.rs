@@ -36,9 +36,12 @@ pub(crate) fn resolve(
 }
 
 fn sync(durability: Option<&resource::Durability>) -> Result<Sync, Problem> {
-    match durability.and_then(|durability| durability.sync) {
-        None | Some(resource::Sync::Always) => Ok(Sync::Always),
-        Some(other) => Err(lacking("spec.durability.sync", other)),
+    let interval = durability.and_then(|durability| durability.interval.as_ref());
+    match (durability.and_then(|durability| durability.sync), interval) {
+        (None | Some(resource::Sync::Always), None) => Ok(Sync::Always),
+        (Some(resource::Sync::Interval), Some(interval)) => Ok(Sync::Interval(interval.value())),
+        (Some(resource::Sync::None), None) => Ok(Sync::None),
+        other => Err(lacking("spec.durability.sync", other)),
     }
 }
 

@@ -137,6 +137,19 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(work.deliveries[0].from, None);
 }
 
+#[test]
+fn the_sync_modes_resolve() {
+    let with = |durability: &str| {
+        let yaml = queue("{name: in, socket: PULL}", "{name: out, socket: PUSH}");
+        accept(&yaml.replace("  streams:", &format!("  durability: {{{durability}}}\n  streams:")))
+            .sync
+    };
+    assert_eq!(with(""), Sync::Always);
+    assert_eq!(with("sync: Always"), Sync::Always);
+    assert_eq!(with("sync: Interval, interval: 200ms"), Sync::Interval(Duration::from_millis(200)));
+    assert_eq!(with("sync: None"), Sync::None);
+}
+
 /// A queue whose stream has this retention and whose second delivery starts there.
 fn kept(retention: &str, from: &str) -> String {
     let deliveries = format!("{{name: a, socket: PUSH}}, {{name: b, socket: PUSH{from}}}");
@@ -200,7 +213,7 @@ kind: PersistentQueue
 metadata: {name: Orders}
 spec:
   storage: {size: 10}
-  durability: {sync: None}
+  durability: {sync: Never}
   sidecar: {memory: lots}
   streams:
   - name: work

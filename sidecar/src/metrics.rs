@@ -51,6 +51,8 @@ pub struct Gauges {
     pub stopped: IntGaugeVec,
     /// 1 when records wait for disk space.
     pub full: IntGaugeVec,
+    /// Records that count as stored and are not synced.
+    pub unsynced: IntGaugeVec,
     /// Syncs of the writer thread.
     pub syncs: IntGauge,
     /// Records covered by them.
@@ -227,6 +229,11 @@ impl Gauges {
             full: build.gauges(
                 "lifeboat_stream_full",
                 "1 when records wait for disk space",
+                STREAM,
+            )?,
+            unsynced: build.gauges(
+                "lifeboat_unsynced_records",
+                "Records that were receipted or handed on and not synced yet: 0 with sync Always",
                 STREAM,
             )?,
             syncs: build.gauge("lifeboat_syncs_total", "Group commits that synced records")?,

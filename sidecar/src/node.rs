@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
+use lifeboat_api::Sync;
 use lifeboat_log::{CommitStats, LogHandle, Marks, Read, StreamId, VolumeId};
 
 use crate::delivery::cursor::Cursor;
@@ -31,6 +32,8 @@ pub struct Node {
     pub started: u64,
     /// Whether nothing speaks against the volume's durability.
     pub durable_volume: bool,
+    /// When records count as safe.
+    pub sync: Sync,
     /// Its streams.
     pub streams: Vec<StreamNode>,
     /// Streams that the file does not name.
@@ -157,6 +160,7 @@ impl Node {
             state: self.state.get(),
             started: self.started,
             durable_volume: self.durable_volume,
+            sync: sync_text(self.sync),
             syncs: self.commits.syncs(),
             synced_records: self.commits.records(),
             streams: self.streams.iter().map(StreamNode::status).collect(),
@@ -184,6 +188,8 @@ impl Node {
             gauges.oldest_seconds.with_label_values(&labels).set(number(oldest));
             let stopped = stream.state == StreamState::Stopped;
             gauges.stopped.with_label_values(&labels).set(i64::from(stopped));
+            let unsynced = number(stream.published_end - stream.durable_end);
+            gauges.unsynced.with_label_values(&labels).set(unsynced);
             let full = stream.state == StreamState::Full;
             gauges.full.with_label_values(&labels).set(i64::from(full));
             for delivery in &stream.deliveries {
@@ -192,6 +198,15 @@ impl Node {
             }
         }
         self.metrics.render()
+    }
+}
+
+/// The sync mode as the queue's file has it.
+pub(crate) fn sync_text(sync: Sync) -> String {
+    match sync {
+        Sync::Always => "Always".to_owned(),
+        Sync::Interval(interval) => format!("Interval {interval:?}"),
+        Sync::None => "None".to_owned(),
     }
 }
 
@@ -216,7 +231,8 @@ impl StreamNode {
             state: state(&marks),
             reason: marks.stopped.as_deref().map(str::to_owned),
             log_start: marks.log_start,
-            durable_end: marks.published_end,
+            published_end: marks.published_end,
+            durable_end: marks.durable_end.min(marks.published_end),
             depth,
             in_flight: standings.iter().map(|standing| standing.in_flight).sum(),
             oldest_time: (depth > 0).then(|| self.time_of(lowest)).flatten(),

@@ -1,7 +1,7 @@
 //! How much memory and disk each part may take, from what the queue's file says. Pure.
 
-use lifeboat_api::{Dataplane, Delivery, OnFull, Policy, Retention, Start};
-use lifeboat_log::{DeliveryOptions, Place, StreamOptions, VolumeOptions};
+use lifeboat_api::{Dataplane, Delivery, OnFull, Policy, Retention, Start, Sync};
+use lifeboat_log::{DeliveryOptions, Place, StreamOptions, SyncMode, VolumeOptions};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -34,6 +34,7 @@ pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
         queue_bytes: (memory / 24 / count).clamp(256 * KIB, 4 * MIB) as usize,
         tail_bytes: (memory / 6 / count).clamp(256 * KIB, 16 * MIB) as usize,
         snapshot_bytes: 4 * MIB,
+        sync: sync_mode(dataplane.sync),
         reserve_bytes: (quota / 32).clamp(MIB, 16 * MIB),
         seed,
     };
@@ -52,6 +53,14 @@ pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
         .collect();
     let (connection_bytes, output_bytes) = ((memory / 4) as usize, (memory / 8) as usize);
     Sizes { volume, streams, connection_bytes, output_bytes }
+}
+
+fn sync_mode(given: Sync) -> SyncMode {
+    match given {
+        Sync::Always => SyncMode::Always,
+        Sync::Interval(interval) => SyncMode::Interval(interval),
+        Sync::None => SyncMode::Never,
+    }
 }
 
 /// Under Limits a share that the file names is a limit like the others.

@@ -29,6 +29,8 @@ pub struct Status {
     pub syncs: u64,
     /// See `syncs`.
     pub synced_records: u64,
+    /// `Always`, `Interval` with its time, or `None`: when records count as safe.
+    pub sync: String,
     /// The streams, in the file's order.
     pub streams: Vec<StreamStatus>,
     /// Streams whose data is here but that the file does not name any more.
@@ -61,7 +63,10 @@ pub struct StreamStatus {
     pub reason: Option<String>,
     /// First record kept.
     pub log_start: u64,
-    /// First record not yet synced.
+    /// First record that no delivery sees yet.
+    pub published_end: u64,
+    /// First record not yet synced: below `published_end` only in a weak sync mode, where a power
+    /// cut loses what lies between.
     pub durable_end: u64,
     /// Records unsettled by at least one delivery.
     pub depth: u64,

@@ -185,9 +185,13 @@ impl Active {
         Ok(sum)
     }
 
-    /// What was written is synced: readers may come up to here.
+    /// What was written is synced.
     pub(crate) fn synced(&mut self) {
         self.dirty = false;
+    }
+
+    /// Readers may come up to here.
+    pub(crate) fn publish(&self) {
         self.view.publish_len(self.position);
     }
 
@@ -203,6 +207,7 @@ impl Active {
         };
         let chain = write_seal(&*self.view.file, &self.view.path, &seal, self.salt)?;
         self.synced();
+        self.publish();
         let index = self.view.index.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = &*index {
             store_index(vfs, &self.view, index);

@@ -115,13 +115,16 @@ impl Committer {
         for log in &mut self.logs {
             log.append_waiting(now, &mut || self.salts.next_u64())?;
             if log.quiet_at().is_some_and(|quiet| now.instant >= quiet) {
-                log.mark()?;
+                log.mark(now.instant)?;
+            }
+            if log.sync.is_weak() {
+                log.publish();
             }
         }
         let journal_due = self.unsynced.due(now.instant);
-        self.sync(journal_due && self.journal.dirty())?;
-        let records = self.logs.iter_mut().map(Log::publish).sum();
-        self.stats.committed(records);
+        let due = |log: &Log| log.sync_at().is_some_and(|at| now.instant >= at);
+        self.sync(due, journal_due && self.journal.dirty())?;
+        self.logs.iter_mut().for_each(Log::publish);
         if journal_due {
             self.journal_synced();
         }
@@ -142,12 +145,26 @@ impl Committer {
     pub fn finish(&mut self, now: Now) -> Result<(), LogError> {
         self.unsynced.urgent = true;
         self.commit(now)?;
+        // A marker is a witness of what is synced, and so is the word that nothing is open.
+        self.sync(|_| true, false)?;
         for log in &mut self.logs {
-            log.mark()?;
+            log.mark(now.instant)?;
         }
-        self.sync(self.journal.dirty())?;
+        self.end_weakness()?;
+        self.sync(|_| true, self.journal.dirty())?;
         self.journal_synced();
         Ok(())
+    }
+
+    /// Has the next start know that all that was seen is synced. Without space it will not.
+    fn end_weakness(&mut self) -> Result<(), LogError> {
+        let weak = self.logs.iter().filter(|log| log.sync.is_weak());
+        let ops: Vec<Op> =
+            weak.map(|log| Op::WeaklySynced { log: log.handle.id(), weak: false }).collect();
+        match self.append_ops(&ops) {
+            Ok(()) | Err(LogError::Full) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// How well the group commit groups.
@@ -160,11 +177,12 @@ impl Committer {
         let now = Instant::now();
         let journal = self.unsynced.since.map(|since| since + JOURNAL_INTERVAL);
         let quiet = self.logs.iter().filter_map(Log::quiet_at).min();
+        let sync = self.logs.iter().filter_map(Log::sync_at).min();
         let stalled =
             self.unjournaled.is_some() || self.logs.iter().any(|log| log.stalled.is_some());
         let retry = stalled.then(|| if self.made_room { now } else { now + RETRY_FULL });
         let aged = self.logs.iter().filter_map(|log| log.aged_at(&self.clock, now)).min();
-        [journal, quiet, retry, aged].into_iter().flatten().min()
+        [journal, quiet, sync, retry, aged].into_iter().flatten().min()
     }
 
     /// Refuses everything from now on and tells everybody who waits.
@@ -213,15 +231,19 @@ impl Committer {
         ops.chunks(OPS_A_BATCH).try_for_each(|some| reserve.lend(|| journal.append(some)))
     }
 
-    /// One sync for all that was written.
-    fn sync(&mut self, journal: bool) -> Result<(), LogError> {
-        let mut files: Vec<Arc<dyn File>> = self.logs.iter().filter_map(Log::dirty_file).collect();
+    /// One sync for what was written to the logs that are `due`.
+    fn sync(&mut self, due: impl Fn(&Log) -> bool, journal: bool) -> Result<(), LogError> {
+        let dirty = self.logs.iter().filter(|log| due(log)).filter_map(Log::dirty_file);
+        let mut files: Vec<Arc<dyn File>> = dirty.collect();
         if journal {
             files.push(self.journal.file());
         }
         for result in self.vfs.sync_data_all(&files) {
             result.map_err(|source| LogError::sync(&self.dir)(source))?;
         }
+        self.logs.iter_mut().filter(|log| due(log)).for_each(Log::synced);
+        let records = self.logs.iter_mut().map(|log| std::mem::take(&mut log.newly_durable));
+        self.stats.committed(records.sum());
         Ok(())
     }
 

@@ -33,8 +33,11 @@ pub struct LogHandle {
 pub struct Marks {
     /// First record kept.
     pub log_start: u64,
-    /// First record that readers do not see yet: below it everything is synced.
+    /// First record that readers do not see yet.
     pub published_end: u64,
+    /// First record that is not synced; above `published_end` only where that follows at once, and
+    /// below it only in a weak sync mode.
+    pub durable_end: u64,
     /// Records below are too old to be delivered, whether they are kept or not.
     pub expired_end: u64,
     /// Bytes of all segment files.

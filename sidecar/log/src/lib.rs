@@ -18,7 +18,8 @@
 //! `log_start` nothing is kept; `cursor` is a delivery's, everything below it is settled; up to
 //! `delivered_end` it has been handed out; up to `published_end` all is synced and readers see it;
 //! at `log_end` the next record goes. The `cursor` is in the journal, `delivered_end` is the
-//! deliveries' own, the rest is here. Seqs only rise, and none is given out twice.
+//! deliveries' own, the rest is here. Seqs only rise, and none is given out twice. (In a weak
+//! [`SyncMode`] what is published need not be synced; `durable_end` says up to where it is.)
 //!
 //! # A record's way
 //! [`CommitQueue::submit`] copies it into the group that forms. [`Committer::commit`], on the
@@ -103,6 +104,7 @@ mod segment;
 #[allow(clippy::indexing_slicing, reason = "part of tests, where a panic is a failed test")]
 pub mod sim;
 pub mod state;
+mod sync_mode;
 mod sync_pool;
 mod tail;
 pub mod vfs;
@@ -124,5 +126,6 @@ pub use pending::{CommitQueue, Rejection, Run, Submitted};
 pub use reader::{Read, Reader};
 pub use retention::Retention;
 pub use state::Op;
+pub use sync_mode::SyncMode;
 pub use volume::{DeliveryOptions, Finding, Running, Stream, StreamOptions, Volume, VolumeOptions};
 pub use writer::Writer;

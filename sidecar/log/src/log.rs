@@ -18,6 +18,7 @@ use crate::handle::{LogHandle, SegmentView};
 use crate::pending::{CommitQueue, Pending};
 use crate::retention::Retention;
 use crate::segment;
+use crate::sync_mode::SyncMode;
 use crate::tail::InMemory;
 use crate::vfs::{File, Vfs};
 
@@ -51,6 +52,15 @@ pub(crate) struct Log {
     pub(crate) epoch: u64,
     pub(crate) next_number: u64,
     pub(crate) end: End,
+    /// Jumps that the next segment's header tells of.
+    pub(crate) jumps: u32,
+    pub(crate) sync: SyncMode,
+    /// Everything below is synced.
+    pub(crate) durable_end: u64,
+    /// Records that were synced and nobody was told of.
+    pub(crate) newly_durable: u64,
+    /// When the first bytes were written that no sync has covered.
+    pub(crate) unsynced_since: Option<Instant>,
     pub(crate) active: Option<Active>,
     /// In order of their numbers.
     pub(crate) sealed: Vec<Sealed>,
@@ -129,6 +139,7 @@ impl Log {
         if holds_new && !self.unpublished.is_empty() {
             self.unwitnessed = Some(now.instant);
         }
+        self.note_unsynced(now.instant);
         Ok(())
     }
 
@@ -172,7 +183,7 @@ impl Log {
         let records = Records { payloads: &payloads, ends: &ends, sums };
         let first_seq = self.end.seq;
         self.oldest_time = self.oldest_time.min(self.end.time);
-        self.end = active.append(self.end, self.handle.published_end(), &records)?;
+        self.end = active.append(self.end, self.durable_end, &records)?;
         // A part of a group does not hold on to the memory of all of it.
         let (payloads, memory) = if whole {
             (payloads, rest.capacity)
@@ -198,6 +209,7 @@ impl Log {
             number: self.next_number,
             base_seq: self.end.seq,
             chain: self.end.chain,
+            jumps: self.jumps,
             created: self.end.time,
             epoch: self.epoch,
             salt: salt(),
@@ -207,6 +219,7 @@ impl Log {
         let (active, sum) = made.inspect_err(|_| self.return_space(len))?;
         self.end.chain = sum;
         self.next_number += 1;
+        self.jumps = 0;
         let view = Arc::clone(&active.view);
         self.handle.update(|shared| {
             shared.segments.insert(header.base_seq, view);
@@ -226,6 +239,7 @@ impl Log {
         let Some(active) = self.active.take() else { return Ok(()) };
         self.end = end;
         self.unwitnessed = None;
+        self.durable();
         let unused = active.allocated() - disk_len;
         self.budget.give_back(unused);
         self.handle.update(|shared| shared.marks.disk_bytes -= unused);
@@ -243,19 +257,43 @@ impl Log {
         Ok(())
     }
 
-    /// The file that the next sync must cover, if bytes were written.
+    /// The file that a sync must cover, if bytes were written.
     pub(crate) fn dirty_file(&self) -> Option<Arc<dyn File>> {
         let active = self.active.as_ref().filter(|active| active.dirty)?;
         Some(Arc::clone(&active.view.file))
     }
 
-    /// Everything written is synced: readers see it, producers learn of it. Returns how many
-    /// records that are.
-    pub(crate) fn publish(&mut self) -> u64 {
+    /// When what was written is to be synced.
+    pub(crate) fn sync_at(&self) -> Option<Instant> {
+        Some(self.unsynced_since? + self.sync.patience()?)
+    }
+
+    /// Everything written is synced.
+    pub(crate) fn synced(&mut self) {
         if let Some(active) = &mut self.active {
             active.synced();
         }
-        let records = self.unpublished.iter().map(InMemory::records).sum();
+        self.durable();
+    }
+
+    fn durable(&mut self) {
+        self.unsynced_since = None;
+        self.newly_durable += self.end.seq - self.durable_end;
+        self.durable_end = self.end.seq;
+        self.handle.view().marks.durable_end = self.end.seq;
+    }
+
+    fn note_unsynced(&mut self, now: Instant) {
+        if self.active.as_ref().is_some_and(|active| active.dirty) {
+            self.unsynced_since.get_or_insert(now);
+        }
+    }
+
+    /// What was written counts as stored: readers see it, producers learn of it.
+    pub(crate) fn publish(&mut self) {
+        if let Some(active) = &self.active {
+            active.publish();
+        }
         if !self.unpublished.is_empty() {
             self.handle.publish(std::mem::take(&mut self.unpublished));
         }
@@ -266,17 +304,18 @@ impl Log {
         if self.handle.view().marks.full != full {
             self.handle.update(|shared| shared.marks.full = full);
         }
-        records
     }
 
-    /// When the log counts as quiet if no more records come, and is to be marked.
+    /// When the log counts as quiet if no more records come, and is to be marked: what a marker is
+    /// a witness of must be synced.
     pub(crate) fn quiet_at(&self) -> Option<Instant> {
-        self.unwitnessed.map(|last| last + QUIET)
+        let synced = self.durable_end == self.end.seq;
+        self.unwitnessed.filter(|_| synced).map(|last| last + QUIET)
     }
 
     /// Puts a marker behind the last records, once, now that the log is quiet and they are synced.
     /// Not synced itself. Without space there is none.
-    pub(crate) fn mark(&mut self) -> Result<(), LogError> {
+    pub(crate) fn mark(&mut self, now: Instant) -> Result<(), LogError> {
         if let Some(active) = &mut self.active
             && self.unwitnessed.take().is_some()
         {
@@ -286,6 +325,7 @@ impl Log {
                 Err(error) => return Err(error),
             }
         }
+        self.note_unsynced(now);
         Ok(())
     }
 

@@ -21,6 +21,7 @@ use crate::reader::stored_index;
 use crate::scan::{Found, Halt, Walk};
 use crate::seal::{self, Seal};
 use crate::segment::{self, Rejected};
+use crate::sync_mode::JUMP;
 use crate::vfs::{File, Vfs, read_exact_at, remove_if_there};
 
 /// What a log directory holds.
@@ -32,6 +33,8 @@ pub(crate) struct Recovered {
     pub(crate) end: End,
     /// Number of the next segment.
     pub(crate) next_number: u64,
+    /// Jumps that lie between the last segment with records and `end`.
+    pub(crate) jumps: u32,
     /// Bytes of a torn tail that was cut off.
     pub(crate) discarded: u64,
     /// The first damage found: the log must not be served.
@@ -45,6 +48,7 @@ impl Recovered {
             sealed: Vec::new(),
             end: End { seq: 0, chain: 0, time: 0 },
             next_number: 0,
+            jumps: 0,
             discarded: 0,
             damage: None,
         }
@@ -81,6 +85,7 @@ impl Ending {
 }
 
 /// Recovers the log `id` in `dir`, of whose segments those numbered in `deleted` are gone for good.
+/// `passed` tells whether the next record will get a higher seq than this one in any case.
 ///
 /// # Errors
 /// Of the disk. Damage is no error here: it is in the result, so that other logs still open.
@@ -89,9 +94,10 @@ pub(crate) fn recover(
     dir: &Path,
     id: StreamId,
     deleted: &RangeSet,
+    passed: impl Fn(u64) -> bool,
 ) -> Result<Recovered, LogError> {
     let mut recovered = Recovered::nothing();
-    match segments(vfs, dir, id, deleted, &mut recovered) {
+    match segments(vfs, dir, id, deleted, passed, &mut recovered) {
         Ok(()) => {}
         Err(damage @ (LogError::Corrupt { .. } | LogError::Version { .. })) => {
             recovered.damage = Some(damage);
@@ -107,20 +113,26 @@ fn segments(
     dir: &Path,
     id: StreamId,
     deleted: &RangeSet,
+    passed: impl Fn(u64) -> bool,
     recovered: &mut Recovered,
 ) -> Result<(), LogError> {
     let candidates = candidates(vfs, dir, id, deleted)?;
     let last = candidates.len().saturating_sub(1);
+    let next_jumps: Vec<bool> =
+        candidates.iter().skip(1).map(|next| next.header.jumps > 0).collect();
     for (at, candidate) in candidates.into_iter().enumerate() {
         follows(&candidate, deleted, recovered)?;
         let ending = ending(&candidate, at == last)?;
         recovered.end = ending.end;
-        if ending.end.seq == candidate.header.base_seq {
+        let jumped =
+            next_jumps.get(at).copied().unwrap_or_else(|| passed(candidate.header.base_seq));
+        if ending.end.seq == candidate.header.base_seq && !jumped {
             if at != last {
                 return Err(corrupt(&candidate.path, ending.position, Corruption::Content));
             }
             recovered.next_number = candidate.header.number;
             recovered.end.chain = candidate.header.chain;
+            recovered.jumps = candidate.header.jumps;
             recovered.discarded += ending.discarded;
             keep_place(&candidate, &ending)?;
             break;
@@ -219,8 +231,10 @@ fn follows(
         let lost = deleted.next_absent(between.start);
         return Err(missing(path, lost));
     }
-    let continues = header.chain == recovered.end.chain && header.base_seq == recovered.end.seq;
-    let first = header.number == 0 && header.base_seq == 0;
+    let jumped = u64::from(header.jumps).checked_mul(JUMP);
+    let base_seq = jumped.and_then(|jumped| header.base_seq.checked_sub(jumped));
+    let continues = header.chain == recovered.end.chain && base_seq == Some(recovered.end.seq);
+    let first = header.number == 0 && base_seq == Some(0);
     let in_order =
         if between.is_empty() { continues || first } else { header.base_seq >= recovered.end.seq };
     if !in_order {

@@ -65,6 +65,22 @@ pub enum Op {
         /// The numbers of the segments.
         numbers: Range<u64>,
     },
+    /// These seqs of a log belong to no record and never will: the start after an unclean stop in
+    /// a weak sync mode goes on behind them.
+    SeqsJumped {
+        /// The stream whose log it is.
+        log: StreamId,
+        /// The seqs.
+        seqs: Range<u64>,
+    },
+    /// Whether records of a log may have been seen that are not synced: true from the start in a
+    /// weak sync mode until a stop in good order. The last one holds.
+    WeaklySynced {
+        /// The stream whose log it is.
+        log: StreamId,
+        /// Whether they may.
+        weak: bool,
+    },
     /// A stream was purged: what is left of its directory may go, and nothing of it is damage.
     StreamRemoved {
         /// The stream.
@@ -135,6 +151,10 @@ pub struct StreamState {
     pub removed_deliveries: RangeSet,
     /// Numbers of segments that were deleted on purpose.
     pub deleted_segments: RangeSet,
+    /// Seqs that belong to no record; every delivery has settled them.
+    pub jumped: RangeSet,
+    /// Whether records may have been seen that are not synced.
+    pub weakly_synced: bool,
 }
 
 impl StreamState {
@@ -201,7 +221,10 @@ impl State {
                     return;
                 }
                 let new = || DeliveryState { name: name.clone(), ..DeliveryState::default() };
-                known.deliveries.entry(*delivery).or_insert_with(new).settle(&(0..*cursor));
+                let StreamState { deliveries, jumped, .. } = known;
+                let created = deliveries.entry(*delivery).or_insert_with(new);
+                created.settle(&(0..*cursor));
+                jumped.iter().for_each(|seqs| created.settle(&seqs));
             }
             Op::DeliveryRemoved { stream, delivery } => {
                 let Some(known) = self.stream_mut(*stream) else { return };
@@ -223,6 +246,17 @@ impl State {
             Op::SegmentsDeleted { log, numbers } => {
                 if let Some(known) = self.stream_mut(*log) {
                     known.deleted_segments.insert(numbers.clone());
+                }
+            }
+            Op::SeqsJumped { log, seqs } => {
+                if let Some(known) = self.stream_mut(*log) {
+                    known.jumped.insert(seqs.clone());
+                    known.deliveries.values_mut().for_each(|delivery| delivery.settle(seqs));
+                }
+            }
+            Op::WeaklySynced { log, weak } => {
+                if let Some(known) = self.stream_mut(*log) {
+                    known.weakly_synced = *weak;
                 }
             }
             Op::StreamRemoved { stream } => {
@@ -261,11 +295,15 @@ impl State {
 fn stream_ops(stream: StreamId, state: &StreamState) -> impl Iterator<Item = Op> + '_ {
     let deleted = state.deleted_segments.iter();
     let deleted = deleted.map(move |numbers| Op::SegmentsDeleted { log: stream, numbers });
+    let jumped = state.jumped.iter().map(move |seqs| Op::SeqsJumped { log: stream, seqs });
+    let weak = state.weakly_synced.then_some(Op::WeaklySynced { log: stream, weak: true });
     let removed = state.removed_deliveries.iter().flatten();
     let removed = removed.filter_map(|id| u32::try_from(id).ok());
     let removed = removed.map(move |id| Op::DeliveryRemoved { stream, delivery: DeliveryId(id) });
     let deliveries = state.deliveries.iter();
     deleted
+        .chain(jumped)
+        .chain(weak)
         .chain(removed)
         .chain(deliveries.flat_map(move |(&id, one)| delivery_ops(stream, id, one)))
 }

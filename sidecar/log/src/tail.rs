@@ -19,11 +19,6 @@ impl InMemory {
         let cost = memory + batch.ends.capacity() * size_of::<u32>() + size_of::<Batch>();
         Self { batch: Arc::new(batch), cost }
     }
-
-    /// Records in it.
-    pub(crate) fn records(&self) -> u64 {
-        self.batch.ends.len() as u64
-    }
 }
 
 /// A ring of consecutive batches that ends at the log's published end.

@@ -22,6 +22,7 @@ use crate::lookup::Place;
 use crate::reserve::Reserve;
 use crate::retention::Retention;
 use crate::state::DeliveryState;
+use crate::sync_mode::SyncMode;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 use crate::writer::Writer;
@@ -37,6 +38,8 @@ pub struct VolumeOptions {
     pub tail_bytes: usize,
     /// The journal is folded into a snapshot when it has grown by this.
     pub snapshot_bytes: u64,
+    /// When records count as stored. Dead letters always do when they are synced.
+    pub sync: SyncMode,
     /// Set aside so that a full volume can be drained.
     pub reserve_bytes: u64,
     /// Seeds ids and salts; random but in a simulation.
@@ -99,6 +102,9 @@ pub struct Stream {
     pub id: StreamId,
     /// Its records.
     pub log: Arc<LogHandle>,
+    /// Where its records ended when they were found, before any jump: what had a seq from there on
+    /// is lost.
+    pub found_end: u64,
     /// Its dead letters.
     pub dead_letters: Arc<LogHandle>,
     /// What the journal says of its deliveries, the removed ones included.

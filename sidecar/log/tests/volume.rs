@@ -13,7 +13,7 @@ use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
     DeliveryId, DeliveryOptions, Fate, LogError, LogHandle, Now, Op, Read, Retention, Run, Stream,
-    StreamOptions, Urgency, Volume, VolumeOptions,
+    StreamOptions, SyncMode, Urgency, Volume, VolumeOptions,
 };
 
 fn options() -> VolumeOptions {
@@ -21,6 +21,7 @@ fn options() -> VolumeOptions {
         queue_bytes: 64 << 10,
         tail_bytes: 8 << 10,
         snapshot_bytes: 64 << 10,
+        sync: SyncMode::Always,
         reserve_bytes: 64 << 10,
         seed: 7,
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind};
+use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, Sync};
 use lifeboat_log::state::DeliveryState;
 use lifeboat_log::{DeliveryId, JournalQueue, Stream, Volume};
 use lifeboat_zmtp::{Listener, MemoryBudget};
@@ -23,7 +23,7 @@ use crate::durable::fleeting_file_system;
 use crate::egress::{self, CreditDelivery, CreditParts, Outlet, PushDelivery, PushParts};
 use crate::ingress::{self, IngressContext};
 use crate::metrics::Metrics;
-use crate::node::{DeliveryNode, IngressNode, Lifecycle, Node, SocketNode, StreamNode};
+use crate::node::{DeliveryNode, IngressNode, Lifecycle, Node, SocketNode, StreamNode, sync_text};
 use crate::rates::Rate;
 use crate::share::OutputMemory;
 use crate::sizing::Sizes;
@@ -196,7 +196,7 @@ impl Build<'_> {
             policy,
             recovered: Recovered {
                 epoch: self.epoch,
-                epoch_start: opened.log.published_end(),
+                epoch_start: opened.found_end,
                 cursor: state.cursor,
                 settled: state.settled,
                 attempts: tried.collect(),
@@ -250,6 +250,12 @@ impl Build<'_> {
                 "the data directory does not outlive a restart of the machine"
             );
         }
+        if self.dataplane.sync != Sync::Always {
+            tracing::warn!(
+                sync = %sync_text(self.dataplane.sync),
+                "receipts are given before records are synced: a power cut loses the newest"
+            );
+        }
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Node {
             name: self.dataplane.name.clone(),
@@ -258,6 +264,7 @@ impl Build<'_> {
             epoch: volume.epoch,
             started: started.as_secs(),
             durable_volume: fleeting.is_none(),
+            sync: self.dataplane.sync,
             streams,
             removed: volume.removed.clone(),
             metrics: self.metrics.clone(),

@@ -49,8 +49,12 @@ fn header(status: &Status, now: Duration) -> String {
     } else {
         "NOT DURABLE: it does not outlive a restart of the machine"
     };
+    let sync = match status.sync.as_str() {
+        "Always" => String::new(),
+        weak => format!("   SYNC {weak}: a power cut loses the newest records"),
+    };
     format!(
-        "queue {}   {state}   up {uptime}   version {}   volume {volume}\n",
+        "queue {}   {state}   up {uptime}   version {}   volume {volume}{sync}\n",
         status.name, status.version
     )
 }
@@ -108,7 +112,7 @@ fn sockets(streams: &[StreamStatus]) -> Table {
                 socket.map_or_else(|| "removed".to_owned(), kind),
                 socket.map_or_else(|| "-".to_owned(), |socket| count(socket.connections)),
                 count(delivery.in_flight),
-                count(stream.durable_end.saturating_sub(delivery.cursor)),
+                count(stream.published_end.saturating_sub(delivery.cursor)),
                 socket.map_or_else(|| "-".to_owned(), |socket| socket.endpoint.clone()),
             ]);
         }
@@ -169,7 +173,8 @@ mod tests {
             state: StreamState::Stopped,
             reason: Some("segment 7: checksum".to_owned()),
             log_start: 0,
-            durable_end: 2_234,
+            published_end: 2_234,
+            durable_end: 2_000,
             depth: 1_234,
             in_flight: 64,
             oldest_time: Some(10_000),
@@ -199,6 +204,7 @@ mod tests {
             durable_volume: false,
             syncs: 0,
             synced_records: 0,
+            sync: "Interval 200ms".to_owned(),
             streams: vec![stream()],
             removed: vec!["gone".to_owned()],
         }
@@ -216,6 +222,7 @@ mod tests {
         let header = words(&text, "queue orders");
         assert_eq!(header[1..4], ["open", "up 17m 45s", "version 0.1.0"]);
         assert!(header[4].starts_with("volume NOT DURABLE"));
+        assert!(header[5].starts_with("SYNC Interval 200ms:"));
         let stream = words(&text, "work ");
         let expected = [
             "work",

@@ -15,6 +15,9 @@ const SETTLED: u8 = 3;
 const ATTEMPT: u8 = 4;
 const SEGMENTS_DELETED: u8 = 5;
 const STREAM_REMOVED: u8 = 6;
+// 7 to 15 are left to what deals with damage.
+const SEQS_JUMPED: u8 = 16;
+const WEAKLY_SYNCED: u8 = 17;
 
 /// Appends an operation to `out`.
 ///
@@ -51,6 +54,15 @@ pub(super) fn encode(out: &mut Vec<u8>, op: &Op) -> Result<(), LogError> {
             out.extend(numbers.start.to_le_bytes());
             out.extend(numbers.end.to_le_bytes());
         }
+        Op::SeqsJumped { log, seqs } => {
+            out.extend(log.0);
+            out.extend(seqs.start.to_le_bytes());
+            out.extend(seqs.end.to_le_bytes());
+        }
+        Op::WeaklySynced { log, weak } => {
+            out.extend(log.0);
+            out.push(u8::from(*weak));
+        }
         Op::StreamRemoved { stream } => out.extend(stream.0),
     }
     let len = out.len() - start - 3;
@@ -69,6 +81,8 @@ fn tag(op: &Op) -> u8 {
         Op::Settled { .. } => SETTLED,
         Op::Attempt { .. } => ATTEMPT,
         Op::SegmentsDeleted { .. } => SEGMENTS_DELETED,
+        Op::SeqsJumped { .. } => SEQS_JUMPED,
+        Op::WeaklySynced { .. } => WEAKLY_SYNCED,
         Op::StreamRemoved { .. } => STREAM_REMOVED,
     }
 }
@@ -87,7 +101,9 @@ pub(super) fn decode(body: &[u8], count: u32) -> Option<Vec<Op>> {
         let len = input.u16()?;
         let fields = Input(input.take(len.into())?);
         match tag {
-            DELIVERY_CREATED..=STREAM_REMOVED => ops.push(decode_fields(tag, fields)?),
+            DELIVERY_CREATED..=STREAM_REMOVED | SEQS_JUMPED..=WEAKLY_SYNCED => {
+                ops.push(decode_fields(tag, fields)?);
+            }
             0 => return None,
             _ => {}
         }
@@ -101,6 +117,8 @@ fn decode_fields(tag: u8, mut input: Input<'_>) -> Option<Op> {
         SEGMENTS_DELETED => {
             Op::SegmentsDeleted { log: stream, numbers: input.u64()?..input.u64()? }
         }
+        SEQS_JUMPED => Op::SeqsJumped { log: stream, seqs: input.u64()?..input.u64()? },
+        WEAKLY_SYNCED => Op::WeaklySynced { log: stream, weak: input.u8()? & 1 == 1 },
         STREAM_REMOVED => Op::StreamRemoved { stream },
         _ => {
             let delivery = DeliveryId(input.u32()?);
@@ -164,6 +182,9 @@ mod tests {
             ),
             (stream.clone(), any::<Range<u64>>())
                 .prop_map(|(log, numbers)| Op::SegmentsDeleted { log, numbers }),
+            (stream.clone(), any::<Range<u64>>())
+                .prop_map(|(log, seqs)| Op::SeqsJumped { log, seqs }),
+            (stream.clone(), any::<bool>()).prop_map(|(log, weak)| Op::WeaklySynced { log, weak }),
             stream.prop_map(|stream| Op::StreamRemoved { stream }),
         ]
     }

@@ -19,6 +19,7 @@ use crate::recover::{Recovered, recover};
 use crate::reserve::Reserve;
 use crate::retention::Retention;
 use crate::state::{DeliveryState, Op};
+use crate::sync_mode::{JUMP, SyncMode};
 use crate::tail::Tail;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
@@ -45,6 +46,7 @@ pub(super) struct Opening<'a> {
 /// One of a stream's two logs.
 struct LogOptions<'a> {
     retention: Retention,
+    sync: SyncMode,
     budget: &'a Arc<Budget>,
     segment_bytes: u64,
     tail_bytes: usize,
@@ -69,16 +71,25 @@ impl Opening<'_> {
         let budget = &Arc::new(Budget::new(options.max_bytes));
         let (segment_bytes, tail_bytes) = (options.segment_bytes, self.options.tail_bytes);
         let retention = options.retention;
-        let log_options = LogOptions { retention, budget, segment_bytes, tail_bytes };
-        let log = self.log(dir, meta.id, &log_options)?;
+        let sync = self.options.sync;
+        let log_options = LogOptions { retention, sync, budget, segment_bytes, tail_bytes };
+        let (log, found_end) = self.log(dir, meta.id, &log_options)?;
         let segment_bytes = segment_bytes.min(DEAD_LETTER_SEGMENT);
         let retention = Retention::default();
-        let dead_letters = LogOptions { retention, budget, segment_bytes, tail_bytes: 0 };
-        let dead_letters = self.log(dead_dir, meta.dead_letters, &dead_letters)?;
+        let sync = SyncMode::Always;
+        let dead_letters = LogOptions { retention, sync, budget, segment_bytes, tail_bytes: 0 };
+        let (dead_letters, _) = self.log(dead_dir, meta.dead_letters, &dead_letters)?;
         self.create_deliveries(meta.id, &log, &options.deliveries)?;
         let state = self.journal.state().stream(meta.id);
         let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone()).collect();
-        Ok(Stream { name: options.name.clone(), id: meta.id, log, dead_letters, deliveries })
+        Ok(Stream {
+            name: options.name.clone(),
+            id: meta.id,
+            log,
+            found_end,
+            dead_letters,
+            deliveries,
+        })
     }
 
     /// A stream whose `stream.meta` is damaged: stopped, and nothing of it is touched.
@@ -96,18 +107,31 @@ impl Opening<'_> {
         let deliveries = options.deliveries.iter().map(nothing);
         let deliveries = (1..).map(DeliveryId).zip(deliveries).collect();
         self.findings.push(Finding::Damage(damage));
-        Stream { name: options.name.clone(), id: UNKNOWN, log, dead_letters, deliveries }
+        Stream {
+            name: options.name.clone(),
+            id: UNKNOWN,
+            log,
+            found_end: 0,
+            dead_letters,
+            deliveries,
+        }
     }
 
+    /// Opens a log; also says where its records ended.
     fn log(
         &mut self,
         dir: PathBuf,
         id: StreamId,
         options: &LogOptions<'_>,
-    ) -> Result<Arc<LogHandle>, LogError> {
+    ) -> Result<(Arc<LogHandle>, u64), LogError> {
         let state = self.journal.state().stream(id).cloned().unwrap_or_default();
-        let mut recovered = recover(&**self.vfs, &dir, id, &state.deleted_segments)?;
-        if recovered.damage.is_none() && state.settled_end() > recovered.end.seq {
+        let weak = state.weakly_synced;
+        let passed = |seq| weak || state.jumped.contains(seq);
+        let mut recovered = recover(&**self.vfs, &dir, id, &state.deleted_segments, passed)?;
+        let stored_end = recovered.end.seq;
+        recovered.end.seq = state.jumped.next_absent(stored_end);
+        let found_end = recovered.end.seq;
+        if recovered.damage.is_none() && !weak && state.settled_end() > found_end {
             // Settled records were on the disk once, synced: the end of the log is gone.
             let path = dir.join("the newest segment");
             let damage = LogError::Corrupt { path, position: 0, kind: Corruption::Missing };
@@ -117,6 +141,12 @@ impl Opening<'_> {
             let bytes = recovered.discarded;
             self.findings.push(Finding::TornTail { path: dir.clone(), bytes });
         }
+        if weak && recovered.damage.is_none() {
+            recovered.end.seq = self.jump(id, found_end)?;
+        }
+        let jumps = (recovered.end.seq - stored_end) / JUMP;
+        let jumps = u32::try_from(jumps).ok().and_then(|more| recovered.jumps.checked_add(more));
+        let jumps = jumps.ok_or(LogError::TooLarge { size: found_end, limit: u64::MAX })?;
         let handle = LogHandle::new(id, self.queue(), view(&recovered, options.tail_bytes));
         for segment in &recovered.sealed {
             options.budget.found(segment.disk_len);
@@ -124,8 +154,9 @@ impl Opening<'_> {
         if let Some(damage) = recovered.damage {
             handle.stop(&damage);
             self.findings.push(Finding::Damage(damage));
-            return Ok(handle);
+            return Ok((handle, found_end));
         }
+        self.declare(id, weak, options.sync)?;
         self.logs.push(Log {
             vfs: Arc::clone(self.vfs),
             dir,
@@ -135,6 +166,11 @@ impl Opening<'_> {
             epoch: self.epoch,
             next_number: recovered.next_number,
             end: recovered.end,
+            jumps,
+            sync: options.sync,
+            durable_end: recovered.end.seq,
+            newly_durable: 0,
+            unsynced_since: None,
             active: None,
             sealed: recovered.sealed,
             stalled: None,
@@ -145,7 +181,27 @@ impl Opening<'_> {
             look_at: None,
             unwitnessed: None,
         });
-        Ok(handle)
+        Ok((handle, found_end))
+    }
+
+    /// Leaves out the seqs that the last run may have given out and not synced. Returns where the
+    /// log goes on.
+    fn jump(&mut self, log: StreamId, found_end: u64) -> Result<u64, LogError> {
+        let limit = LogError::TooLarge { size: found_end, limit: u64::MAX - JUMP };
+        let next = found_end.checked_add(JUMP).ok_or(limit)?;
+        self.append(&Op::SeqsJumped { log, seqs: found_end..next })?;
+        Ok(next)
+    }
+
+    /// Has the next start know in which mode this one runs.
+    fn declare(&mut self, log: StreamId, was_weak: bool, sync: SyncMode) -> Result<(), LogError> {
+        let weak = sync.is_weak();
+        if weak == was_weak { Ok(()) } else { self.append(&Op::WeaklySynced { log, weak }) }
+    }
+
+    fn append(&mut self, op: &Op) -> Result<(), LogError> {
+        let Self { journal, reserve, .. } = self;
+        reserve.lend(|| journal.append(std::slice::from_ref(op)))
     }
 
     fn queue(&self) -> CommitQueue {
@@ -171,8 +227,7 @@ impl Opening<'_> {
             };
             let delivery = state.next_delivery();
             let op = Op::DeliveryCreated { stream, delivery, name: name.clone(), cursor };
-            let Self { journal, reserve, .. } = self;
-            reserve.lend(|| journal.append(std::slice::from_ref(&op)))?;
+            self.append(&op)?;
         }
         Ok(())
     }
@@ -201,6 +256,7 @@ fn view(recovered: &Recovered, tail_bytes: usize) -> View {
     let marks = Marks {
         log_start: segments.first_key_value().map_or(end, |(&base, _)| base),
         published_end: end,
+        durable_end: end,
         expired_end: 0,
         disk_bytes: recovered.sealed.iter().map(|segment| segment.disk_len).sum(),
         stopped: None,

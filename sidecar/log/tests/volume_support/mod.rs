@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
     DeliveryOptions, LogError, LogHandle, Now, Op, Place, Read, Rejection, Retention, Run, Stream,
-    StreamOptions, Submitted, Urgency, Volume, VolumeOptions,
+    StreamOptions, Submitted, SyncMode, Urgency, Volume, VolumeOptions,
 };
 
 /// A record's payload.
@@ -42,6 +42,7 @@ pub(crate) fn options() -> VolumeOptions {
         queue_bytes: 16 << 10,
         tail_bytes: 4 << 10,
         snapshot_bytes: 900,
+        sync: SyncMode::Always,
         reserve_bytes: 64 << 10,
     }
 }
