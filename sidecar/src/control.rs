@@ -14,6 +14,7 @@ use tokio::select;
 use tokio::time::timeout;
 
 use crate::node::Node;
+use crate::seek::{self, Seek, Sought};
 use crate::status::Status;
 use crate::stop::Stop;
 
@@ -28,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Request {
     /// Where everything stands.
     Status,
+    /// Move a delivery's cursor.
+    Seek(Seek),
 }
 
 /// The answer.
@@ -36,7 +39,9 @@ pub enum Request {
 pub enum Reply {
     /// To [`Request::Status`].
     Status(Box<Status>),
-    /// The request was not understood.
+    /// To [`Request::Seek`].
+    Sought(Sought),
+    /// The request was not understood, or could not be followed.
     Error(String),
 }
 
@@ -92,6 +97,9 @@ async fn answer(stream: UnixStream, node: &Node) -> io::Result<()> {
         let reply = match serde_json::from_str(&line) {
             Ok(Request::Status) => {
                 Reply::Status(Box::new(tokio::task::block_in_place(|| node.status())))
+            }
+            Ok(Request::Seek(order)) => {
+                seek::seek(node, &order).await.map_or_else(Reply::Error, Reply::Sought)
             }
             Err(error) => Reply::Error(error.to_string()),
         };

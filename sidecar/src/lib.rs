@@ -26,6 +26,7 @@ pub mod ingress;
 pub mod metrics;
 pub mod node;
 pub mod rates;
+pub mod seek;
 pub mod share;
 pub mod sizing;
 pub mod status;

@@ -79,7 +79,8 @@ fn delivery(given: &Delivery) -> DeliveryOptions {
     DeliveryOptions { name: given.name.clone(), from: given.from.map(place) }
 }
 
-fn place(start: Start) -> Place {
+/// The place in a log that a file or a command names.
+pub(crate) fn place(start: Start) -> Place {
     match start {
         Start::First => Place::First,
         Start::Last => Place::Last,

@@ -14,6 +14,7 @@ use crate::fate::Refusal;
 use crate::ids::StreamId;
 use crate::index::SparseIndex;
 use crate::pending::CommitQueue;
+use crate::ranges::RangeSet;
 use crate::reader::Reader;
 use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
@@ -65,6 +66,8 @@ pub(crate) struct SegmentView {
     pub(crate) salt: u64,
     /// Unix time of its first commit in nanoseconds.
     first_time: OnceLock<u64>,
+    /// Seq after its last record, once it is closed.
+    end_seq: OnceLock<u64>,
     /// Byte position up to which batches are published.
     published_len: AtomicU64,
     /// `None` until somebody needs it.
@@ -85,6 +88,7 @@ impl SegmentView {
             base_seq: header.base_seq,
             salt: header.salt,
             first_time: OnceLock::new(),
+            end_seq: OnceLock::new(),
             published_len: AtomicU64::new(published_len),
             index: Mutex::new(index),
         })
@@ -98,6 +102,11 @@ impl SegmentView {
     /// Notes the time of a commit; only the first one counts.
     pub(crate) fn note_time(&self, time: u64) {
         self.first_time.get_or_init(|| time);
+    }
+
+    /// Notes where it ends: it is closed.
+    pub(crate) fn note_end(&self, end_seq: u64) {
+        self.end_seq.get_or_init(|| end_seq);
     }
 
     pub(crate) fn published_len(&self) -> u64 {
@@ -155,6 +164,18 @@ impl LogHandle {
     /// A new reader.
     pub fn reader(self: &Arc<Self>) -> Reader {
         Reader::new(Arc::clone(self))
+    }
+
+    /// Seqs below the published end under which nothing is kept: those of deleted segments, and those
+    /// that belong to no record.
+    pub fn holes(&self) -> RangeSet {
+        let view = self.view();
+        let mut holes = RangeSet::new();
+        holes.insert(0..view.marks.published_end);
+        for (&base, segment) in &view.segments {
+            holes.remove(base..segment.end_seq.get().copied().unwrap_or(u64::MAX));
+        }
+        holes
     }
 
     /// The batch that holds `seq`, if it is published and still in memory.

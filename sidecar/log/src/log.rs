@@ -244,6 +244,7 @@ impl Log {
         self.budget.give_back(unused);
         self.handle.update(|shared| shared.marks.disk_bytes -= unused);
         let seqs = active.view.base_seq..self.end.seq;
+        active.view.note_end(seqs.end);
         let Active { view, number, .. } = active;
         self.sealed.push(Sealed {
             number,

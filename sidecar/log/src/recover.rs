@@ -379,6 +379,7 @@ fn close(
     let seqs: Range<u64> = header.base_seq..ending.end.seq;
     let view = SegmentView::new(path, file, &header, ending.position, index);
     view.note_time(ending.first_time);
+    view.note_end(seqs.end);
     let disk_len = ending.position + seal::LEN as u64;
     Ok(Sealed {
         number: header.number,

@@ -1,8 +1,8 @@
 //! What Lifeboat knows about deliveries, folded from the operations in the state journal.
 //!
-//! Pure: no I/O, no clock. Every operation is idempotent and only ever adds knowledge, so that a
-//! replay which starts too early, or repeats itself, ends in the same state. Knowledge that is
-//! missing means redelivery, never loss.
+//! Pure: no I/O, no clock. Every operation is idempotent and adds knowledge, or sets what it speaks
+//! of ([`Op::Seeked`], [`Op::WeaklySynced`]), so that a replay which starts too early, or repeats
+//! itself, ends in the same state. Knowledge that is missing means redelivery, never loss.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,8 +12,8 @@ use crate::ranges::RangeSet;
 
 /// One change to the state.
 ///
-/// A cursor never moves back: whoever seeks backwards removes the delivery and creates it anew
-/// under a new id.
+/// A cursor moves back only by [`Op::Seeked`], which sets everything of its delivery: what was known
+/// before it does not matter, so that replaying a stretch again still ends in the same state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
     /// A delivery exists. Repeated, it can only raise the cursor.
@@ -57,6 +57,16 @@ pub enum Op {
         failures: u32,
         /// Whether it was in flight when a connection broke, and has to be probed alone.
         suspect: bool,
+    },
+    /// A delivery goes on elsewhere: everything below is settled, and nothing from there on, whatever
+    /// was settled or tried before. What the log does not hold any more is settled after it.
+    Seeked {
+        /// The stream.
+        stream: StreamId,
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Where it goes on.
+        cursor: u64,
     },
     /// Segments of a log are about to be unlinked, or are: that they are missing is no damage.
     SegmentsDeleted {
@@ -235,6 +245,15 @@ impl State {
             Op::Settled { stream, delivery, range } => {
                 if let Some(known) = self.delivery_mut(*stream, *delivery) {
                     known.settle(range);
+                }
+            }
+            Op::Seeked { stream, delivery, cursor } => {
+                let Some(known) = self.streams.get_mut(stream) else { return };
+                let StreamState { deliveries, jumped, .. } = known;
+                if let Some(known) = deliveries.get_mut(delivery) {
+                    let name = std::mem::take(&mut known.name);
+                    *known = DeliveryState { name, cursor: *cursor, ..DeliveryState::default() };
+                    jumped.iter().for_each(|seqs| known.settle(&seqs));
                 }
             }
             Op::Attempt { stream, delivery, seq, attempt, failures, suspect } => {

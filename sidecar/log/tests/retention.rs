@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lifeboat_log::sim::SimDisk;
-use lifeboat_log::{LogHandle, Marks, Place, Retention, StreamOptions, Urgency, Volume};
+use lifeboat_log::{LogHandle, Marks, Op, Place, Retention, StreamOptions, Urgency, Volume};
 use volume_support::{Clock, Payload, dir, options, read_all, settle, stream, submit};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -265,4 +265,30 @@ fn a_new_delivery_starts_where_it_is_told_to() {
     assert_eq!(rig.cursors()[2..], expected);
     let again = rig.restart();
     assert_eq!(again.cursors()[2..], expected, "only what is new");
+}
+
+#[test]
+fn no_delivery_waits_for_what_the_log_does_not_hold() {
+    let mut rig = Rig::new(1 << 20, Retention::default());
+    rig.store(30, MINUTE);
+    // One record of the first segment stays unsettled; the segments after it go.
+    rig.settle(0, 1..300);
+    rig.settle(1, 1..300);
+    rig.pass(MINUTE);
+    let kept = rig.kept();
+    assert!(kept.contains(&0) && !kept.contains(&100), "{kept:?}");
+    rig.options.deliveries.push(volume_support::delivery("late", None));
+    let mut rig = rig.restart();
+    let (id, late) = rig.volume.streams[0].deliveries[2].clone();
+    assert_eq!(late.cursor, 0, "it gets what is still held");
+    let waits = |state: &lifeboat_log::state::DeliveryState| -> Vec<u64> {
+        (0..300).filter(|seq| !state.is_settled(*seq)).collect()
+    };
+    assert_eq!(waits(&late), rig.kept());
+    // So does one that goes back, if its holes are lost.
+    let op = Op::Seeked { stream: rig.volume.streams[0].id, delivery: id, cursor: 0 };
+    rig.volume.journal.submit([op], Urgency::Now);
+    rig.pass(MINUTE);
+    let rig = rig.restart();
+    assert_eq!(waits(&rig.volume.streams[0].deliveries[2].1), rig.kept());
 }

@@ -16,7 +16,7 @@ use super::{Place, StartError};
 use crate::delivery::Tries;
 use crate::delivery::backoff::{Backoff, Policy};
 use crate::delivery::cursor::Cursor;
-use crate::delivery::lease::Recovered;
+use crate::delivery::lease::{EPOCHS_A_BOOT, Recovered};
 use crate::delivery::push::PushCursor;
 use crate::delivery::trail::TrailPolicy;
 use crate::durable::fleeting_file_system;
@@ -195,7 +195,7 @@ impl Build<'_> {
             delivery_id,
             policy,
             recovered: Recovered {
-                epoch: self.epoch,
+                epoch: self.epoch * EPOCHS_A_BOOT,
                 epoch_start: opened.found_end,
                 cursor: state.cursor,
                 settled: state.settled,

@@ -4,6 +4,7 @@ mod completions;
 mod demo;
 mod receive;
 mod run;
+mod seek;
 mod send;
 mod status;
 mod version;
@@ -17,6 +18,7 @@ pub use self::completions::Completions;
 pub use self::demo::Demo;
 pub use self::receive::{Protocol as ReceiveProtocol, Receive};
 pub use self::run::{AdminAddress, Run};
+pub use self::seek::Seek;
 pub use self::send::{Protocol as SendProtocol, Send};
 pub use self::status::Status;
 pub use self::version::Version;
@@ -49,6 +51,8 @@ enum Command {
     Send(Send),
     /// Receive messages from a queue
     Receive(Receive),
+    /// Move the cursor of a delivery: read again, or pass over
+    Seek(Seek),
     /// Say the version and what it supports
     Version(Version),
     /// Print a completion script for a shell
@@ -64,6 +68,7 @@ impl Cli {
             Command::Status(options) => commands::status::run(&options),
             Command::Send(options) => commands::send::run(&options),
             Command::Receive(options) => commands::receive::run(&options),
+            Command::Seek(options) => commands::seek::run(&options),
             Command::Version(options) => commands::version::run(&options),
             Command::Completions(options) => commands::completions::run(&options),
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::failure::Failure;
 use crate::control::{self, Reply, Request};
+use crate::seek::{Seek, Sought};
 use crate::status::Status;
 
 /// Where the queue on `data` stands.
@@ -12,12 +13,34 @@ use crate::status::Status;
 /// # Errors
 /// In words, when none runs there or it does not answer.
 pub(super) async fn status(data: &Path) -> Result<Status, Failure> {
+    match ask(data, &Request::Status).await? {
+        Reply::Status(status) => Ok(*status),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Has the queue on `data` move a cursor.
+///
+/// # Errors
+/// As [`status`]; and the queue's own, in its words.
+pub(super) async fn seek(data: &Path, order: Seek) -> Result<Sought, Failure> {
+    match ask(data, &Request::Seek(order)).await? {
+        Reply::Sought(sought) => Ok(sought),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn unexpected(reply: &Reply) -> Failure {
+    match reply {
+        Reply::Error(error) => Failure::new(error.clone()),
+        other => Failure::new(format!("the queue answers something else: {other:?}")),
+    }
+}
+
+async fn ask(data: &Path, request: &Request) -> Result<Reply, Failure> {
     let place = data.display();
-    match control::ask(data, &Request::Status).await {
-        Ok(Reply::Status(status)) => Ok(*status),
-        Ok(Reply::Error(error)) => {
-            Err(Failure::new(format!("the queue on {place} does not understand: {error}")))
-        }
+    match control::ask(data, request).await {
+        Ok(reply) => Ok(reply),
         Err(error) => Err(Failure::new(match error.kind() {
             ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
                 format!(

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod demo;
 pub mod receive;
 pub mod run;
+pub mod seek;
 pub mod send;
 pub mod status;
 pub mod version;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use event_listener::{Event, EventListener};
+use lifeboat_log::ranges::RangeSet;
 use lifeboat_log::{DeliveryId, Fate, JournalQueue, LogHandle, Op, StreamId, Urgency};
 use tokio::select;
 use tokio::sync::Notify;
@@ -156,6 +157,7 @@ impl CreditDelivery {
         let (stream, delivery) = (self.stream_id, self.delivery_id);
         match op {
             JournalOp::Settled(range) => Op::Settled { stream, delivery, range },
+            JournalOp::Seeked(cursor) => Op::Seeked { stream, delivery, cursor },
             JournalOp::Attempt { seq, tries } => Op::Attempt {
                 stream,
                 delivery,
@@ -174,6 +176,26 @@ impl CreditDelivery {
         metrics.repeated_acks.inc_by(now.repeated_acks - counted.repeated_acks);
         metrics.refused_acks.inc_by(now.refused_acks - counted.refused_acks);
         *counted = now;
+    }
+
+    /// Goes on elsewhere. The fate is of what was journaled.
+    pub(super) fn seek(&self, to: u64, holes: &RangeSet) -> Option<Arc<Fate<()>>> {
+        let ((), fate) = self.step(|leases, effects| leases.seek(to, holes, effects));
+        self.wake();
+        fate
+    }
+
+    /// Steps over records that the log does not hold.
+    pub(super) fn skip_holes(&self, holes: &RangeSet) {
+        self.step(|leases, effects| {
+            holes.iter().map(|hole| leases.skip(hole, effects)).sum::<u64>()
+        });
+        self.wake();
+    }
+
+    /// The epoch of the tokens that are handed out now.
+    pub(super) fn epoch(&self) -> u64 {
+        self.lock().leases.epoch()
     }
 
     /// Records may have become due: every connection looks again.

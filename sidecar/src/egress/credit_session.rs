@@ -102,6 +102,7 @@ impl Session {
     /// Leases what the credit allows and queues what the connection has room for. `false` when the
     /// stream cannot be read.
     fn fill(&mut self, limit: usize) -> bool {
+        self.follow(self.delivery.epoch());
         while self.connection.queued() < limit {
             let room = limit - self.connection.queued();
             if self.ready.is_empty() && !self.lease(room) {
@@ -121,11 +122,13 @@ impl Session {
         let max = u32::try_from(room / self.mean).unwrap_or(u32::MAX).clamp(1, GRANT_LIMIT);
         let mut grants = Vec::new();
         let log = &self.delivery.log;
-        let ((), fate) = self.delivery.step(|leases, effects| {
+        let (epoch, fate) = self.delivery.step(|leases, effects| {
             // Read in here: another connection may have handed out more than was published before.
             let (now, published_end) = (Instant::now(), log.published_end());
             leases.grant(self.id, now, published_end, max, &mut grants, effects);
+            leases.epoch()
         });
+        self.follow(epoch);
         let (ready, again): (Vec<_>, Vec<_>) = grants.into_iter().partition(Grant::is_ready);
         self.ready.extend(ready);
         if let Some(fate) = fate.filter(|_| !again.is_empty()) {
@@ -136,6 +139,7 @@ impl Session {
 
     /// The journal has synced the oldest of what was leased again, or never will.
     fn confirm(&mut self, synced: bool) -> bool {
+        self.follow(self.delivery.epoch());
         let Some((_, grants)) = self.unconfirmed.pop_front() else { return true };
         if !synced {
             return false;
@@ -148,6 +152,15 @@ impl Session {
         });
         self.ready.extend(ready);
         true
+    }
+
+    /// Drops what was leased before a seek: those leases are void.
+    fn follow(&mut self, epoch: u64) {
+        if epoch != self.epoch {
+            self.epoch = epoch;
+            self.ready.clear();
+            self.unconfirmed.clear();
+        }
     }
 
     /// Queues leased records until `room` bytes are used. `false` when one cannot be read.
@@ -211,7 +224,7 @@ impl Session {
                 }
                 Ok(verb) => {
                     settle(&delivery, &mut acked, &mut errors);
-                    follow(&delivery, id, &verb);
+                    obey(&delivery, id, &verb);
                 }
                 Err(refusal) => refuse(&mut errors, refusal, &delivery),
             }
@@ -243,8 +256,8 @@ fn settle(delivery: &CreditDelivery, acked: &mut Vec<LeaseKey>, errors: &mut Vec
     acked.clear();
 }
 
-/// Follows any verb but ACK.
-fn follow(delivery: &CreditDelivery, id: u64, verb: &Verb<'_>) {
+/// Obeys any verb but ACK.
+fn obey(delivery: &CreditDelivery, id: u64, verb: &Verb<'_>) {
     let now = Instant::now();
     delivery.step(|leases, effects| match *verb {
         Verb::Probe | Verb::Ack(_) => {}

@@ -9,6 +9,7 @@ mod push;
 use std::sync::Arc;
 
 use lifeboat_api::{Delivery, DeliveryKind};
+use lifeboat_log::{LogHandle, Refusal};
 use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, SocketType};
 
 pub use credit::{CreditDelivery, CreditParts, Parking};
@@ -51,6 +52,27 @@ impl Outlet {
             Self::Push(delivery) => delivery.standing(),
             Self::Credit(delivery) => delivery.standing(),
         }
+    }
+
+    /// Goes on at `to`, with a new start for every record from there on that the log holds, and
+    /// waits until that is synced.
+    ///
+    /// # Errors
+    /// The writer takes nothing more.
+    pub async fn seek(&self, log: &LogHandle, to: u64) -> Result<(), Refusal> {
+        let fate = match self {
+            Self::Push(delivery) => delivery.seek(to, &log.holes()),
+            Self::Credit(delivery) => delivery.seek(to, &log.holes()),
+        };
+        if let Some(fate) = fate {
+            fate.wait().await?;
+        }
+        // A segment that was settled may have gone until that was journaled, and none after it.
+        match self {
+            Self::Push(delivery) => delivery.skip_holes(&log.holes()),
+            Self::Credit(delivery) => delivery.skip_holes(&log.holes()),
+        }
+        Ok(())
     }
 
     /// The life of one application's connection.

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use event_listener::Event;
-use lifeboat_log::{Batch, DeliveryId, JournalQueue, LogError, LogHandle, Op, StreamId, Urgency};
+use lifeboat_log::ranges::RangeSet;
+use lifeboat_log::{
+    Batch, DeliveryId, Fate, JournalQueue, LogError, LogHandle, Op, StreamId, Urgency,
+};
 use lifeboat_zmtp::{CloseReason, Connection, Event as Driven};
 use tokio::select;
 use tokio::time::sleep_until;
@@ -114,26 +117,49 @@ impl PushDelivery {
 
     /// One step of the cursor; what it settles is journaled in the order of the steps.
     fn step<T>(&self, step: impl FnOnce(&mut PushCursor, &mut Effects) -> T) -> T {
+        self.journaled(step).0
+    }
+
+    /// The same; the fate is of what was journaled.
+    fn journaled<T>(
+        &self,
+        step: impl FnOnce(&mut PushCursor, &mut Effects) -> T,
+    ) -> (T, Option<Arc<Fate<()>>>) {
         let mut inner = self.lock();
         let Inner { cursor, effects, redelivered } = &mut *inner;
         let outcome = step(cursor, effects);
+        let (stream, delivery) = (self.stream_id, self.delivery_id);
         let ops = effects.journal.drain(..).filter_map(|op| match op {
             JournalOp::Settled(range) => {
                 self.metrics.settled.inc_by(range.end - range.start);
-                let (stream, delivery) = (self.stream_id, self.delivery_id);
                 Some(Op::Settled { stream, delivery, range })
             }
+            JournalOp::Seeked(cursor) => Some(Op::Seeked { stream, delivery, cursor }),
             // A PULL application cannot fail a record.
             JournalOp::Attempt { .. } => None,
         });
         let mut ops = ops.peekable();
-        if ops.peek().is_some() {
-            self.journal.submit(ops, Urgency::Lazy);
-        }
+        let any = ops.peek().is_some();
+        let fate = any.then(|| self.journal.submit(ops, Urgency::Lazy));
         let total = cursor.redelivered();
         self.metrics.redelivered.inc_by(total - *redelivered);
         *redelivered = total;
-        outcome
+        (outcome, fate)
+    }
+
+    /// Goes on elsewhere. The fate is of what was journaled.
+    pub(super) fn seek(&self, to: u64, holes: &RangeSet) -> Option<Arc<Fate<()>>> {
+        let ((), fate) = self.journaled(|cursor, effects| cursor.seek(to, holes, effects));
+        self.work.notify(usize::MAX);
+        fate
+    }
+
+    /// Steps over records that the log does not hold.
+    pub(super) fn skip_holes(&self, holes: &RangeSet) {
+        self.step(|cursor, effects| {
+            holes.iter().map(|hole| cursor.skip(hole, effects)).sum::<u64>()
+        });
+        self.work.notify(usize::MAX);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

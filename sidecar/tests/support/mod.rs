@@ -240,7 +240,7 @@ pub(crate) fn status(data: &Path) -> Status {
     BufReader::new(stream).read_line(&mut answer).unwrap();
     match serde_json::from_str(&answer).unwrap() {
         Reply::Status(status) => *status,
-        Reply::Error(error) => panic!("{error}"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -18,6 +18,7 @@ const STREAM_REMOVED: u8 = 6;
 // 7 to 15 are left to what deals with damage.
 const SEQS_JUMPED: u8 = 16;
 const WEAKLY_SYNCED: u8 = 17;
+const SEEKED: u8 = 18;
 
 /// Appends an operation to `out`.
 ///
@@ -59,6 +60,10 @@ pub(super) fn encode(out: &mut Vec<u8>, op: &Op) -> Result<(), LogError> {
             out.extend(seqs.start.to_le_bytes());
             out.extend(seqs.end.to_le_bytes());
         }
+        Op::Seeked { stream, delivery, cursor } => {
+            put_delivery(out, *stream, *delivery);
+            out.extend(cursor.to_le_bytes());
+        }
         Op::WeaklySynced { log, weak } => {
             out.extend(log.0);
             out.push(u8::from(*weak));
@@ -83,6 +88,7 @@ fn tag(op: &Op) -> u8 {
         Op::SegmentsDeleted { .. } => SEGMENTS_DELETED,
         Op::SeqsJumped { .. } => SEQS_JUMPED,
         Op::WeaklySynced { .. } => WEAKLY_SYNCED,
+        Op::Seeked { .. } => SEEKED,
         Op::StreamRemoved { .. } => STREAM_REMOVED,
     }
 }
@@ -101,7 +107,7 @@ pub(super) fn decode(body: &[u8], count: u32) -> Option<Vec<Op>> {
         let len = input.u16()?;
         let fields = Input(input.take(len.into())?);
         match tag {
-            DELIVERY_CREATED..=STREAM_REMOVED | SEQS_JUMPED..=WEAKLY_SYNCED => {
+            DELIVERY_CREATED..=STREAM_REMOVED | SEQS_JUMPED..=SEEKED => {
                 ops.push(decode_fields(tag, fields)?);
             }
             0 => return None,
@@ -141,6 +147,7 @@ fn decode_delivery(
             Op::DeliveryCreated { stream, delivery, name, cursor }
         }
         DELIVERY_REMOVED => Op::DeliveryRemoved { stream, delivery },
+        SEEKED => Op::Seeked { stream, delivery, cursor: input.u64()? },
         SETTLED => Op::Settled { stream, delivery, range: input.u64()?..input.u64()? },
         ATTEMPT => Op::Attempt {
             stream,
@@ -175,6 +182,9 @@ mod tests {
             target.clone().prop_map(|(stream, delivery)| Op::DeliveryRemoved { stream, delivery }),
             (target.clone(), any::<Range<u64>>())
                 .prop_map(|((stream, delivery), range)| Op::Settled { stream, delivery, range }),
+            (target.clone(), any::<u64>()).prop_map(|((stream, delivery), cursor)| {
+                Op::Seeked { stream, delivery, cursor }
+            }),
             (target, any::<(u64, u32, u32, bool)>()).prop_map(
                 |((stream, delivery), (seq, attempt, failures, suspect))| {
                     Op::Attempt { stream, delivery, seq, attempt, failures, suspect }

@@ -1,6 +1,7 @@
 //! Opens the streams of a volume, one by one. What is wrong with one of them stops that one.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -80,6 +81,7 @@ impl Opening<'_> {
         let dead_letters = LogOptions { retention, sync, budget, segment_bytes, tail_bytes: 0 };
         let (dead_letters, _) = self.log(dead_dir, meta.dead_letters, &dead_letters)?;
         self.create_deliveries(meta.id, &log, &options.deliveries)?;
+        self.settle_holes(meta.id, &log)?;
         let state = self.journal.state().stream(meta.id);
         let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone()).collect();
         Ok(Stream {
@@ -228,6 +230,23 @@ impl Opening<'_> {
             let delivery = state.next_delivery();
             let op = Op::DeliveryCreated { stream, delivery, name: name.clone(), cursor };
             self.append(&op)?;
+        }
+        Ok(())
+    }
+
+    /// Has every delivery step over what the log does not hold: a segment may have gone before a new
+    /// delivery came, or a settlement of it may be lost. A stopped log may hold more than it shows.
+    fn settle_holes(&mut self, stream: StreamId, log: &LogHandle) -> Result<(), LogError> {
+        if log.marks().stopped.is_some() {
+            return Ok(());
+        }
+        let holes = log.holes();
+        let deliveries = self.journal.state().stream(stream).map(|known| known.deliveries.clone());
+        for (delivery, known) in deliveries.unwrap_or_default() {
+            let open = |seqs: &Range<u64>| seqs.end > known.cursor && !known.settled.covers(seqs);
+            for range in holes.iter().filter(open) {
+                self.append(&Op::Settled { stream, delivery, range })?;
+            }
         }
         Ok(())
     }
