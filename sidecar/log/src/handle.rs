@@ -178,9 +178,10 @@ impl LogHandle {
         holes
     }
 
-    /// The batch that holds `seq`, if it is published and still in memory.
+    /// The batch that holds `seq`, if it is published, kept, and still in memory.
     pub fn in_memory(&self, seq: u64) -> Option<Arc<Batch>> {
-        self.view().tail.get(seq)
+        let view = self.view();
+        (seq >= view.marks.log_start).then(|| view.tail.get(seq)).flatten()
     }
 
     /// Stops the log: nothing more goes in, and status says why.

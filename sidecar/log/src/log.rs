@@ -245,13 +245,14 @@ impl Log {
         self.handle.update(|shared| shared.marks.disk_bytes -= unused);
         let seqs = active.view.base_seq..self.end.seq;
         active.view.note_end(seqs.end);
+        let last_time = active.last_time();
         let Active { view, number, .. } = active;
         self.sealed.push(Sealed {
             number,
             seqs,
             disk_len,
             counted: true,
-            last_time: self.end.time,
+            last_time,
             replaceable: false,
             view,
         });

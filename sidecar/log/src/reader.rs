@@ -58,6 +58,10 @@ impl Reader {
             if seq >= view.marks.published_end {
                 return Ok(Read::End);
             }
+            // What a limit took is gone, however long it stays in memory.
+            if seq < view.marks.log_start {
+                return Ok(Read::Deleted { next: view.marks.log_start });
+            }
             if let Some(batch) = view.tail.get(seq) {
                 return Ok(Read::Batch(batch));
             }
