@@ -62,7 +62,7 @@
 //!
 //! # Modules
 //! - bytes, pure: `batch`, `segment`, `seal`, `index`, `meta`
-//! - the log: `pending` (in), `log` and `active` (write), `handle`, `tail`, `reader`, `lookup`, `scan`,
+//! - the log: `pending` (in), `log`, `active` and `publish` (write), `handle`, `tail`, `reader`, `lookup`, `scan`,
 //!   `window` (read), `retire` with `retention` and `age` (what goes), `recover`, `budget`
 //! - the journal: [`journal`], `journal_queue`, [`state`], [`ranges`]
 //! - the volume: `volume`, `committer`, `deletions`, `writer`, `reserve`, `fate`, `waker`
@@ -90,6 +90,7 @@ mod log;
 mod lookup;
 mod meta;
 mod pending;
+mod publish;
 pub mod ranges;
 mod reader;
 mod reaper;
