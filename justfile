@@ -18,6 +18,15 @@ fmt-check:
 # Clippy, warnings are errors.
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --workspace --manifest-path fuzz/Cargo.toml -- -D warnings
+
+# Producers, writer and readers under a scheduler that chooses the order of their steps.
+interleavings:
+    RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=target/shuttle cargo test -p lifeboat-log --lib interleavings::
+
+# Fuzzes every decoder for so many seconds each, or those that are named: just fuzz 60 segment
+fuzz *ARGS:
+    fuzz/run {{ARGS}}
 
 # Licences, sources, advisories, duplicates (needs cargo-deny).
 deny:

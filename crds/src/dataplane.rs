@@ -107,6 +107,8 @@ pub enum DeliveryKind {
     Push(Trail),
     /// ROUTER with Credit: applications are DEALER or REQ and settle each record.
     Credit(Credit),
+    /// DEALER: applications are REP, and their reply settles the record.
+    Rep(Rep),
 }
 
 /// How long records that a PULL application has taken are still redelivered.
@@ -125,6 +127,17 @@ pub struct Credit {
     pub ack_timeout: Duration,
     /// Records in flight on one connection.
     pub max_in_flight: u32,
+    /// Failures after which a record is parked as a dead letter.
+    pub max_attempts: u32,
+    /// Waits before redelivery, by failure; at least one, the last repeats.
+    pub backoff: Vec<Duration>,
+}
+
+/// The rules of a delivery to REP applications, each of which has one record at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rep {
+    /// How long a reply may take.
+    pub ack_timeout: Duration,
     /// Failures after which a record is parked as a dead letter.
     pub max_attempts: u32,
     /// Waits before redelivery, by failure; at least one, the last repeats.
@@ -164,6 +177,8 @@ pub enum OnFull {
     Block,
     /// The oldest segment goes.
     DropOldest,
+    /// Producers with receipts are answered 503 at once; the others as with `Block`.
+    Reject,
 }
 
 /// What happens when a log is damaged before its tail.
@@ -171,6 +186,8 @@ pub enum OnFull {
 pub enum OnDamage {
     /// The stream stops until `lifeboat accept-gap`.
     Stop,
+    /// The stream goes on behind the gap, which is reported.
+    SkipWithGap,
 }
 
 /// What the operator says about one replica.

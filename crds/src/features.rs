@@ -9,6 +9,7 @@
 const SUPPORTED: &[&str] = &[
     "delivery.from",
     "delivery.protocol.Credit",
+    "delivery.socket.DEALER",
     "delivery.socket.PUSH",
     "delivery.socket.ROUTER",
     "durability.interval",
@@ -20,9 +21,11 @@ const SUPPORTED: &[&str] = &[
     "ingress.socket.ROUTER",
     "retention.maxAge",
     "retention.maxMessages",
+    "retention.onDamage.SkipWithGap",
     "retention.onDamage.Stop",
     "retention.onFull.Block",
     "retention.onFull.DropOldest",
+    "retention.onFull.Reject",
     "retention.policy.Limits",
     "retention.policy.WorkQueue",
 ];
@@ -37,7 +40,6 @@ const PLANNED: &[&str] = &[
     "delivery.protocol.Pirate",
     "delivery.protocol.Pzq",
     "delivery.routingId",
-    "delivery.socket.DEALER",
     "delivery.socket.PUB",
     "ingress.connect",
     "ingress.curve",
@@ -54,8 +56,6 @@ const PLANNED: &[&str] = &[
     "ingress.topics",
     "retention.frame",
     "retention.key",
-    "retention.onDamage.SkipWithGap",
-    "retention.onFull.Reject",
     "retention.policy.Latest",
 ];
 

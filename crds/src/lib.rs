@@ -29,7 +29,7 @@ mod yaml;
 
 pub use dataplane::{
     Credit, Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, Limits, OnDamage, OnFull,
-    Policy, Replica, Retention, Stream, Sync, Trail,
+    Policy, Rep, Replica, Retention, Stream, Sync, Trail,
 };
 pub use duration::DurationText;
 pub use endpoint::{Endpoint, Host, TcpEndpoint};

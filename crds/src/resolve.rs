@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::dataplane::{
     Credit, Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, Limits, OnDamage, OnFull,
-    Policy, Replica, Retention, Stream, Sync, Trail,
+    Policy, Rep, Replica, Retention, Stream, Sync, Trail,
 };
 use crate::defaults;
 use crate::duration::DurationText;
@@ -87,6 +87,7 @@ fn delivery(given: resource::Delivery, policy: Policy) -> Result<Delivery, Probl
     use resource::{DeliveryProtocol, DeliverySocket};
     let kind = match (given.socket, given.protocol) {
         (DeliverySocket::Push, None) => DeliveryKind::Push(trail(given.trail.as_ref())),
+        (DeliverySocket::Dealer, None) => DeliveryKind::Rep(rep(&given)),
         (DeliverySocket::Router, Some(DeliveryProtocol::Credit)) => {
             DeliveryKind::Credit(credit(&given))
         }
@@ -111,10 +112,15 @@ fn trail(given: Option<&resource::Trail>) -> Trail {
 }
 
 fn credit(given: &resource::Delivery) -> Credit {
+    let Rep { ack_timeout, max_attempts, backoff } = rep(given);
+    let max_in_flight = given.max_in_flight.unwrap_or(defaults::MAX_IN_FLIGHT);
+    Credit { ack_timeout, max_in_flight, max_attempts, backoff }
+}
+
+fn rep(given: &resource::Delivery) -> Rep {
     let backoff = given.backoff.as_ref();
-    Credit {
+    Rep {
         ack_timeout: duration_or(given.ack_timeout.as_ref(), defaults::ACK_TIMEOUT),
-        max_in_flight: given.max_in_flight.unwrap_or(defaults::MAX_IN_FLIGHT),
         max_attempts: given.max_attempts.unwrap_or(defaults::MAX_ATTEMPTS),
         backoff: backoff.map_or_else(
             || defaults::BACKOFF.to_vec(),
@@ -133,11 +139,11 @@ fn retention(given: &resource::Retention) -> Result<Retention, Problem> {
     let on_full = match given.on_full {
         None | Some(resource::OnFull::Block) => OnFull::Block,
         Some(resource::OnFull::DropOldest) => OnFull::DropOldest,
-        Some(other) => return Err(lacking(&at("onFull"), other)),
+        Some(resource::OnFull::Reject) => OnFull::Reject,
     };
     let on_damage = match given.on_damage {
         None | Some(resource::OnDamage::Stop) => OnDamage::Stop,
-        Some(other) => return Err(lacking(&at("onDamage"), other)),
+        Some(resource::OnDamage::SkipWithGap) => OnDamage::SkipWithGap,
     };
     Ok(Retention {
         policy,

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use lifeboat_api::{
-    Credit, Dataplane, DeliveryKind, Endpoint, Limits, OnDamage, OnFull, Policy, Problems, Replica,
-    Retention, Start, Sync, Trail, parse, supported_features, validate_dataplane,
+    Credit, Dataplane, DeliveryKind, Endpoint, Limits, OnDamage, OnFull, Policy, Problems, Rep,
+    Replica, Retention, Start, Sync, Trail, parse, supported_features, validate_dataplane,
 };
 
 fn validate(yaml: &str) -> Result<Dataplane, Problems> {
@@ -184,6 +184,13 @@ fn limits_and_starts_resolve() {
 }
 
 #[test]
+fn a_stream_may_go_on_behind_damage() {
+    let text = queue("{name: in, socket: PULL}", "{name: out, socket: PUSH}");
+    let text = format!("{text}    retention: {{onDamage: SkipWithGap}}\n");
+    assert_eq!(accept(&text).streams[0].retention.on_damage, OnDamage::SkipWithGap);
+}
+
+#[test]
 fn values_at_their_bounds_are_accepted() {
     let queue = accept(&queue(
         "{name: a, socket: PULL, bind: 'tcp://*:1024', maxMessageSize: 64Mi, maxConnections: 65535},
@@ -202,6 +209,35 @@ fn values_at_their_bounds_are_accepted() {
     assert_eq!(credit.backoff, [Duration::ZERO, Duration::from_secs(86_400)]);
     let Some(Endpoint::Tcp(tcp)) = &work.ingress[2].endpoint else { panic!("tcp") };
     assert_eq!(tcp.port, 0);
+}
+
+#[test]
+fn a_delivery_to_rep_applications_has_the_rules_of_acks_but_no_window() {
+    let queue = accept(&queue(
+        "{name: in, socket: PULL}",
+        "{name: a, socket: DEALER},
+         {name: b, socket: DEALER, bind: 'tcp://*:7000', maxConnections: 3, ackTimeout: 1m,
+          maxAttempts: 1, backoff: [0s]}",
+    ));
+    let deliveries = &queue.streams[0].deliveries;
+    let defaults = Rep {
+        ack_timeout: Duration::from_secs(30),
+        max_attempts: 20,
+        backoff: [1, 10, 60].map(Duration::from_secs).to_vec(),
+    };
+    assert_eq!(deliveries[0].kind, DeliveryKind::Rep(defaults));
+    let backoff = vec![Duration::ZERO];
+    let given = Rep { ack_timeout: Duration::from_secs(60), max_attempts: 1, backoff };
+    assert_eq!(deliveries[1].kind, DeliveryKind::Rep(given));
+    assert_eq!(deliveries[1].max_connections, 3);
+}
+
+#[test]
+fn a_stream_may_reject_if_one_ingress_gives_receipts() {
+    let retention = "    retention: {onFull: Reject}\n";
+    let ingress = "{name: a, socket: PULL}, {name: b, socket: ROUTER, protocol: Receipt}";
+    let yaml = queue(ingress, "{name: out, socket: PUSH}") + retention;
+    assert_eq!(accept(&yaml).streams[0].retention.on_full, OnFull::Reject);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use lifeboat_api::{
-    Credit, Dataplane, DeliveryKind, Endpoint, IngressKind, OnDamage, OnFull, Sync, Trail, parse,
-    validate_dataplane,
+    Credit, Dataplane, DeliveryKind, Endpoint, IngressKind, OnDamage, OnFull, Rep, Sync, Trail,
+    parse, validate_dataplane,
 };
 
 fn load(path: &Path) -> Dataplane {
@@ -31,7 +31,7 @@ fn every_example_is_accepted() {
         load(path).check_sockets(Path::new("/run/lifeboat")).unwrap();
         seen += 1;
     }
-    assert!(seen >= 2, "only {seen} examples found");
+    assert!(seen >= 3, "only {seen} examples found");
 }
 
 #[test]
@@ -64,6 +64,18 @@ fn the_work_queue_resolves() {
     assert_eq!(work.retention.on_full, OnFull::Block);
     assert_eq!(work.retention.on_damage, OnDamage::Stop);
     assert_eq!(queue.shares(10 << 30), [10 << 30]);
+}
+
+#[test]
+fn the_rep_workers_resolve() {
+    let queue = example("rep-workers.yaml");
+    let rules = Rep {
+        ack_timeout: Duration::from_secs(60),
+        max_attempts: 5,
+        backoff: [1, 10, 60].map(Duration::from_secs).to_vec(),
+    };
+    assert_eq!(queue.streams[0].deliveries[0].kind, DeliveryKind::Rep(rules));
+    assert_eq!(queue.streams[0].retention.on_full, OnFull::Reject);
 }
 
 #[test]

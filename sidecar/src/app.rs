@@ -14,7 +14,7 @@ use std::time::Duration;
 use lifeboat_api::Dataplane;
 use lifeboat_log::disk::Disk;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Finding, LogError, Running, Volume};
+use lifeboat_log::{Finding, LogError, Running, ScrubOptions, Scrubber, Volume};
 use lifeboat_zmtp::{Handlers, MemoryBudget};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -90,6 +90,8 @@ pub struct Sidecar {
     /// Where the admin HTTP listens.
     pub admin: Option<SocketAddr>,
     running: Running,
+    /// Looks for damage until it is dropped.
+    _scrubber: Scrubber,
     /// Stops what takes records in.
     intake: Stopper,
     /// Stops everything else.
@@ -148,7 +150,9 @@ pub async fn start_on(
     for (at, stream) in volume.streams.iter().enumerate() {
         streams.push(build.stream(at, stream).await?);
     }
-    let node = Arc::new(build.node(&volume, streams));
+    let logs = volume.streams.iter().flat_map(|it| [&it.log, &it.dead_letters]).cloned();
+    let scrubber = Scrubber::spawn(logs.collect(), ScrubOptions::default())?;
+    let node = Arc::new(build.node(&volume, streams, scrubber.progress()));
     let mut services = build.services;
     let admin = operators::serve(&node, place, &build.rest, &mut services).await?;
     let (running, ..) = volume.start()?;
@@ -164,7 +168,17 @@ pub async fn start_on(
             }
         }
     });
-    Ok(Sidecar { node, admin, running, intake, rest, producers, apps, services })
+    Ok(Sidecar {
+        node,
+        admin,
+        running,
+        _scrubber: scrubber,
+        intake,
+        rest,
+        producers,
+        apps,
+        services,
+    })
 }
 
 fn report(findings: &[Finding]) {
@@ -174,6 +188,10 @@ fn report(findings: &[Finding]) {
                 path = %path.display(), bytes,
                 "cut off the unsynced end of the last run: nobody had a receipt for it"
             ),
+            Finding::Mended(mended) => {
+                let line = mended.line();
+                tracing::warn!(path = %mended.path.display(), "{line}");
+            }
             Finding::Damage(damage) => tracing::error!(%damage, "damage found"),
         }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lifeboat_log::Accepted;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -31,6 +32,11 @@ pub enum Request {
     Status,
     /// Move a delivery's cursor.
     Seek(Seek),
+    /// Let a stream go on behind what is damaged.
+    AcceptGap {
+        /// The stream.
+        stream: String,
+    },
 }
 
 /// The answer.
@@ -41,8 +47,34 @@ pub enum Reply {
     Status(Box<Status>),
     /// To [`Request::Seek`].
     Sought(Sought),
+    /// To [`Request::AcceptGap`]: what it cost.
+    Accepted(Price),
     /// The request was not understood, or could not be followed.
     Error(String),
+}
+
+/// What it costs that a stream goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Price {
+    /// Damaged places that were mended.
+    pub places: u64,
+    /// Records that are lost.
+    pub lost: u64,
+    /// Records of damaged segments that were kept.
+    pub kept: u64,
+}
+
+impl From<Accepted> for Price {
+    fn from(Accepted { places, lost, kept }: Accepted) -> Self {
+        Self { places, lost, kept }
+    }
+}
+
+impl From<Price> for Accepted {
+    fn from(Price { places, lost, kept }: Price) -> Self {
+        Self { places, lost, kept }
+    }
 }
 
 /// Where the control socket of a data directory is.
@@ -101,6 +133,10 @@ async fn answer(stream: UnixStream, node: &Node) -> io::Result<()> {
             Ok(Request::Seek(order)) => {
                 seek::seek(node, &order).await.map_or_else(Reply::Error, Reply::Sought)
             }
+            Ok(Request::AcceptGap { stream }) => match node.accept_gap(&stream).await {
+                Ok(accepted) => Reply::Accepted(accepted.into()),
+                Err(why) => Reply::Error(why),
+            },
             Err(error) => Reply::Error(error.to_string()),
         };
         let mut answer = serde_json::to_vec(&reply)?;

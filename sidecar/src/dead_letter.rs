@@ -89,7 +89,7 @@ mod tests {
     fn a_dead_letter_is_its_label_and_the_message_as_it_was() {
         let park = Park {
             seq: 7,
-            tries: Tries { attempt: 3, failures: 2 },
+            tries: Tries { attempt: 3, failures: 2, suspect: false },
             reason: ParkReason::Rejected((*b"no such order").into()),
         };
         let mut message = Vec::new();

@@ -1,11 +1,14 @@
 //! The `lifeboat` command.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+
+mod allocator;
 
 use clap::Parser;
 use lifeboat_sidecar::cli::Cli;
 use lifeboat_sidecar::exit::Exit;
 
 fn main() -> Exit {
+    allocator::limit();
     match Cli::try_parse() {
         Ok(cli) => cli.run(),
         Err(error) => {

@@ -24,7 +24,10 @@ pub struct Metrics {
     receipts: IntCounterVec,
     delivered: IntCounterVec,
     redelivered: IntCounterVec,
+    suspected: IntCounterVec,
     settled: IntCounterVec,
+    replies: IntCounterVec,
+    lost: IntCounterVec,
     ignored_verdicts: IntCounterVec,
     dead_letters: IntCounterVec,
     overtaken: IntCounterVec,
@@ -49,10 +52,16 @@ pub struct Gauges {
     pub disk_bytes: IntGaugeVec,
     /// 1 when the stream is stopped by damage.
     pub stopped: IntGaugeVec,
+    /// 1 when damage was found and is not mended.
+    pub damaged: IntGaugeVec,
+    /// Records lost to damage.
+    pub lost: IntGaugeVec,
     /// 1 when records wait for disk space.
     pub full: IntGaugeVec,
     /// Records that count as stored and are not synced.
     pub unsynced: IntGaugeVec,
+    /// Bytes read in search of damage.
+    pub scrubbed_bytes: IntGauge,
     /// Syncs of the writer thread.
     pub syncs: IntGauge,
     /// Records covered by them.
@@ -66,6 +75,7 @@ impl Metrics {
     ///
     /// # Errors
     /// A name that is not valid or used twice: a mistake in this file, found by its test.
+    #[expect(clippy::too_many_lines, reason = "a list, with an entry for each metric")]
     pub fn new() -> prometheus::Result<Self> {
         let build = Build(Registry::new());
         let with = |extra| [SOCKET, &[extra]].concat();
@@ -95,9 +105,24 @@ impl Metrics {
                 "Records handed to applications again",
                 SOCKET,
             )?,
+            suspected: build.counters(
+                "lifeboat_suspect_records_total",
+                "Records in flight on a connection that broke, to be delivered alone from then on",
+                SOCKET,
+            )?,
             settled: build.counters(
                 "lifeboat_settled_records_total",
                 "Records that a delivery is done with",
+                SOCKET,
+            )?,
+            replies: build.counters(
+                "lifeboat_replies_total",
+                "Replies of REP applications; what they hold is dropped",
+                SOCKET,
+            )?,
+            lost: build.counters(
+                "lifeboat_lost_records_total",
+                "Records that damage took before the delivery had settled them, earlier runs included",
                 SOCKET,
             )?,
             ignored_verdicts: build.counters(
@@ -163,7 +188,10 @@ impl Metrics {
         DeliveryMetrics {
             delivered: self.delivered.with_label_values(&labels),
             redelivered: self.redelivered.with_label_values(&labels),
+            suspected: self.suspected.with_label_values(&labels),
             settled: self.settled.with_label_values(&labels),
+            replies: self.replies.with_label_values(&labels),
+            lost: self.lost.with_label_values(&labels),
             refused_verbs: ignored("malformed"),
             stale_verdicts: ignored("stale"),
             repeated_acks: ignored("repeated_ack"),
@@ -226,6 +254,16 @@ impl Gauges {
                 "1 when the stream is stopped by damage",
                 STREAM,
             )?,
+            damaged: build.gauges(
+                "lifeboat_stream_damaged",
+                "1 when damage was found and is not mended",
+                STREAM,
+            )?,
+            lost: build.gauges(
+                "lifeboat_stream_lost_records",
+                "Records and dead letters that damage took before every delivery had settled them",
+                STREAM,
+            )?,
             full: build.gauges(
                 "lifeboat_stream_full",
                 "1 when records wait for disk space",
@@ -235,6 +273,10 @@ impl Gauges {
                 "lifeboat_unsynced_records",
                 "Records that were receipted or handed on and not synced yet: 0 with sync Always",
                 STREAM,
+            )?,
+            scrubbed_bytes: build.gauge(
+                "lifeboat_scrubbed_bytes_total",
+                "Bytes of sealed segments read in search of damage",
             )?,
             syncs: build.gauge("lifeboat_syncs_total", "Group commits that synced records")?,
             synced_records: build
@@ -340,8 +382,14 @@ pub struct DeliveryMetrics {
     pub delivered: IntCounter,
     /// Of those, the ones that were handed out before.
     pub redelivered: IntCounter,
+    /// Records that were in flight when a connection broke.
+    pub suspected: IntCounter,
     /// Records that the delivery is done with.
     pub settled: IntCounter,
+    /// Replies of REP applications.
+    pub replies: IntCounter,
+    /// Records that damage took before they were settled.
+    pub lost: IntCounter,
     /// Verbs that were answered with ERR.
     pub refused_verbs: IntCounter,
     /// Verdicts on leases that had ended.

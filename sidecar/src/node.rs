@@ -6,7 +6,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use lifeboat_api::Sync;
-use lifeboat_log::{CommitStats, LogHandle, Marks, Read, StreamId, VolumeId};
+use lifeboat_log::{
+    Accepted, CommitStats, LogHandle, Marks, Read, ScrubProgress, StreamId, VolumeId,
+};
 
 use crate::delivery::cursor::Cursor;
 use crate::depth::depth;
@@ -42,6 +44,8 @@ pub struct Node {
     pub metrics: Metrics,
     /// What the writer has done.
     pub commits: Arc<CommitStats>,
+    /// What was read in search of damage.
+    pub scrub: Arc<ScrubProgress>,
     /// A [`State`], by its number.
     pub state: Lifecycle,
 }
@@ -176,6 +180,7 @@ impl Node {
         let status = self.status();
         let gauges = self.metrics.gauges();
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        gauges.scrubbed_bytes.set(number(self.scrub.bytes()));
         gauges.syncs.set(number(status.syncs));
         gauges.synced_records.set(number(status.synced_records));
         gauges.durable_volume.set(i64::from(status.durable_volume));
@@ -190,6 +195,8 @@ impl Node {
             gauges.stopped.with_label_values(&labels).set(i64::from(stopped));
             let unsynced = number(stream.published_end - stream.durable_end);
             gauges.unsynced.with_label_values(&labels).set(unsynced);
+            gauges.damaged.with_label_values(&labels).set(i64::from(stream.damage.is_some()));
+            gauges.lost.with_label_values(&labels).set(number(stream.lost));
             let full = stream.state == StreamState::Full;
             gauges.full.with_label_values(&labels).set(i64::from(full));
             for delivery in &stream.deliveries {
@@ -210,10 +217,36 @@ pub(crate) fn sync_text(sync: Sync) -> String {
     }
 }
 
+impl Node {
+    /// Lets a stream go on behind what is known to be damaged in it and in its dead letters.
+    ///
+    /// # Errors
+    /// In words, when there is no such stream or it stays stopped.
+    pub async fn accept_gap(&self, stream: &str) -> Result<Accepted, String> {
+        let found = self.streams.iter().find(|it| it.name == stream);
+        let Some(found) = found else { return Err(format!("no stream {stream} in this queue")) };
+        tracing::warn!(stream, "an operator accepts the gap");
+        let mut price = Accepted::default();
+        for log in [&found.log, &found.dead_letters] {
+            if log.marks().damage.is_some() {
+                price += log.accept_gap().wait().await.map_err(|_| {
+                    let why = log.marks().stopped;
+                    format!("stream {stream} stays stopped: {}", why.as_deref().unwrap_or("closed"))
+                })?;
+            }
+        }
+        Ok(price)
+    }
+}
+
 impl StreamNode {
     fn status(&self) -> StreamStatus {
         let marks = self.log.marks();
         let dead = self.dead_letters.marks();
+        let dead_kept = dead.log_start..dead.published_end;
+        let dead_holes = self.dead_letters.holes();
+        let dead_gaps = dead_holes.gaps.len();
+        let dead_empty = dead_holes.all().count_within(&dead_kept);
         let kept = marks.log_start..marks.published_end;
         let standings: Vec<Standing> =
             self.deliveries.iter().map(|delivery| delivery.outlet.standing()).collect();
@@ -230,13 +263,15 @@ impl StreamNode {
             stream_id: self.id.to_string(),
             state: state(&marks),
             reason: marks.stopped.as_deref().map(str::to_owned),
+            damage: marks.damage.or(dead.damage).as_deref().map(str::to_owned),
+            lost: self.log.holes().gaps.len() + dead_gaps,
             log_start: marks.log_start,
             published_end: marks.published_end,
             durable_end: marks.durable_end.min(marks.published_end),
             depth,
             in_flight: standings.iter().map(|standing| standing.in_flight).sum(),
             oldest_time: (depth > 0).then(|| self.time_of(lowest)).flatten(),
-            dead_letters: dead.published_end - dead.log_start,
+            dead_letters: (dead.published_end - dead.log_start).saturating_sub(dead_empty),
             disk_bytes: marks.disk_bytes + dead.disk_bytes,
             max_bytes: self.max_bytes,
             ingress_per_second,
@@ -261,6 +296,7 @@ impl StreamNode {
                 in_flight: standing.in_flight,
                 expired: standing.expired,
                 dropped: standing.dropped,
+                lost: standing.lost,
                 promise: delivery.promise.map(str::to_owned),
             });
         let removed = self.removed.iter().map(|(name, cursor)| DeliveryStatus {
@@ -272,6 +308,7 @@ impl StreamNode {
             in_flight: 0,
             expired: 0,
             dropped: 0,
+            lost: 0,
             promise: None,
         });
         named.chain(removed).collect()

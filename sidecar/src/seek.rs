@@ -81,7 +81,7 @@ pub async fn seek(node: &Node, seek: &Seek) -> Result<Sought, String> {
 
 fn plan(stream: &StreamNode, delivery: &DeliveryNode, to: u64) -> Sought {
     let before = delivery.outlet.standing().cursor;
-    let (marks, holes) = (stream.log.marks(), stream.log.holes());
+    let (marks, holes) = (stream.log.marks(), stream.log.holes().all());
     let records =
         |range: Range<u64>| range.end.saturating_sub(range.start) - holes.count_within(&range);
     let after = to..marks.published_end;
@@ -113,6 +113,7 @@ fn words(refusal: Refusal) -> String {
         Refusal::Closed => "the queue is stopping".to_owned(),
         Refusal::Poisoned => "the disk failed".to_owned(),
         Refusal::Stopped => "the stream is stopped by damage".to_owned(),
+        Refusal::NoSpace => "the disk is full".to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! How much memory and disk each part may take, from what the queue's file says. Pure.
 
 use lifeboat_api::{Dataplane, Delivery, OnFull, Policy, Retention, Start, Sync};
-use lifeboat_log::{DeliveryOptions, Place, StreamOptions, SyncMode, VolumeOptions};
+use lifeboat_log::{DeliveryOptions, OnDamage, Place, StreamOptions, SyncMode, VolumeOptions};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -47,6 +47,10 @@ pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
             name: stream.name.clone(),
             max_bytes: share,
             segment_bytes: segment_bytes(quota, share),
+            on_damage: match stream.retention.on_damage {
+                lifeboat_api::OnDamage::Stop => OnDamage::Stop,
+                lifeboat_api::OnDamage::SkipWithGap => OnDamage::SkipWithGap,
+            },
             retention: retention(&stream.retention),
             deliveries: stream.deliveries.iter().map(delivery).collect(),
         })

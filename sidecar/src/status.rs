@@ -61,6 +61,11 @@ pub struct StreamStatus {
     pub state: StreamState,
     /// Why it is stopped.
     pub reason: Option<String>,
+    /// Damage that was found in it or its dead letters and is not mended. It stops the stream once
+    /// a delivery meets it; `lifeboat accept-gap` mends it.
+    pub damage: Option<String>,
+    /// Records and dead letters that damage took before every delivery had settled them, ever.
+    pub lost: u64,
     /// First record kept.
     pub log_start: u64,
     /// First record that no delivery sees yet.
@@ -150,6 +155,8 @@ pub struct DeliveryStatus {
     pub expired: u64,
     /// Records that a limit of number or space took before they were settled, since the start.
     pub dropped: u64,
+    /// Records that damage took before this delivery had settled them, ever.
+    pub lost: u64,
     /// What "settled" rests on, where the application cannot acknowledge.
     pub promise: Option<String>,
 }

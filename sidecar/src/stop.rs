@@ -24,6 +24,11 @@ impl Stopper {
 }
 
 impl Stop {
+    /// Whether the order was given.
+    pub fn is_ordered(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Completes once the order was given, or its giver is gone. Cancel-safe.
     pub async fn ordered(&mut self) {
         // An error means that nobody is left to give the order: the same.

@@ -334,14 +334,15 @@ fn two_apps_share_and_what_a_dead_one_held_goes_to_the_other_uncounted() {
     }
     assert_eq!((tally.lost(), tally.duplicates(), app.drain()), (50, 0, vec![]));
     drop(doomed);
-    let again = app.take(50);
+    // They are suspects, each comes alone.
+    let again = app.settle(50);
     assert_eq!(seqs(&again), seqs(&held));
     for msg in &again {
         assert_eq!(msg.attempt, 2);
         tally.count(&msg.body[0]);
     }
-    app.ack(&again);
     wait_for("all to be settled", || (home.stream("work").depth == 0).then_some(()));
     assert_eq!((tally.lost(), tally.duplicates()), (0, 0));
     assert_eq!(home.stream("work").dead_letters, 0, "maxAttempts is 1: no failure was counted");
+    assert_eq!(lifeboat.metric("lifeboat_suspect_records_total", &["socket=\"out\""]), 50);
 }

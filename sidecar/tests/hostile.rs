@@ -43,11 +43,7 @@ struct Siege {
 impl Siege {
     fn new() -> Self {
         let home = Home::queue(IN, OUT);
-        // glibc raises this threshold when a large buffer is freed, and keeps the memory from then on:
-        // that would hide what is held by us.
-        let mut command = home.command();
-        command.env("MALLOC_MMAP_THRESHOLD_", "262144");
-        let lifeboat = Lifeboat::start(command);
+        let lifeboat = home.start();
         let producer = connected(zmq::DEALER, lifeboat.endpoint("work.in-tcp"));
         let app = App::with_credit(lifeboat.endpoint("work.acked"), 64);
         let mut siege = Self { home, lifeboat, producer, app, served: 0 };
@@ -103,6 +99,7 @@ impl Siege {
 
     fn is_flat(&self) {
         let resident = self.lifeboat.resident();
+
         assert!(resident < MEMORY, "{resident} bytes");
     }
 }

@@ -10,7 +10,7 @@ mod support;
 
 use rig::checker::check;
 use rig::report::Report;
-use rig::run::{Plan, run};
+use rig::run::{Blow, Plan, run};
 use rig::schedule::{busy_rounds, rounds};
 use rig::stage::Conduct;
 
@@ -25,7 +25,9 @@ fn from_environment<T: std::str::FromStr>(name: &str) -> Option<T> {
 /// Two consumers, no stages, no rounds yet.
 fn plan() -> Plan {
     let seed = from_environment("LIFEBOAT_KILL_SEED").unwrap_or_else(rand::random);
-    Plan { seed, rounds: Vec::new(), consumers: 2, puller: false, receipts: None, credit: None }
+    let blow = Blow::Kill;
+    let rounds = Vec::new();
+    Plan { seed, rounds, consumers: 2, puller: false, blow, receipts: None, credit: None }
 }
 
 fn judge(what: &str, plan: &Plan) -> Report {
@@ -40,6 +42,22 @@ fn nothing_is_lost_by_kill_9() {
     let mut plan = Plan { consumers: 3, puller: true, ..plan() };
     plan.rounds = rounds(plan.seed, from_environment("LIFEBOAT_KILL_ROUNDS").unwrap_or(12));
     assert_eq!(judge("kill -9", &plan).violations, []);
+}
+
+#[test]
+#[ignore = "needs root: mounts a file system"]
+fn nothing_is_lost_by_power_cuts_of_a_real_disk() {
+    let mut plan = Plan { consumers: 3, puller: true, blow: Blow::PowerCut, ..plan() };
+    plan.rounds = rounds(plan.seed, from_environment("LIFEBOAT_CUT_ROUNDS").unwrap_or(50));
+    assert_eq!(judge("power cuts", &plan).violations, []);
+}
+
+#[test]
+#[ignore = "needs root: mounts a file system"]
+fn a_receipt_before_the_write_is_found_by_power_cuts() {
+    let mut plan = Plan { receipts: Some(Conduct::Early), blow: Blow::PowerCut, ..plan() };
+    plan.rounds = busy_rounds(plan.seed, CONTROL_ROUNDS);
+    assert!(judge("receipts before the write", &plan).lost() > 0);
 }
 
 #[test]

@@ -11,6 +11,8 @@ fn every_example_is_shown_as_it_is_run() {
         ("python", include_str!("../../examples/python/receipt.py")),
         ("python", include_str!("../../examples/python/push.py")),
         ("python", include_str!("../../examples/python/worker.py")),
+        ("python", include_str!("../../examples/python/fetch.py")),
+        ("python", include_str!("../../examples/python/rep.py")),
         ("python", include_str!("../../examples/python/pull.py")),
         ("rust", include_str!("../examples/producer.rs")),
         ("rust", include_str!("../examples/worker.rs")),

@@ -27,10 +27,11 @@ pub struct Delivery {
     pub connect: Option<Vec<String>>,
     /// Connections at one time, 1 to 65535. Default 1024.
     pub max_connections: Option<u32>,
-    /// How long a record is leased to the application before it is due again: 10ms to 24h.
-    /// Default 30s. Not with PUSH.
+    /// How long a record is leased to the application before it is due again: 10ms to 24h. With
+    /// DEALER, how long its reply may take. Default 30s. Not with PUSH.
     pub ack_timeout: Option<DurationText>,
-    /// Records in flight on one connection, 1 to 65536. Default 64. Not with PUSH.
+    /// Records in flight on one connection, 1 to 65536. Default 64. ROUTER only: a REP application
+    /// has one at a time.
     pub max_in_flight: Option<u32>,
     /// Failures after which a record becomes a dead letter, 1 to 1000000. Default 20. Not with
     /// PUSH.
@@ -62,7 +63,7 @@ pub enum DeliverySocket {
     Push,
     /// Applications are SUB, observers without a cursor.
     Pub,
-    /// Applications are REP; their reply is the ack.
+    /// Applications are REP; their reply is the ack, unless its first frame is NACK or REJECT.
     Dealer,
     /// Applications are DEALER or REQ; `protocol` says how they acknowledge.
     Router,

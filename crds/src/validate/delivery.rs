@@ -13,12 +13,16 @@ pub(crate) fn check<'a>(walk: &mut Walk, node: &Node<'a>) -> SocketFacts<'a> {
     let Some(delivery) = walk.object(node, fields::DELIVERY) else { return SocketFacts::default() };
     let mut facts = socket::common(walk, &delivery);
     facts.from = from(walk, &delivery);
-    match socket::kind(walk, &delivery, "delivery", "ingress") {
+    facts.socket = socket::kind(walk, &delivery, "delivery", "ingress");
+    match facts.socket {
         Some("PUSH") => {
             without_acks(walk, &delivery);
             trail(walk, &delivery);
         }
         Some(socket) => {
+            if socket == "DEALER" {
+                without_window(walk, &delivery);
+            }
             acks(walk, &delivery);
             without_trail(walk, &delivery, socket);
         }
@@ -41,6 +45,14 @@ fn without_acks(walk: &mut Walk, delivery: &Object<'_>) {
     for node in OF_ACKS.iter().filter_map(|name| delivery.get(name)) {
         let message = "PUSH has no attempts, a PULL application cannot acknowledge; remove it, \
                        or use socket ROUTER with protocol Credit";
+        walk.problem(&node.path, message);
+    }
+}
+
+fn without_window(walk: &mut Walk, delivery: &Object<'_>) {
+    if let Some(node) = delivery.get("maxInFlight") {
+        let message = "a REP application has one record at a time; remove it, and start more of \
+                       them, or use socket ROUTER with protocol Credit";
         walk.problem(&node.path, message);
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct StreamFacts<'a> {
     pub(crate) name: Option<&'a str>,
     pub(crate) max_bytes: Written<u64>,
     pub(crate) policy: Written<&'a str>,
+    /// The place of `onFull: Reject`, if that is written.
+    pub(crate) rejects: Option<String>,
     /// Ingress first, then deliveries.
     pub(crate) sockets: Vec<SocketFacts<'a>>,
 }
@@ -27,6 +29,8 @@ pub(crate) struct StreamFacts<'a> {
 pub(crate) struct SocketFacts<'a> {
     pub(crate) path: String,
     pub(crate) name: Option<&'a str>,
+    /// The ZeroMQ socket, where it is one of this version.
+    pub(crate) socket: Option<&'a str>,
     pub(crate) bind: Option<Endpoint>,
     /// The path of a delivery's `from`, where the file has it.
     pub(crate) from: Option<String>,

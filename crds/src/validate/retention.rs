@@ -12,12 +12,14 @@ const LIMITS: [&str; 3] = ["maxAge", "maxBytes", "maxMessages"];
 pub(crate) struct Checked<'a> {
     pub(crate) max_bytes: Written<u64>,
     pub(crate) policy: Written<&'a str>,
+    /// The place of `onFull: Reject`, if that is written.
+    pub(crate) rejects: Option<String>,
 }
 
 /// Checks a retention.
 pub(crate) fn check<'a>(walk: &mut Walk, node: &Node<'a>) -> Checked<'a> {
     let Some(retention) = walk.object(node, fields::RETENTION) else {
-        return Checked { max_bytes: Written::Bad, policy: Written::Bad };
+        return Checked { max_bytes: Written::Bad, policy: Written::Bad, rejects: None };
     };
     let policy = retention.get("policy");
     let policy = Written::of(policy.as_ref(), |node| walk.choice(node, "retention.policy"));
@@ -35,7 +37,8 @@ pub(crate) fn check<'a>(walk: &mut Walk, node: &Node<'a>) -> Checked<'a> {
     limits(walk, &retention, policy);
     let max_bytes = retention.get("maxBytes");
     let max_bytes = Written::of(max_bytes.as_ref(), |node| walk.bytes(node, bounds::MAX_BYTES));
-    Checked { max_bytes, policy }
+    let on_full = retention.get("onFull").filter(|node| node.value == "Reject");
+    Checked { max_bytes, policy, rejects: on_full.map(|node| node.path) }
 }
 
 /// Limits has a limit, and a WorkQueue does not count.

@@ -54,7 +54,7 @@ fn elsewhere_only(side: &str, socket: &str) -> bool {
     !here.contains(&socket) && features::values(other).contains(&socket)
 }
 
-/// ROUTER needs a protocol; the other sockets of this version have none.
+/// ROUTER needs a protocol; the other sockets of this version have none, though DEALER will.
 fn protocol(walk: &mut Walk, object: &Object<'_>, side: &str, socket: &str) {
     let choice = format!("{side}.protocol");
     if socket == "ROUTER" {
@@ -63,6 +63,15 @@ fn protocol(walk: &mut Walk, object: &Object<'_>, side: &str, socket: &str) {
         {
             walk.choice(&node, &choice);
         }
+    } else if let Some(node) = object.get("protocol").filter(|_| socket == "DEALER") {
+        let named = node.value.as_str().filter(|text| features::values(&choice).contains(text));
+        let message = match named {
+            Some("Pzq") => {
+                "Pzq: not supported by this version; remove it for plain REP applications"
+            }
+            _ => "DEALER has no such protocol; remove it for plain REP applications",
+        };
+        walk.problem(&node.path, message);
     } else if object.get("protocol").is_some() {
         let message = format!("{socket} has no protocol; remove it, or use socket ROUTER");
         walk.problem(&object.at("protocol"), message);

@@ -17,6 +17,7 @@ pub(crate) fn check<'a>(walk: &mut Walk, node: &Node<'a>) -> StreamFacts<'a> {
     if let Some(node) = stream.get("retention") {
         let checked = retention::check(walk, &node);
         (facts.max_bytes, facts.policy) = (checked.max_bytes, checked.policy);
+        facts.rejects = checked.rejects;
     }
     starts(walk, &facts);
     facts

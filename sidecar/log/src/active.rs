@@ -1,7 +1,7 @@
 //! The segment that is being written: the only code that appends to a log.
 
 use std::io::IoSlice;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use crate::batch::{self, ALIGNMENT, Header, Kind, ROW_LEN};
@@ -56,7 +56,7 @@ impl Active {
         header: &segment::Header,
     ) -> Result<(Self, u32), LogError> {
         let path = dir.join(segment::file_name(header.base_seq));
-        let temporary = path.with_extension("log.tmp");
+        let temporary = segment::temporary(&path);
         let made = Self::write_header(vfs, &temporary, header).and_then(|made| {
             vfs.rename(&temporary, &path).map_err(LogError::io("rename", &path))?;
             Ok(made)
@@ -66,9 +66,23 @@ impl Active {
             vfs.remove(&temporary).ok();
         })?;
         vfs.sync_dir(dir).map_err(LogError::sync(dir))?;
+        Ok((Self::empty(path, file, header), sum))
+    }
+
+    /// Makes a segment under a name of its own, for whoever gives it another one once it is whole.
+    pub(crate) fn unnamed(
+        vfs: &dyn Vfs,
+        path: &Path,
+        header: &segment::Header,
+    ) -> Result<(Self, u32), LogError> {
+        let (file, sum) = Self::write_header(vfs, path, header)?;
+        Ok((Self::empty(path.to_owned(), file, header), sum))
+    }
+
+    fn empty(path: PathBuf, file: Arc<dyn File>, header: &segment::Header) -> Self {
         let position = segment::HEADER_LEN as u64;
         let index = Some(SparseIndex::default());
-        let active = Self {
+        Self {
             view: SegmentView::new(path, file, header, position, index),
             number: header.number,
             salt: header.salt,
@@ -78,8 +92,7 @@ impl Active {
             last_time: header.created,
             padding: Vec::new(),
             dirty: false,
-        };
-        Ok((active, sum))
+        }
     }
 
     fn write_header(
@@ -202,6 +215,16 @@ impl Active {
     /// Closes the segment: seal, sync, cut off what was reserved in vain, write the index.
     /// Everything in it is durable when this returns.
     pub(crate) fn seal(&mut self, vfs: &dyn Vfs, end: End) -> Result<(End, u64), LogError> {
+        let end = self.close(end)?;
+        let index = self.view.index.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = &*index {
+            store_index(vfs, &self.view, index);
+        }
+        Ok((end, self.position + seal::LEN as u64))
+    }
+
+    /// The same without the index.
+    pub(crate) fn close(&mut self, end: End) -> Result<End, LogError> {
         let seal = Seal {
             end_seq: end.seq,
             time: self.last_time,
@@ -212,11 +235,7 @@ impl Active {
         let chain = write_seal(&*self.view.file, &self.view.path, &seal, self.salt)?;
         self.synced();
         self.publish();
-        let index = self.view.index.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = &*index {
-            store_index(vfs, &self.view, index);
-        }
-        Ok((End { chain, ..end }, self.position + seal::LEN as u64))
+        Ok(End { chain, ..end })
     }
 
     /// Unix time of its first commit in nanoseconds, if it holds a record.

@@ -86,6 +86,13 @@ impl Header {
         self.count as usize * ROW_LEN
     }
 
+    /// The rows of the record table at the start of `body`; `None` unless it is whole.
+    pub(crate) fn rows<'a>(&self, body: &'a [u8]) -> Option<impl Iterator<Item = Row> + 'a> {
+        let table = body.get(..self.table_len())?;
+        let row = |row: &[u8]| Row { len: u32_at(row, 0), sum: u32_at(row, 4) };
+        (crc32c::crc32c(table) == self.table_sum).then(|| table.chunks_exact(ROW_LEN).map(row))
+    }
+
     /// Bytes of table, payloads and padding: what follows the header.
     pub(crate) fn body_len(&self) -> usize {
         (self.table_len() + self.payload_len as usize).next_multiple_of(ALIGNMENT)
@@ -135,11 +142,22 @@ impl Header {
             payload_len: u32_at(bytes, 40),
             durable_end: u64_at(bytes, 48),
         };
-        if u16_at(bytes, 10) != ROW_LEN_FIELD || header.body_len() > MAX_BODY_LEN as usize {
+        let numbered = header.first_seq.checked_add(header.count.into()).is_some();
+        let fits = header.body_len() <= MAX_BODY_LEN as usize;
+        if u16_at(bytes, 10) != ROW_LEN_FIELD || !fits || !numbered {
             return Err(Corruption::Content);
         }
         Ok((header, sum))
     }
+}
+
+/// One row of the record table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// Bytes of the payload.
+    pub(crate) len: u32,
+    /// Its checksum.
+    pub(crate) sum: u32,
 }
 
 /// The record table of payloads that end at `ends` (cumulative, bytes) with checksums `sums`.
@@ -208,6 +226,13 @@ impl Batch {
         self.payloads.slice(self.start_of(indices.start)..self.start_of(indices.end))
     }
 
+    /// The checksum of each payload.
+    pub(crate) fn sums(&self) -> impl Iterator<Item = u32> + '_ {
+        let payload =
+            |(at, &end): (usize, &u32)| self.payloads.get(self.start_of(at)..end as usize);
+        self.ends.iter().enumerate().map(move |at| crc32c::crc32c(payload(at).unwrap_or_default()))
+    }
+
     /// Indices of those of `seqs` that the batch holds.
     fn indices(&self, seqs: &Range<u64>) -> Range<usize> {
         let index = |seq: u64| {
@@ -222,10 +247,7 @@ impl Batch {
     /// # Errors
     /// What is wrong, for the first record or table that is.
     pub(crate) fn decode(header: &Header, body: &Bytes) -> Result<Self, Corruption> {
-        let table = body.get(..header.table_len()).ok_or(Corruption::Content)?;
-        if crc32c::crc32c(table) != header.table_sum {
-            return Err(Corruption::Checksum);
-        }
+        let rows = header.rows(body).ok_or(Corruption::Checksum)?;
         let payload_end = header.table_len() + header.payload_len as usize;
         if body.len() < payload_end {
             return Err(Corruption::Content);
@@ -233,10 +255,10 @@ impl Batch {
         let payloads = body.slice(header.table_len()..payload_end);
         let mut ends = Vec::with_capacity(header.count as usize);
         let mut start = 0usize;
-        for row in table.chunks_exact(ROW_LEN) {
-            let end = start + u32_at(row, 0) as usize;
+        for row in rows {
+            let end = start + row.len as usize;
             let payload = payloads.get(start..end).ok_or(Corruption::Content)?;
-            if crc32c::crc32c(payload) != u32_at(row, 4) {
+            if crc32c::crc32c(payload) != row.sum {
                 return Err(Corruption::Checksum);
             }
             ends.push(u32::try_from(end).map_err(|_| Corruption::Content)?);
@@ -340,6 +362,17 @@ mod tests {
         let (header, _) = sample();
         let (bytes, _) = header.encode(99);
         assert_eq!(Header::decode(&bytes, 98), Err(Corruption::Header));
+    }
+
+    #[test]
+    fn seqs_beyond_the_last_number_are_refused_even_with_a_good_checksum() {
+        let (mut header, _) = sample();
+        header.first_seq = u64::MAX - 3;
+        let (bytes, sum) = header.encode(1);
+        assert_eq!(Header::decode(&bytes, 1), Ok((header, sum)));
+        header.first_seq += 1;
+        let (bytes, _) = header.encode(1);
+        assert_eq!(Header::decode(&bytes, 1), Err(Corruption::Content));
     }
 
     #[test]

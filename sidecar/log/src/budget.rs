@@ -41,9 +41,10 @@ impl Budget {
         self.taken.fetch_add(bytes, Ordering::AcqRel);
     }
 
-    /// Gives bytes back.
+    /// Gives bytes back. Who went away without may find enough now.
     pub(crate) fn give_back(&self, bytes: u64) {
         self.taken.fetch_sub(bytes, Ordering::AcqRel);
+        self.short.store(false, Ordering::Release);
     }
 }
 
@@ -57,7 +58,9 @@ mod tests {
         budget.found(4);
         assert!(budget.exchange(0, 6).is_ok());
         assert!(matches!(budget.exchange(0, 1), Err(LogError::Full)));
+        assert!(budget.is_short());
         budget.give_back(4);
+        assert!(!budget.is_short());
         assert!(matches!(budget.exchange(0, 5), Err(LogError::Full)));
         assert!(budget.exchange(0, 4).is_ok());
         assert!(matches!(budget.exchange(4, 5), Err(LogError::Full)));

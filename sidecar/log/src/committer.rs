@@ -3,6 +3,8 @@
 //! One step at a time and without a thread or a clock of its own, so that tests can stop it
 //! anywhere. [`crate::writer`] runs it.
 
+mod mending;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -135,6 +137,7 @@ impl Committer {
         if journal_due || self.logs.iter().any(|log| log.needs_deletions(&self.clock)) {
             self.delete_due()?;
         }
+        self.mend_ordered()?;
         if self.journal.snapshot_due() {
             self.snapshot()?;
         }
@@ -158,7 +161,7 @@ impl Committer {
 
     /// Has the next start know that all that was seen is synced. Without space it will not.
     fn end_weakness(&mut self) -> Result<(), LogError> {
-        let weak = self.logs.iter().filter(|log| log.sync.is_weak());
+        let weak = self.logs.iter().filter(|log| log.sync.is_weak() && !log.jump_due);
         let ops: Vec<Op> =
             weak.map(|log| Op::WeaklySynced { log: log.handle.id(), weak: false }).collect();
         match self.append_ops(&ops) {

@@ -6,6 +6,7 @@ use std::any::Any;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, IoSlice};
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::{Errno, retry_on_intr};
 
+use crate::direct::DirectFile;
 use crate::reaper::Reaper;
 use crate::sync_pool::SyncPool;
 use crate::vfs::{File, Space, Vfs};
@@ -59,6 +61,16 @@ impl Vfs for Disk {
         open(OpenOptions::new().read(true).write(true), path)
     }
 
+    fn open_read(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        open(OpenOptions::new().read(true), path)
+    }
+
+    fn open_uncached(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        let cached = self.open_read(path)?;
+        cached.forget(0..cached.len()?);
+        Ok(DirectFile::open(path, &cached).unwrap_or(cached))
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
     }
@@ -92,9 +104,12 @@ impl Vfs for Disk {
 
     fn space(&self, dir: &Path) -> io::Result<Space> {
         let stat = rustix::fs::statvfs(dir)?;
+        // File systems keep some blocks for root alone.
+        let root = rustix::process::geteuid().is_root();
+        let available = if root { stat.f_bfree } else { stat.f_bavail };
         Ok(Space {
             total: stat.f_blocks.saturating_mul(stat.f_frsize),
-            available: stat.f_bavail.saturating_mul(stat.f_frsize),
+            available: available.saturating_mul(stat.f_frsize),
         })
     }
 
@@ -143,10 +158,10 @@ impl File for DiskFile {
         self.file.sync_data()
     }
 
-    fn forget(&self, len: u64) {
-        if let Some(len) = NonZeroU64::new(len) {
+    fn forget(&self, bytes: Range<u64>) {
+        if let Some(len) = NonZeroU64::new(bytes.end.saturating_sub(bytes.start)) {
             // Advice only: a file system that does not take it costs memory, not correctness.
-            let _ = rustix::fs::fadvise(&self.file, 0, Some(len), Advice::DontNeed);
+            let _ = rustix::fs::fadvise(&self.file, bytes.start, Some(len), Advice::DontNeed);
         }
     }
 }
@@ -170,7 +185,7 @@ mod tests {
         let mut slices = [IoSlice::new(b"left "), IoSlice::new(b"right")];
         write_all_at(&*file, &mut slices, 4).unwrap();
         file.sync_data().unwrap();
-        file.forget(8192);
+        file.forget(0..8192);
         file.truncate(16).unwrap();
         assert_eq!(read_all(&disk, &path, 16).unwrap(), b"\0\0\0\0left right\0\0");
         assert!(read_all(&disk, &path, 15).is_err());

@@ -1,9 +1,11 @@
 //! What became of something handed to the writer: settled once, awaited by many, from any thread
 //! or any async runtime.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use event_listener::{Event, Listener, listener};
+use event_listener::{Listener, listener};
+
+use crate::sync::{Event, OnceLock};
 
 /// Why something handed to the writer will not be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,19 +16,35 @@ pub enum Refusal {
     Poisoned,
     /// The stream is stopped by damage on disk.
     Stopped,
+    /// There is no space, and the producer would rather know than wait.
+    NoSpace,
 }
 
 /// The outcome of one batch of records, or of journal operations, when there is one.
 #[derive(Debug)]
 pub struct Fate<T> {
     outcome: OnceLock<Result<T, Refusal>>,
+    /// Of a group of records: how many of them have this fate, if not all. The others found no
+    /// space.
+    records: OnceLock<u64>,
     decided: Event,
 }
 
 impl<T: Copy> Fate<T> {
     /// A fate that nobody has decided yet.
     pub(crate) fn undecided() -> Arc<Self> {
-        Arc::new(Self { outcome: OnceLock::new(), decided: Event::new() })
+        Arc::new(Self { outcome: OnceLock::new(), records: OnceLock::new(), decided: Event::new() })
+    }
+
+    /// Only the first `records` of the group will have this fate.
+    pub(crate) fn limit(&self, records: u64) {
+        // Limited once, by whoever holds the group.
+        let _ = self.records.set(records);
+    }
+
+    /// How many records of the group have this fate.
+    pub(crate) fn records(&self) -> u64 {
+        self.records.get().copied().unwrap_or(u64::MAX)
     }
 
     /// Decides it; only the first decision counts.

@@ -1,32 +1,49 @@
 //! What the rest of the world sees of one log while the writer thread works on it: the way in,
 //! the published end, the newest batches, and the segments to read from.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+mod damage;
 
-use event_listener::{Event, EventListener};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use event_listener::EventListener;
 
 use crate::batch::Batch;
-use crate::error::LogError;
 use crate::fate::Refusal;
+use crate::holes::Holes;
 use crate::ids::StreamId;
 use crate::index::SparseIndex;
+use crate::mending::Mending;
 use crate::pending::CommitQueue;
-use crate::ranges::RangeSet;
 use crate::reader::Reader;
+use crate::recover::Recovered;
+use crate::sync::{AtomicU64, Event, Mutex, MutexGuard, OnceLock};
 use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
+use crate::waker::Waker;
 
 /// One log, shared by its producers, its readers and the writer thread.
 #[derive(Debug)]
 pub struct LogHandle {
     id: StreamId,
     queue: CommitQueue,
+    refusing: CommitQueue,
     published: Event,
     floor: Event,
+    on_damage: OnDamage,
+    mending: Mending,
     view: Mutex<View>,
+}
+
+/// What a log does about damage that is met while it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDamage {
+    /// It stops until an operator accepts the gap.
+    Stop,
+    /// It is mended and goes on.
+    SkipWithGap,
 }
 
 /// A log's marks, in seqs: `log_start <= published_end`, and neither falls.
@@ -45,7 +62,9 @@ pub struct Marks {
     pub disk_bytes: u64,
     /// Why the log is stopped, if it is: damage, with its place.
     pub stopped: Option<Arc<str>>,
-    /// Whether records wait for space.
+    /// The last damage that was found and is not mended, whether it stops the log or not.
+    pub damage: Option<Arc<str>>,
+    /// Whether records wait for space, or were refused for want of it.
     pub full: bool,
 }
 
@@ -55,6 +74,9 @@ pub(crate) struct View {
     pub(crate) tail: Tail,
     /// By base seq.
     pub(crate) segments: BTreeMap<u64, Arc<SegmentView>>,
+    pub(crate) holes: Holes,
+    /// Base seqs of segments that were found to be damaged.
+    pub(crate) damaged: BTreeSet<u64>,
 }
 
 /// One segment as readers see it.
@@ -68,6 +90,8 @@ pub(crate) struct SegmentView {
     first_time: OnceLock<u64>,
     /// Seq after its last record, once it is closed.
     end_seq: OnceLock<u64>,
+    /// Whether seqs may be missing between its batches.
+    pub(crate) sparse: bool,
     /// Byte position up to which batches are published.
     published_len: AtomicU64,
     /// `None` until somebody needs it.
@@ -89,6 +113,7 @@ impl SegmentView {
             salt: header.salt,
             first_time: OnceLock::new(),
             end_seq: OnceLock::new(),
+            sparse: header.mended,
             published_len: AtomicU64::new(published_len),
             index: Mutex::new(index),
         })
@@ -102,6 +127,11 @@ impl SegmentView {
     /// Notes the time of a commit; only the first one counts.
     pub(crate) fn note_time(&self, time: u64) {
         self.first_time.get_or_init(|| time);
+    }
+
+    /// Seq after its last record, once it is closed.
+    pub(crate) fn end_seq(&self) -> Option<u64> {
+        self.end_seq.get().copied()
     }
 
     /// Notes where it ends: it is closed.
@@ -118,15 +148,56 @@ impl SegmentView {
     }
 }
 
+impl View {
+    /// Of a log as it was found on the disk; the newest records are yet to come.
+    pub(crate) fn of(recovered: &Recovered, tail_bytes: usize, holes: Holes) -> Self {
+        let marks = Marks {
+            log_start: 0,
+            published_end: 0,
+            durable_end: 0,
+            expired_end: 0,
+            disk_bytes: 0,
+            stopped: None,
+            damage: None,
+            full: false,
+        };
+        let (tail, segments) = (Tail::new(tail_bytes), BTreeMap::new());
+        let mut view =
+            Self { marks, tail, segments, holes: Holes::default(), damaged: BTreeSet::new() };
+        view.show(recovered, holes);
+        view
+    }
+
+    /// Shows what is on the disk, without any damage.
+    pub(crate) fn show(&mut self, recovered: &Recovered, holes: Holes) {
+        let segments = recovered.sealed.iter();
+        self.segments =
+            segments.map(|segment| (segment.seqs.start, Arc::clone(&segment.view))).collect();
+        self.holes = holes;
+        self.damaged.clear();
+        let end = recovered.end.seq;
+        let marks = &mut self.marks;
+        marks.log_start = self.segments.first_key_value().map_or(end, |(&base, _)| base);
+        (marks.published_end, marks.durable_end) = (end, end);
+        marks.disk_bytes = recovered.sealed.iter().map(|segment| segment.disk_len).sum();
+        (marks.stopped, marks.damage) = (None, None);
+    }
+}
+
 impl LogHandle {
-    pub(crate) fn new(id: StreamId, queue: CommitQueue, view: View) -> Arc<Self> {
-        Arc::new(Self {
-            id,
-            queue,
-            published: Event::new(),
-            floor: Event::new(),
-            view: Mutex::new(view),
-        })
+    pub(crate) fn new(
+        id: StreamId,
+        queue_bytes: usize,
+        writer: &Arc<Waker>,
+        on_damage: OnDamage,
+        view: View,
+    ) -> Arc<Self> {
+        let queue = CommitQueue::new(queue_bytes, Arc::clone(writer));
+        // Whatever is in it is decided with the next commit, so a little is enough.
+        let refusing = CommitQueue::new(queue_bytes / 4, Arc::clone(writer));
+        let (published, floor, mending) = (Event::new(), Event::new(), Mending::default());
+        let view = Mutex::new(view);
+        Arc::new(Self { id, queue, refusing, published, floor, on_damage, mending, view })
     }
 
     /// The log's id.
@@ -134,9 +205,15 @@ impl LogHandle {
         self.id
     }
 
-    /// The way in.
+    /// The way in: without space, records wait.
     pub fn queue(&self) -> &CommitQueue {
         &self.queue
+    }
+
+    /// The way in for producers that would rather know: without space, and while others wait for
+    /// some, records are refused with [`Refusal::NoSpace`].
+    pub fn refusing_queue(&self) -> &CommitQueue {
+        &self.refusing
     }
 
     /// Where the log stands.
@@ -147,6 +224,11 @@ impl LogHandle {
     /// First record that readers do not see yet.
     pub fn published_end(&self) -> u64 {
         self.view().marks.published_end
+    }
+
+    /// Whether damage keeps it from going on.
+    pub fn is_stopped(&self) -> bool {
+        self.view().marks.stopped.is_some()
     }
 
     /// Completes at the next change of [`Self::marks`]. Take the listener, look at the marks, then
@@ -166,31 +248,23 @@ impl LogHandle {
         Reader::new(Arc::clone(self))
     }
 
-    /// Seqs below the published end under which nothing is kept: those of deleted segments, and those
-    /// that belong to no record.
-    pub fn holes(&self) -> RangeSet {
-        let view = self.view();
-        let mut holes = RangeSet::new();
-        holes.insert(0..view.marks.published_end);
-        for (&base, segment) in &view.segments {
-            holes.remove(base..segment.end_seq.get().copied().unwrap_or(u64::MAX));
-        }
-        holes
-    }
-
     /// The batch that holds `seq`, if it is published, kept, and still in memory.
     pub fn in_memory(&self, seq: u64) -> Option<Arc<Batch>> {
         let view = self.view();
         (seq >= view.marks.log_start).then(|| view.tail.get(seq)).flatten()
     }
 
-    /// Stops the log: nothing more goes in, and status says why.
-    pub fn stop(&self, why: &LogError) {
-        self.queue.close(Refusal::Stopped);
-        let why: Arc<str> = why.to_string().into();
-        self.update(|view| {
-            view.marks.stopped.get_or_insert(why);
-        });
+    /// Takes nothing more.
+    pub(crate) fn close(&self, refusal: Refusal) {
+        self.queue.close(refusal);
+        self.refusing.close(refusal);
+    }
+
+    /// Takes records again, if it was closed by damage that is mended now.
+    pub(crate) fn reopen(&self) {
+        self.queue.reopen();
+        self.refusing.reopen();
+        self.floor.notify(usize::MAX);
     }
 
     pub(crate) fn view(&self) -> MutexGuard<'_, View> {

@@ -31,6 +31,7 @@ use codec::{FILE_HEADER, FileHeader, Kind, Link, encode_batch};
 use files::Files;
 use recover::recover;
 pub use recover::{JournalDamage, JournalRecovery};
+pub(crate) use recover::{check_versions, inspect};
 
 /// Sizes of the journal's files, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

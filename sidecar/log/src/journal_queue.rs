@@ -1,9 +1,10 @@
 //! The way into the state journal: what deliveries learned waits here for the writer thread.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::fate::{Fate, Refusal};
 use crate::state::Op;
+use crate::sync::{Mutex, MutexGuard};
 use crate::waker::Waker;
 
 /// When operations must be durable.

@@ -60,13 +60,25 @@
 //! snapshots and the opening of a volume may use the `reserve`, which is taken again when space was
 //! freed. A stream has its own limit, its dead letters included.
 //!
+//! # When bytes are not what was written
+//!
+//! Whoever meets it, recovery, a reader or the scrub, reports it to the log's [`LogHandle`]. By the
+//! stream's [`OnDamage`] the log stops, or the writer mends it: what can be read is written anew
+//! under its own seqs, what cannot is a gap in the journal, synced before the new segment gets its
+//! name. Readers see [`Read::Deleted`] there, and deliveries settle it as [`Op::Lost`].
+//!
 //! # Modules
 //! - bytes, pure: `batch`, `segment`, `seal`, `index`, `meta`
 //! - the log: `pending` (in), `log`, `active` and `publish` (write), `handle`, `tail`, `reader`, `lookup`, `scan`,
 //!   `window` (read), `retire` with `retention` and `age` (what goes), `recover`, `budget`
+//! - damage: `verify` and `scrub` find it, `mend` with `salvage` and `quarantine` gets over it on a
+//!   `mending` order; [`inspect`] and [`offline`] work on a directory that nobody runs, the former
+//!   through `read_only`
+//! - `holes`: where a log holds no record, and why
 //! - the journal: [`journal`], `journal_queue`, [`state`], [`ranges`]
 //! - the volume: `volume`, `committer`, `deletions`, `writer`, `reserve`, `fate`, `waker`
-//! - the disk: [`vfs`] (the seam), [`disk`] with `sync_pool` and `reaper`, `sim` for tests
+//! - threads: `sync` is where they meet; `interleavings` lets a scheduler choose their order, in tests
+//! - the disk: [`vfs`] (the seam), [`disk`] with `sync_pool`, `reaper` and `direct`, `sim` for tests
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
 #![warn(clippy::print_stderr, clippy::print_stdout)]
@@ -78,36 +90,51 @@ mod budget;
 mod commit_stats;
 mod committer;
 mod deletions;
+mod direct;
 pub mod disk;
 pub mod error;
 mod fate;
 mod handle;
+mod holes;
 pub mod ids;
 mod index;
+pub mod inspect;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 pub mod journal;
 mod journal_queue;
 mod log;
 mod lookup;
+mod mend;
+mod mending;
 mod meta;
+pub mod offline;
 mod pending;
 mod publish;
+mod quarantine;
 pub mod ranges;
+mod read_only;
 mod reader;
 mod reaper;
 mod recover;
 mod reserve;
+mod rest;
 mod retention;
 mod retire;
+mod salvage;
 mod scan;
+mod scrub;
 mod seal;
 mod segment;
 #[cfg(any(test, feature = "sim"))]
 #[allow(clippy::indexing_slicing, reason = "part of tests, where a panic is a failed test")]
 pub mod sim;
 pub mod state;
+mod sync;
 mod sync_mode;
 mod sync_pool;
 mod tail;
+mod verify;
 pub mod vfs;
 mod volume;
 mod waker;
@@ -119,13 +146,17 @@ pub use commit_stats::CommitStats;
 pub use committer::{Committer, Now};
 pub use error::{Corruption, LogError};
 pub use fate::{Fate, Refusal};
-pub use handle::{LogHandle, Marks};
+pub use handle::{LogHandle, Marks, OnDamage};
+pub use holes::Holes;
 pub use ids::{DeliveryId, StreamId, VolumeId};
 pub use journal_queue::{JournalQueue, Urgency};
 pub use lookup::{FirstSince, Place};
+pub use mend::{Authority, Mended};
+pub use mending::Accepted;
 pub use pending::{CommitQueue, Rejection, Run, Submitted};
 pub use reader::{Read, Reader};
 pub use retention::Retention;
+pub use scrub::{ScrubOptions, ScrubProgress, Scrubber};
 pub use state::Op;
 pub use sync_mode::SyncMode;
 pub use volume::{DeliveryOptions, Finding, Running, Stream, StreamOptions, Volume, VolumeOptions};

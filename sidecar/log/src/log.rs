@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::active::{Active, End, Records};
 use crate::batch::{Batch, MAX_RECORD_LEN};
@@ -15,7 +15,10 @@ use crate::committer::Now;
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
 use crate::handle::{LogHandle, SegmentView};
-use crate::pending::{CommitQueue, Pending};
+use crate::holes::Holes;
+use crate::pending::CommitQueue;
+use crate::recover::Recovered;
+use crate::rest::Rest;
 use crate::retention::Retention;
 use crate::segment;
 use crate::sync_mode::SyncMode;
@@ -51,6 +54,8 @@ pub(crate) struct Log {
     pub(crate) end: End,
     /// Jumps that the next segment's header tells of.
     pub(crate) jumps: u32,
+    /// Whether the jump of this start is yet to come, because damage kept the log from going on.
+    pub(crate) jump_due: bool,
     pub(crate) sync: SyncMode,
     /// Everything below is synced.
     pub(crate) durable_end: u64,
@@ -63,6 +68,8 @@ pub(crate) struct Log {
     pub(crate) sealed: Vec<Sealed>,
     /// Records that found no room, the oldest part of what producers handed over.
     pub(crate) stalled: Option<Rest>,
+    /// Whether records were refused for want of space, and none was found or freed since.
+    pub(crate) refused: bool,
     /// Written, not published yet.
     pub(crate) unpublished: Vec<InMemory>,
     /// To be decided when those are published.
@@ -75,45 +82,6 @@ pub(crate) struct Log {
     pub(crate) look_at: Option<Instant>,
     /// When the last records were written, if neither a marker nor a seal is behind them.
     pub(crate) unwitnessed: Option<Instant>,
-}
-
-/// What is left to append of one group of records.
-#[derive(Debug)]
-pub(crate) struct Rest {
-    payloads: Bytes,
-    /// Bytes of the buffer behind `payloads`.
-    capacity: usize,
-    ends: Vec<u32>,
-    sums: Vec<u32>,
-    fate: Arc<Fate<u64>>,
-    first_seq: u64,
-    /// Records of it already appended.
-    done: usize,
-}
-
-impl Rest {
-    fn new(pending: Pending, first_seq: u64, queue: &CommitQueue) -> Self {
-        let Pending { payloads, ends, sums, fate } = pending;
-        let (payloads, capacity) = shrink(payloads, queue);
-        Self { payloads, capacity, ends, sums, fate, first_seq, done: 0 }
-    }
-
-    fn start(&self) -> u32 {
-        self.done.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0)
-    }
-}
-
-/// What a large buffer holds is copied if it is little, so that the tail ring holds records, not
-/// air, and the buffer is filled again. Returns the bytes and how much memory they take.
-fn shrink(payloads: BytesMut, queue: &CommitQueue) -> (Bytes, usize) {
-    let (len, capacity) = (payloads.len(), payloads.capacity());
-    if len < capacity / 4 {
-        let copied = Bytes::copy_from_slice(&payloads);
-        queue.reuse(payloads);
-        (copied, len)
-    } else {
-        (payloads.freeze(), capacity)
-    }
 }
 
 /// What one look for a salt or an id may draw from: random, or seeded in a simulation.
@@ -132,11 +100,31 @@ impl Log {
             self.stalled =
                 self.append(Rest::new(pending, self.end.seq, self.handle.queue()), salt)?;
         }
+        self.append_refusing(salt)?;
         let holds_new = self.active.as_ref().is_some_and(|active| !active.is_empty());
         if holds_new && !self.unpublished.is_empty() {
             self.unwitnessed = Some(now.instant);
         }
         self.note_unsynced(now.instant);
+        Ok(())
+    }
+
+    /// Appends what would rather be refused than wait, or refuses it.
+    fn append_refusing(&mut self, salt: Entropy<'_>) -> Result<(), LogError> {
+        let handle = Arc::clone(&self.handle);
+        let Some(pending) = handle.refusing_queue().take() else { return Ok(()) };
+        let group = Rest::new(pending, self.end.seq, handle.refusing_queue());
+        // What is freed belongs to those who wait.
+        let left = if self.stalled.is_some() { Some(group) } else { self.append(group, salt)? };
+        self.refused = left.is_some();
+        match left {
+            Some(Rest { fate, done: 0, .. }) => fate.decide(Err(Refusal::NoSpace)),
+            Some(Rest { fate, done, first_seq, .. }) => {
+                fate.limit(done as u64);
+                self.undecided.push((fate, first_seq));
+            }
+            None => {}
+        }
         Ok(())
     }
 
@@ -211,6 +199,7 @@ impl Log {
             epoch: self.epoch,
             salt: salt(),
             len,
+            mended: false,
         };
         let made = Active::create(&*self.vfs, &self.dir, &header);
         let (active, sum) = made.inspect_err(|_| self.return_space(len))?;
@@ -279,12 +268,43 @@ impl Log {
         }
     }
 
+    /// Makes a log that is all sealed ready to be mended: nothing of it is open any more.
+    ///
+    /// # Errors
+    /// After `Full` it is as before.
+    pub(crate) fn rest(&mut self) -> Result<(), LogError> {
+        self.seal()
+    }
+
+    /// Goes on from what was found on the disk after it was mended.
+    pub(crate) fn reopen(&mut self, recovered: Recovered, holes: Holes) {
+        let counted = self.sealed.drain(..).filter(|segment| segment.counted);
+        self.budget.give_back(counted.map(|segment| segment.disk_len).sum());
+        for segment in &recovered.sealed {
+            self.budget.found(segment.disk_len);
+        }
+        let end = recovered.end.seq;
+        let misplaced = |rest: &mut Rest| rest.first_seq + rest.done as u64 != end;
+        if let Some(rest) = self.stalled.take_if(misplaced) {
+            rest.fate.decide(Err(Refusal::Stopped));
+        }
+        (self.end, self.next_number) = (recovered.end, recovered.next_number);
+        (self.jumps, self.durable_end) = (recovered.jumps, end);
+        self.jump_due = false;
+        (self.oldest_time, self.look_at) = (0, None);
+        self.handle.update(|view| view.show(&recovered, holes));
+        self.sealed = recovered.sealed;
+        self.handle.reopen();
+    }
+
     /// Takes nothing more, and tells everybody who waits.
     pub(crate) fn close(&mut self, refusal: Refusal) {
-        self.handle.queue().close(refusal);
+        self.handle.close(refusal);
+        self.handle.mending().close(refusal);
         let waiting = self.undecided.drain(..).map(|(fate, _)| fate);
         let stalled = self.stalled.take().map(|rest| rest.fate);
-        let queued = self.handle.queue().take().map(|pending| pending.fate);
+        let ways_in = [self.handle.queue(), self.handle.refusing_queue()];
+        let queued = ways_in.into_iter().filter_map(CommitQueue::take).map(|pending| pending.fate);
         for fate in waiting.chain(stalled).chain(queued) {
             fate.decide(Err(refusal));
         }

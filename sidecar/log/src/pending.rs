@@ -1,13 +1,14 @@
 //! The way into the log: records wait here, bounded in bytes, for the next group commit.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use event_listener::{Event, EventListener};
+use event_listener::EventListener;
 
 use crate::batch::ROW_LEN;
 use crate::fate::{Fate, Refusal};
+use crate::sync::{Event, Mutex, MutexGuard};
 use crate::waker::Waker;
 
 /// Buffers kept for reuse: one is filled while the other is written.
@@ -30,6 +31,16 @@ pub struct Submitted {
     pub fate: Arc<Fate<u64>>,
     /// Index of the run's first record within that group.
     pub index: u64,
+}
+
+impl Submitted {
+    /// Seqs of the run's records, in order, once that is decided. Fewer than the run has where the
+    /// others found no space; beyond them the range says nothing.
+    pub fn seqs(&self) -> Option<Result<Range<u64>, Refusal>> {
+        let outcome = self.fate.outcome()?;
+        let end = |first: u64| first.saturating_add(self.fate.records());
+        Some(outcome.map(|first| first + self.index..end(first)))
+    }
 }
 
 /// Why a run was not taken.
@@ -163,10 +174,30 @@ impl CommitQueue {
         }
     }
 
-    /// Takes nothing more. What waits stays for [`Self::take`].
+    /// Takes nothing more. What waits stays for [`Self::take`]. The first reason holds, but for
+    /// damage, which may be mended.
     pub(crate) fn close(&self, refusal: Refusal) {
-        self.lock().closed.get_or_insert(refusal);
+        let mut inner = self.lock();
+        if inner.closed.is_none_or(|earlier| earlier == Refusal::Stopped) {
+            inner.closed = Some(refusal);
+        }
+        drop(inner);
         self.room.notify(usize::MAX);
+    }
+
+    /// Takes records again, if it was closed by damage that is mended now.
+    pub(crate) fn reopen(&self) {
+        let mut inner = self.lock();
+        if inner.closed == Some(Refusal::Stopped) {
+            inner.closed = None;
+        }
+        drop(inner);
+        self.room.notify(usize::MAX);
+    }
+
+    /// Has the writer look for something else to do.
+    pub(crate) fn wake_writer(&self) {
+        self.writer.wake();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

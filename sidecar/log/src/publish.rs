@@ -55,7 +55,7 @@ impl Log {
         for (fate, first_seq) in self.undecided.drain(..) {
             fate.decide(Ok(first_seq));
         }
-        let full = self.stalled.is_some();
+        let full = self.stalled.is_some() || self.refused;
         if self.handle.view().marks.full != full {
             self.handle.update(|shared| shared.marks.full = full);
         }

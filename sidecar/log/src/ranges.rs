@@ -118,6 +118,11 @@ impl RangeSet {
         self.ranges.first_key_value().map(|(&start, &end)| start..end)
     }
 
+    /// The highest range.
+    pub fn last(&self) -> Option<Range<u64>> {
+        self.ranges.last_key_value().map(|(&start, &end)| start..end)
+    }
+
     /// All ranges, in order.
     pub fn iter(&self) -> impl Iterator<Item = Range<u64>> + '_ {
         self.ranges.iter().map(|(&start, &end)| start..end)

@@ -9,6 +9,7 @@ use crate::handle::{LogHandle, SegmentView};
 use crate::index::{Entry, SparseIndex};
 use crate::scan::{Halt, Walk};
 use crate::segment;
+use crate::verify::halt_error;
 use crate::vfs::read_all;
 
 /// No index of a segment is larger.
@@ -19,7 +20,8 @@ const INDEX_LIMIT: u64 = 4 << 20;
 pub enum Read {
     /// The batch that holds it.
     Batch(Arc<Batch>),
-    /// Nothing any more: its segment was deleted. The next record kept is this one.
+    /// Nothing any more: its segment was deleted, or it is lost. The next record kept is this one,
+    /// or lies behind it.
     Deleted {
         /// Seq of the next record kept, or the published end.
         next: u64,
@@ -94,6 +96,10 @@ impl Reader {
             }
             let found = open.walk.header().map_err(|halt| open.error(halt))?;
             let wanted = found.header.kind == Kind::Records && seq < found.header.end_seq();
+            if wanted && seq < found.header.first_seq {
+                self.open = Some(open);
+                return Ok(Read::Deleted { next: found.header.first_seq });
+            }
             let batch = wanted.then(|| open.walk.batch(&found)).transpose();
             let batch = batch.map_err(|halt| open.error(halt))?;
             open.walk.pass(&found);
@@ -120,10 +126,12 @@ impl OpenSegment {
             };
             pick(index)
         };
+        let limit = view.published_len();
+        // Where no batch can be, none would contradict the index: it could hide records.
+        let found = found.filter(|entry| entry.position < limit);
         let start = (segment::HEADER_LEN as u64, view.base_seq);
         let (position, next_seq) = found.map_or(start, |entry| (entry.position, entry.seq));
-        let limit = view.published_len();
-        let walk = Walk::from_batch(Arc::clone(&view.file), limit, view.salt, position, next_seq);
+        let walk = Walk::from_batch(&view, limit, position, next_seq);
         Ok(Self { view, walk, next_seq })
     }
 
@@ -147,7 +155,7 @@ fn rebuild_index(view: &SegmentView) -> Result<SparseIndex, LogError> {
     let mut index = SparseIndex::default();
     let limit = view.published_len();
     let start = segment::HEADER_LEN as u64;
-    let mut walk = Walk::from_batch(Arc::clone(&view.file), limit, view.salt, start, view.base_seq);
+    let mut walk = Walk::from_batch(view, limit, start, view.base_seq);
     while walk.position() < limit {
         let position = walk.position();
         let found = walk.header().map_err(|halt| halt_error(view, position, halt))?;
@@ -157,13 +165,6 @@ fn rebuild_index(view: &SegmentView) -> Result<SparseIndex, LogError> {
         walk.pass(&found);
     }
     Ok(index)
-}
-
-fn halt_error(view: &SegmentView, position: u64, halt: Halt) -> LogError {
-    match halt {
-        Halt::Io(source) => LogError::io("read", &view.path)(source),
-        Halt::Invalid(kind) => LogError::Corrupt { path: view.path.clone(), position, kind },
-    }
 }
 
 /// The index that was written when the segment was sealed, if it is whole.

@@ -4,23 +4,23 @@
 //! Nothing valid is ever cut off. Running it again, also after a crash in the middle of it, comes
 //! to the same result.
 
+mod tail;
+
 use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::active::{End, write_seal};
-use crate::batch::{HEADER_LEN, Kind};
 use crate::error::{Corruption, LogError};
 use crate::handle::SegmentView;
 use crate::ids::StreamId;
-use crate::index::{Entry, SparseIndex};
+use crate::index::SparseIndex;
 use crate::log::Sealed;
 use crate::ranges::RangeSet;
 use crate::reader::stored_index;
-use crate::scan::{Found, Halt, Walk};
 use crate::seal::{self, Seal};
-use crate::segment::{self, Rejected};
+use crate::segment;
 use crate::sync_mode::JUMP;
 use crate::vfs::{File, Vfs, read_exact_at, remove_if_there};
 
@@ -37,8 +37,41 @@ pub(crate) struct Recovered {
     pub(crate) jumps: u32,
     /// Bytes of a torn tail that was cut off.
     pub(crate) discarded: u64,
+    /// Whether the last of `sealed` was made anew after damage.
+    mended: bool,
     /// The first damage found: the log must not be served.
-    pub(crate) damage: Option<LogError>,
+    pub(crate) damage: Option<Damage>,
+}
+
+/// What is wrong with a log, and where.
+#[derive(Debug)]
+pub(crate) struct Damage {
+    pub(crate) error: LogError,
+    pub(crate) place: Place,
+}
+
+/// Which part of a log is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The segment whose name tells this seq. `chain` is what its header should be chained to, if
+    /// that is what is wrong.
+    Segment { base_seq: u64, chain: Option<u32> },
+    /// Segments are missing before the one whose name tells this seq.
+    Before { base_seq: u64 },
+    /// The newest segments are missing.
+    Newest,
+}
+
+/// Why a walk over the segments ends.
+enum Halt {
+    Damaged(Damage),
+    Failed(LogError),
+}
+
+impl From<LogError> for Halt {
+    fn from(error: LogError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 impl Recovered {
@@ -50,8 +83,49 @@ impl Recovered {
             next_number: 0,
             jumps: 0,
             discarded: 0,
+            mended: false,
             damage: None,
         }
+    }
+
+    /// Leaves out the seqs that may have been given out without being known, and says which.
+    ///
+    /// # Errors
+    /// As those of [`Self::jump_to`].
+    pub(crate) fn jump(&mut self) -> Result<Range<u64>, LogError> {
+        let start = self.end.seq;
+        let limit = LogError::TooLarge { size: start, limit: u64::MAX - JUMP };
+        self.jump_to(start.checked_add(JUMP).ok_or(limit)?)?;
+        Ok(start..self.end.seq)
+    }
+
+    /// Has the log go on at `seq`, a whole number of jumps above its end.
+    ///
+    /// # Errors
+    /// `TooLarge` when a header cannot tell of so many.
+    pub(crate) fn jump_to(&mut self, seq: u64) -> Result<(), LogError> {
+        let more = u32::try_from((seq - self.end.seq) / JUMP).ok();
+        let jumps = more.and_then(|more| self.jumps.checked_add(more));
+        self.jumps = jumps.ok_or(LogError::TooLarge { size: seq, limit: u64::MAX })?;
+        self.end.seq = seq;
+        Ok(())
+    }
+}
+
+/// What the journal tells of a log.
+pub(crate) struct Journaled<'a> {
+    /// Numbers of the segments that are gone for good.
+    pub(crate) deleted: &'a RangeSet,
+    /// Seqs that belong to no record.
+    pub(crate) jumps: &'a RangeSet,
+    /// Whether the next record gets a seq behind another jump.
+    pub(crate) jumping: bool,
+}
+
+impl Journaled<'_> {
+    /// Whether the next record will get a higher seq than this one in any case.
+    fn passes(&self, seq: u64) -> bool {
+        self.jumping || self.jumps.contains(seq)
     }
 }
 
@@ -84,8 +158,7 @@ impl Ending {
     }
 }
 
-/// Recovers the log `id` in `dir`, of whose segments those numbered in `deleted` are gone for good.
-/// `passed` tells whether the next record will get a higher seq than this one in any case.
+/// Recovers the log `id` in `dir`.
 ///
 /// # Errors
 /// Of the disk. Damage is no error here: it is in the result, so that other logs still open.
@@ -93,16 +166,13 @@ pub(crate) fn recover(
     vfs: &dyn Vfs,
     dir: &Path,
     id: StreamId,
-    deleted: &RangeSet,
-    passed: impl Fn(u64) -> bool,
+    journaled: &Journaled<'_>,
 ) -> Result<Recovered, LogError> {
     let mut recovered = Recovered::nothing();
-    match segments(vfs, dir, id, deleted, passed, &mut recovered) {
+    match segments(vfs, dir, id, journaled, &mut recovered) {
         Ok(()) => {}
-        Err(damage @ (LogError::Corrupt { .. } | LogError::Version { .. })) => {
-            recovered.damage = Some(damage);
-        }
-        Err(error) => return Err(error),
+        Err(Halt::Damaged(damage)) => recovered.damage = Some(damage),
+        Err(Halt::Failed(error)) => return Err(error),
     }
     Ok(recovered)
 }
@@ -112,23 +182,26 @@ fn segments(
     vfs: &dyn Vfs,
     dir: &Path,
     id: StreamId,
-    deleted: &RangeSet,
-    passed: impl Fn(u64) -> bool,
+    journaled: &Journaled<'_>,
     recovered: &mut Recovered,
-) -> Result<(), LogError> {
+) -> Result<(), Halt> {
+    let deleted = journaled.deleted;
     let candidates = candidates(vfs, dir, id, deleted)?;
     let last = candidates.len().saturating_sub(1);
     let next_jumps: Vec<bool> =
         candidates.iter().skip(1).map(|next| next.header.jumps > 0).collect();
     for (at, candidate) in candidates.into_iter().enumerate() {
-        follows(&candidate, deleted, recovered)?;
-        let ending = ending(&candidate, at == last)?;
+        follows(&candidate, journaled, recovered)?;
+        let base_seq = candidate.header.base_seq;
+        let ending =
+            ending(vfs, &candidate, at == last).map_err(|error| in_segment(error, base_seq))?;
         recovered.end = ending.end;
-        let jumped =
-            next_jumps.get(at).copied().unwrap_or_else(|| passed(candidate.header.base_seq));
-        if ending.end.seq == candidate.header.base_seq && !jumped {
+        recovered.mended = candidate.header.mended;
+        let jumped = next_jumps.get(at).copied().unwrap_or_else(|| journaled.passes(base_seq));
+        if ending.end.seq == base_seq && !jumped {
             if at != last {
-                return Err(corrupt(&candidate.path, ending.position, Corruption::Content));
+                let error = corrupt(&candidate.path, ending.position, Corruption::Content);
+                return Err(in_segment(error, base_seq));
             }
             recovered.next_number = candidate.header.number;
             recovered.end.chain = candidate.header.chain;
@@ -143,10 +216,22 @@ fn segments(
         recovered.sealed.push(sealed);
     }
     if let Some(number) = deleted.next_present(recovered.next_number) {
-        return Err(missing(dir, number));
+        let error = missing(&dir.join("newest"), number);
+        return Err(Halt::Damaged(Damage { error, place: Place::Newest }));
     }
     // After a kill the cache may show names that are not on the disk yet.
-    vfs.sync_dir(dir).map_err(LogError::sync(dir))
+    Ok(vfs.sync_dir(dir).map_err(LogError::sync(dir))?)
+}
+
+/// Sorts an error of one segment: damage of that segment, or another one.
+fn in_segment(error: LogError, base_seq: u64) -> Halt {
+    match error {
+        LogError::Corrupt { .. } | LogError::Version { .. } => {
+            let place = Place::Segment { base_seq, chain: None };
+            Halt::Damaged(Damage { error, place })
+        }
+        error => Halt::Failed(error),
+    }
 }
 
 /// Keeps an empty last segment for what its header says, the next seq, but not its space: the next
@@ -165,7 +250,7 @@ fn candidates(
     dir: &Path,
     id: StreamId,
     deleted: &RangeSet,
-) -> Result<Vec<Candidate>, LogError> {
+) -> Result<Vec<Candidate>, Halt> {
     let mut candidates = Vec::new();
     for name in vfs.list(dir).map_err(LogError::io("list", dir))? {
         let path = dir.join(&name);
@@ -177,7 +262,7 @@ fn candidates(
             // Removed since it was listed, on behalf of an earlier opening in this process. That it
             // was not to be removed shows in the numbers.
             Err(LogError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => continue,
-            candidate => candidate?,
+            candidate => candidate.map_err(|error| in_segment(error, base_seq))?,
         };
         if deleted.contains(candidate.header.number) {
             let path = &candidate.path;
@@ -200,16 +285,7 @@ fn open(vfs: &dyn Vfs, path: PathBuf, id: StreamId, base_seq: u64) -> Result<Can
     }
     let mut block = vec![0; segment::HEADER_LEN];
     read_exact_at(&*file, &mut block, 0).map_err(LogError::io("read", &path))?;
-    let (header, sum) = segment::Header::decode(&block).map_err(|rejected| match rejected {
-        Rejected::Damaged => corrupt(&path, 0, Corruption::FileHeader),
-        Rejected::Version { major, features } => LogError::Version {
-            path: path.clone(),
-            reason: format!(
-                "segment format {major}, features {features:#x}; this version reads format {}",
-                segment::MAJOR
-            ),
-        },
-    })?;
+    let (header, sum) = segment::decode(&path, &block)?;
     if header.log != id || header.base_seq != base_seq {
         return Err(corrupt(&path, 0, Corruption::Chain));
     }
@@ -219,44 +295,57 @@ fn open(vfs: &dyn Vfs, path: PathBuf, id: StreamId, base_seq: u64) -> Result<Can
 /// Checks that nothing is missing between the segments so far and `candidate`.
 fn follows(
     candidate: &Candidate,
-    deleted: &RangeSet,
+    journaled: &Journaled<'_>,
     recovered: &Recovered,
-) -> Result<(), LogError> {
+) -> Result<(), Halt> {
+    let deleted = journaled.deleted;
     let Candidate { path, header, .. } = candidate;
+    let base_seq = header.base_seq;
+    let damaged = |error, place| Err(Halt::Damaged(Damage { error, place }));
     let between = recovered.next_number..header.number;
-    if header.number < recovered.next_number {
-        return Err(corrupt(path, 0, Corruption::Chain));
-    }
-    if !deleted.covers(&between) {
+    if header.number >= recovered.next_number && !deleted.covers(&between) {
         let lost = deleted.next_absent(between.start);
-        return Err(missing(path, lost));
+        return damaged(missing(path, lost), Place::Before { base_seq });
     }
-    let jumped = u64::from(header.jumps).checked_mul(JUMP);
-    let base_seq = jumped.and_then(|jumped| header.base_seq.checked_sub(jumped));
-    let continues = header.chain == recovered.end.chain && base_seq == Some(recovered.end.seq);
-    let first = header.number == 0 && base_seq == Some(0);
-    let in_order =
-        if between.is_empty() { continues || first } else { header.base_seq >= recovered.end.seq };
+    let chained = recovered.mended || header.chain == recovered.end.chain;
+    let continues = chained && meets(header, recovered, journaled.jumps);
+    let first = header.number == 0 && u64::from(header.jumps).checked_mul(JUMP) == Some(base_seq);
+    let in_order = header.number >= recovered.next_number
+        && if between.is_empty() { continues || first } else { base_seq >= recovered.end.seq };
     if !in_order {
-        return Err(corrupt(path, 0, Corruption::Chain));
+        let place = Place::Segment { base_seq, chain: Some(recovered.end.chain) };
+        return damaged(corrupt(path, 0, Corruption::Chain), place);
     }
     Ok(())
 }
 
+/// Whether a segment begins where the one before it ends, but for jumps: those that its header tells
+/// of, or, where damage took a header, the journal.
+fn meets(header: &segment::Header, recovered: &Recovered, jumps: &RangeSet) -> bool {
+    let end = recovered.end.seq;
+    let jumped = u64::from(header.jumps).checked_mul(JUMP);
+    let told = jumped.and_then(|jumped| header.base_seq.checked_sub(jumped)) == Some(end);
+    let mended = recovered.mended || header.mended;
+    let known = header.base_seq == end || jumps.covers(&(end..header.base_seq));
+    told || (mended && end <= header.base_seq && known)
+}
+
 /// Finds where a segment ends. Only the last may lack its seal.
-fn ending(candidate: &Candidate, last: bool) -> Result<Ending, LogError> {
+fn ending(vfs: &dyn Vfs, candidate: &Candidate, last: bool) -> Result<Ending, LogError> {
+    let Candidate { path, len, .. } = candidate;
     if last {
         // After a failed sync the cache shows what the disk does not have, and takes it for clean.
-        candidate.file.forget(candidate.len);
+        candidate.file.forget(0..*len);
     }
     if let Some(ending) = sealed_ending(candidate)? {
         return Ok(ending);
     }
     // A segment is as long as its header says until it is sealed.
-    if !last || candidate.len < candidate.header.len {
-        return Err(corrupt(&candidate.path, candidate.len, Corruption::Truncated));
+    if !last || *len < candidate.header.len {
+        return Err(corrupt(path, *len, Corruption::Truncated));
     }
-    scan_tail(candidate)
+    let uncached = vfs.open_uncached(path).map_err(LogError::io("open", path))?;
+    tail::scan_tail(candidate, &uncached)
 }
 
 fn sealed_ending(candidate: &Candidate) -> Result<Option<Ending>, LogError> {
@@ -264,7 +353,10 @@ fn sealed_ending(candidate: &Candidate) -> Result<Option<Ending>, LogError> {
     let Some(position) = len.checked_sub(seal::LEN as u64) else { return Ok(None) };
     let mut bytes = [0; seal::LEN];
     read_exact_at(&**file, &mut bytes, position).map_err(LogError::io("read", path))?;
-    Ok(Seal::decode(&bytes, header.salt, *len).map(|(seal, sum)| Ending {
+    // One that ends before its segment begins would make the next seq go backwards.
+    let seal =
+        Seal::decode(&bytes, header.salt, *len).filter(|(seal, _)| seal.end_seq >= header.base_seq);
+    Ok(seal.map(|(seal, sum)| Ending {
         end: End { seq: seal.end_seq, chain: sum, time: seal.time },
         position,
         first_time: seal.first_time,
@@ -272,91 +364,6 @@ fn sealed_ending(candidate: &Candidate) -> Result<Option<Ending>, LogError> {
         sealed: true,
         index: None,
     }))
-}
-
-/// Verifies an unsealed segment from its start to the first place that does not validate, and
-/// decides what that place is.
-fn scan_tail(candidate: &Candidate) -> Result<Ending, LogError> {
-    let Candidate { path, file, len, header, sum } = candidate;
-    let mut walk = Walk::from_start(Arc::clone(file), *len, header, *sum);
-    let mut end = End { seq: header.base_seq, chain: *sum, time: header.created };
-    let (mut index, mut first_time) = (SparseIndex::default(), None);
-    let (kind, seal_found) = loop {
-        match verified(&mut walk) {
-            // A crash while it was being sealed: it is sealed again, at the same place.
-            Ok(found) if found.header.kind == Kind::Seal => break (Corruption::Content, true),
-            Ok(found) => {
-                if found.header.kind == Kind::Records {
-                    let (seq, time) = (found.header.first_seq, found.header.time);
-                    first_time.get_or_insert(time);
-                    index.note(Entry { seq, position: found.position, time });
-                }
-                walk.pass(&found);
-                end =
-                    End { seq: found.header.end_seq(), chain: found.sum, time: found.header.time };
-            }
-            Err(Halt::Invalid(kind)) => break (kind, false),
-            Err(Halt::Io(source)) => return Err(LogError::io("read", path)(source)),
-        }
-    };
-    let position = walk.position();
-    let written = written_behind(&**file, position, *len).map_err(LogError::io("read", path))?;
-    // Behind what was written there is nothing to find, only most of a segment to look through.
-    // A header may end in zeros.
-    walk.limit = (position + written + HEADER_LEN as u64).min(*len);
-    if let Some(durable_end) =
-        proven_durable(&mut walk, position).map_err(LogError::io("read", path))?
-        && durable_end > end.seq
-    {
-        return Err(corrupt(path, position, kind));
-    }
-    let discarded = if seal_found { 0 } else { written };
-    let first_time = first_time.unwrap_or(end.time);
-    Ok(Ending { end, position, first_time, discarded, sealed: false, index: Some(index) })
-}
-
-fn verified(walk: &mut Walk) -> Result<Found, Halt> {
-    let found = walk.header()?;
-    walk.batch(&found)?;
-    Ok(found)
-}
-
-/// Looks at every place behind `position` for batches of this segment, and returns the highest
-/// durable end that they claim. A batch behind the gap that claims less was written in the same
-/// unsynced stretch: the disk may reorder that, and nobody was given a receipt for it.
-fn proven_durable(walk: &mut Walk, position: u64) -> std::io::Result<Option<u64>> {
-    let (mut highest, mut from) = (None, position);
-    while let Some(found) = walk.search(from)? {
-        highest = highest.max(Some(found.header.durable_end));
-        from = found.position + 1;
-    }
-    Ok(highest)
-}
-
-/// Bytes from `position` to the last one that is not zero: what a torn write left.
-fn written_behind(file: &dyn File, position: u64, len: u64) -> std::io::Result<u64> {
-    const PIECE: usize = 256 << 10;
-    let (mut at, mut written) = (position, 0);
-    let mut piece = vec![0; PIECE];
-    while at < len {
-        let wanted = usize::try_from(len - at).unwrap_or(PIECE).min(PIECE);
-        let piece = piece.get_mut(..wanted).unwrap_or_default();
-        read_exact_at(file, piece, at)?;
-        if let Some(last) = last_written(piece) {
-            written = at + last as u64 + 1 - position;
-        }
-        at += wanted as u64;
-    }
-    Ok(written)
-}
-
-/// The last byte that is not zero. Whole blocks first: those take a few instructions each.
-fn last_written(piece: &[u8]) -> Option<usize> {
-    const BLOCK: usize = 4096;
-    let not_zero = |block: &[u8]| block.iter().fold(0, |all, byte| all | byte) != 0;
-    let start = piece.chunks(BLOCK).rposition(not_zero)? * BLOCK;
-    let last = piece.get(start..)?.iter().take(BLOCK).rposition(|&byte| byte != 0)?;
-    Some(start + last)
 }
 
 /// Seals the last segment where it ends, if it is not, and makes it ready for readers.

@@ -60,7 +60,7 @@ impl Log {
             }
             Err(error) => {
                 self.oldest_time = u64::MAX;
-                self.handle.stop(&error);
+                self.handle.damaged(&error);
             }
         }
     }
@@ -102,11 +102,12 @@ impl Log {
         Due { numbers, expired_end, taken_end }
     }
 
-    /// Whether deletions are due even if nothing new was settled: records wait, perhaps for one
-    /// that an earlier process did not get to; a segment is there whose space was given away; a
-    /// limit takes one.
+    /// Whether deletions are due even if nothing new was settled: records wait or were refused,
+    /// perhaps for one that an earlier process did not get to; a segment is there whose space was
+    /// given away; a limit takes one.
     pub(crate) fn needs_deletions(&self, clock: &AgeClock) -> bool {
         self.stalled.is_some()
+            || self.refused
             || self.sealed.iter().any(|segment| !segment.counted)
             || self.overdue(clock).segments() > 0
     }
@@ -120,6 +121,7 @@ impl Log {
         let segment = self.sealed.remove(at);
         if segment.counted {
             self.budget.give_back(segment.disk_len);
+            self.refused = false;
         }
         self.handle.deleted(segment.seqs.start, segment.disk_len);
         let index = self.dir.join(segment::index_name(segment.seqs.start));

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::batch::{ALIGNMENT, Batch, HEADER_LEN, Header, Kind, MAGIC, array_at};
 use crate::error::Corruption;
+use crate::handle::SegmentView;
 use crate::segment;
 use crate::vfs::File;
 use crate::window::Window;
@@ -54,6 +55,8 @@ pub(crate) struct Walk {
     pub(crate) limit: u64,
     position: u64,
     expected: Expected,
+    /// Whether seqs may be missing between batches.
+    sparse: bool,
 }
 
 /// What the next batch must continue.
@@ -75,19 +78,28 @@ impl Walk {
     ) -> Self {
         let expected = Expected { chain: Some(sum), seq: header.base_seq, time: 0 };
         let position = segment::HEADER_LEN as u64;
-        Self { window: Window::new(file), salt: header.salt, limit, position, expected }
+        let sparse = header.mended;
+        Self { window: Window::new(file), salt: header.salt, limit, position, expected, sparse }
     }
 
     /// From the batch at `position`, which starts with `seq` and whose predecessor is not known.
-    pub(crate) fn from_batch(
-        file: Arc<dyn File>,
-        limit: u64,
-        salt: u64,
-        position: u64,
-        seq: u64,
-    ) -> Self {
+    pub(crate) fn from_batch(view: &SegmentView, limit: u64, position: u64, seq: u64) -> Self {
         let expected = Expected { chain: None, seq, time: 0 };
-        Self { window: Window::new(file), salt, limit, position, expected }
+        let SegmentView { salt, sparse, .. } = *view;
+        let window = Window::new(Arc::clone(&view.file));
+        Self { window, salt, limit, position, expected, sparse }
+    }
+
+    /// For [`Self::search`] alone.
+    pub(crate) fn anywhere(file: Arc<dyn File>, limit: u64, salt: u64) -> Self {
+        let expected = Expected { chain: None, seq: 0, time: 0 };
+        let position = segment::HEADER_LEN as u64;
+        Self { window: Window::new(file), salt, limit, position, expected, sparse: true }
+    }
+
+    /// The first batch must be chained to the segment header with this checksum.
+    pub(crate) fn chained_to(&mut self, sum: u32) {
+        self.expected.chain = Some(sum);
     }
 
     /// Where the next batch is looked for.
@@ -101,7 +113,8 @@ impl Walk {
             self.header_at(self.position)?.ok_or(Halt::Invalid(Corruption::Truncated))??;
         let Header { first_seq, chain, time, .. } = found.header;
         let Expected { chain: after, seq, time: earliest } = self.expected;
-        if after.is_some_and(|after| chain != after) || first_seq != seq || time < earliest {
+        let in_order = if self.sparse { first_seq >= seq } else { first_seq == seq };
+        if after.is_some_and(|after| chain != after) || !in_order || time < earliest {
             return Err(Halt::Invalid(Corruption::Chain));
         }
         if found.end() > self.limit {

@@ -58,7 +58,7 @@ impl Seal {
         let whole = header.kind == Kind::Seal
             && header.payload_len == PAYLOAD_LEN_FIELD
             && crc32c::crc32c(payload) == header.table_sum
-            && seal.position + LEN as u64 == file_len;
+            && seal.position.checked_add(LEN as u64) == Some(file_len);
         whole.then_some((seal, sum))
     }
 }
@@ -76,6 +76,8 @@ mod tests {
         assert_eq!(Seal::decode(&bytes, 9, len), Some((seal, sum)));
         assert_eq!(Seal::decode(&bytes, 8, len), None);
         assert_eq!(Seal::decode(&bytes, 9, len + 8), None);
+        let (beyond, _) = Seal { position: u64::MAX, ..seal }.encode(9);
+        assert_eq!(Seal::decode(&beyond, 9, len), None);
         for bit in 0..LEN * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);

@@ -1,6 +1,9 @@
 //! What a segment file says of itself: its header block, its seal, its name. Pure.
 
+use std::path::{Path, PathBuf};
+
 use crate::batch::{array_at, salted_sum, u16_at, u32_at, u64_at};
+use crate::error::{Corruption, LogError};
 use crate::ids::StreamId;
 
 const HEADER_LEN_FIELD: u32 = 4096;
@@ -12,6 +15,13 @@ pub(crate) const MAJOR: u16 = 1;
 pub(crate) const MINOR: u16 = 0;
 
 const MAGIC: [u8; 8] = *b"LBSEGMNT";
+/// Feature bit: the segment was made anew after damage. Seqs may be missing from it, and the segment
+/// after it may still be chained to what it replaces.
+const MENDED: u32 = 1;
+/// Feature bits that this version knows.
+pub(crate) const FEATURES: u32 = MENDED;
+/// Where the salt stands.
+pub(crate) const SALT_AT: usize = 80;
 /// Where the header's checksum stands; the rest of the block is zero.
 const SUM_AT: usize = 96;
 
@@ -51,6 +61,8 @@ pub(crate) struct Header {
     pub(crate) salt: u64,
     /// Bytes set aside for the file before it got its name. It is shorter only once it is sealed.
     pub(crate) len: u64,
+    /// Whether it was made anew after damage: seqs may be missing from it.
+    pub(crate) mended: bool,
 }
 
 impl Header {
@@ -60,7 +72,8 @@ impl Header {
         out[..8].copy_from_slice(&MAGIC);
         out[8..10].copy_from_slice(&MAJOR.to_le_bytes());
         out[10..12].copy_from_slice(&MINOR.to_le_bytes());
-        // 12..16: feature bits that a reader must know; none yet.
+        let features = if self.mended { MENDED } else { 0 };
+        out[12..16].copy_from_slice(&features.to_le_bytes());
         out[16..20].copy_from_slice(&HEADER_LEN_FIELD.to_le_bytes());
         out[24..40].copy_from_slice(&self.log.0);
         out[40..48].copy_from_slice(&self.number.to_le_bytes());
@@ -69,7 +82,7 @@ impl Header {
         out[60..64].copy_from_slice(&self.jumps.to_le_bytes());
         out[64..72].copy_from_slice(&self.created.to_le_bytes());
         out[72..80].copy_from_slice(&self.epoch.to_le_bytes());
-        out[80..88].copy_from_slice(&self.salt.to_le_bytes());
+        out[SALT_AT..SALT_AT + 8].copy_from_slice(&self.salt.to_le_bytes());
         out[88..96].copy_from_slice(&self.len.to_le_bytes());
         let sum = header_sum(&out);
         out[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
@@ -87,7 +100,7 @@ impl Header {
             return Err(Rejected::Damaged);
         }
         let (major, features) = (u16_at(block, 8), u32_at(block, 12));
-        if major != MAJOR || features != 0 {
+        if major != MAJOR || features & !FEATURES != 0 {
             return Err(Rejected::Version { major, features });
         }
         if u32_at(block, 16) != HEADER_LEN_FIELD {
@@ -101,8 +114,9 @@ impl Header {
             jumps: u32_at(block, 60),
             created: u64_at(block, 64),
             epoch: u64_at(block, 72),
-            salt: u64_at(block, 80),
+            salt: u64_at(block, SALT_AT),
             len: u64_at(block, 88),
+            mended: features & MENDED != 0,
         };
         Ok((header, sum))
     }
@@ -112,8 +126,33 @@ fn header_sum(block: &[u8; HEADER_LEN]) -> u32 {
     salted_sum(0, &block[..SUM_AT])
 }
 
+/// The header of the segment at `path`, from its first bytes, and its checksum.
+///
+/// # Errors
+/// `Corrupt`, or `Version` for one that this program does not read.
+pub(crate) fn decode(path: &Path, block: &[u8]) -> Result<(Header, u32), LogError> {
+    Header::decode(block).map_err(|rejected| match rejected {
+        Rejected::Damaged => {
+            let kind = Corruption::FileHeader;
+            LogError::Corrupt { path: path.to_owned(), position: 0, kind }
+        }
+        Rejected::Version { major, features } => LogError::Version {
+            path: path.to_owned(),
+            reason: format!(
+                "segment format {major}, features {features:#x}; \
+                 this version reads format {MAJOR}, features {FEATURES:#x}"
+            ),
+        },
+    })
+}
+
 /// How the names end of files that are not complete. `.log.tmp`, and those of [`crate::vfs::replace`].
 pub(crate) const TEMPORARY: &str = ".tmp";
+
+/// Where the segment that will be called `path` is until it is complete.
+pub(crate) fn temporary(path: &Path) -> PathBuf {
+    path.with_extension("log.tmp")
+}
 
 /// Name of the segment whose first record is `base_seq`.
 pub(crate) fn file_name(base_seq: u64) -> String {
@@ -148,6 +187,7 @@ mod tests {
             epoch: 8,
             salt: 9,
             len: 10,
+            mended: false,
         }
     }
 
@@ -174,6 +214,16 @@ mod tests {
         let sum = header_sum(block.first_chunk().unwrap());
         block[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
         assert_eq!(Header::decode(&block), Err(Rejected::Version { major: 9, features: 0 }));
+    }
+
+    #[test]
+    fn a_feature_that_is_not_known_is_named_too() {
+        let (mut block, _) = Header { mended: true, ..sample() }.encode();
+        assert!(Header::decode(&block).is_ok_and(|(header, _)| header.mended));
+        block[12] |= 4;
+        let sum = header_sum(block.first_chunk().unwrap());
+        block[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
+        assert_eq!(Header::decode(&block), Err(Rejected::Version { major: 1, features: 5 }));
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod names;
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -408,7 +409,7 @@ impl File for SimFile {
         }
     }
 
-    fn forget(&self, _len: u64) {
+    fn forget(&self, _bytes: Range<u64>) {
         if let Ok(inode) = self.disk.world().inode_mut(self.inode) {
             inode.forget();
         }

@@ -4,99 +4,14 @@
 //! of ([`Op::Seeked`], [`Op::WeaklySynced`]), so that a replay which starts too early, or repeats
 //! itself, ends in the same state. Knowledge that is missing means redelivery, never loss.
 
+mod op;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::ids::{DeliveryId, StreamId};
 use crate::ranges::RangeSet;
-
-/// One change to the state.
-///
-/// A cursor moves back only by [`Op::Seeked`], which sets everything of its delivery: what was known
-/// before it does not matter, so that replaying a stretch again still ends in the same state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Op {
-    /// A delivery exists. Repeated, it can only raise the cursor.
-    DeliveryCreated {
-        /// The stream that it reads.
-        stream: StreamId,
-        /// Its id, never used before in this stream (see [`StreamState::next_delivery`]).
-        delivery: DeliveryId,
-        /// Its name in the contract file, at most 255 bytes.
-        name: String,
-        /// Everything below this seq counts as settled.
-        cursor: u64,
-    },
-    /// A delivery was purged. Its id stays used.
-    DeliveryRemoved {
-        /// The stream that it read.
-        stream: StreamId,
-        /// Its id.
-        delivery: DeliveryId,
-    },
-    /// Records need not be delivered again. Without effect on a delivery that is not known.
-    Settled {
-        /// The stream.
-        stream: StreamId,
-        /// The delivery.
-        delivery: DeliveryId,
-        /// Their seqs.
-        range: Range<u64>,
-    },
-    /// A record was handed out, failed, or became a suspect. Without effect once it is settled.
-    Attempt {
-        /// The stream.
-        stream: StreamId,
-        /// The delivery.
-        delivery: DeliveryId,
-        /// The record.
-        seq: u64,
-        /// Highest number of a hand-out, from 1.
-        attempt: u32,
-        /// Failures so far.
-        failures: u32,
-        /// Whether it was in flight when a connection broke, and has to be probed alone.
-        suspect: bool,
-    },
-    /// A delivery goes on elsewhere: everything below is settled, and nothing from there on, whatever
-    /// was settled or tried before. What the log does not hold any more is settled after it.
-    Seeked {
-        /// The stream.
-        stream: StreamId,
-        /// The delivery.
-        delivery: DeliveryId,
-        /// Where it goes on.
-        cursor: u64,
-    },
-    /// Segments of a log are about to be unlinked, or are: that they are missing is no damage.
-    SegmentsDeleted {
-        /// The stream whose log it is.
-        log: StreamId,
-        /// The numbers of the segments.
-        numbers: Range<u64>,
-    },
-    /// These seqs of a log belong to no record and never will: the start after an unclean stop in
-    /// a weak sync mode goes on behind them.
-    SeqsJumped {
-        /// The stream whose log it is.
-        log: StreamId,
-        /// The seqs.
-        seqs: Range<u64>,
-    },
-    /// Whether records of a log may have been seen that are not synced: true from the start in a
-    /// weak sync mode until a stop in good order. The last one holds.
-    WeaklySynced {
-        /// The stream whose log it is.
-        log: StreamId,
-        /// Whether they may.
-        weak: bool,
-    },
-    /// A stream was purged: what is left of its directory may go, and nothing of it is damage.
-    StreamRemoved {
-        /// The stream.
-        stream: StreamId,
-    },
-}
+pub use op::Op;
 
 /// What was tried with a record that is not settled.
 ///
@@ -123,12 +38,24 @@ pub struct DeliveryState {
     pub settled: RangeSet,
     /// Unsettled records that were handed out or failed, by seq.
     pub attempts: BTreeMap<u64, Attempt>,
+    /// Records that damage took before they were settled. They count as settled.
+    pub lost: RangeSet,
 }
 
 impl DeliveryState {
     /// Whether the record need not be delivered again.
     pub fn is_settled(&self, seq: u64) -> bool {
         seq < self.cursor || self.settled.contains(seq)
+    }
+
+    /// Runs of `seqs` that are not settled.
+    pub(crate) fn unsettled(&self, seqs: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+        let (mut from, end) = (seqs.start.max(self.cursor), seqs.end);
+        std::iter::from_fn(move || {
+            let start = self.settled.next_absent(from);
+            from = self.settled.next_present(start).unwrap_or(u64::MAX).min(end);
+            (start < from).then_some(start..from)
+        })
     }
 
     fn settle(&mut self, range: &Range<u64>) {
@@ -161,8 +88,10 @@ pub struct StreamState {
     pub removed_deliveries: RangeSet,
     /// Numbers of segments that were deleted on purpose.
     pub deleted_segments: RangeSet,
+    /// Records that were lost to damage.
+    pub gaps: RangeSet,
     /// Seqs that belong to no record; every delivery has settled them.
-    pub jumped: RangeSet,
+    pub jumps: RangeSet,
     /// Whether records may have been seen that are not synced.
     pub weakly_synced: bool,
 }
@@ -178,12 +107,43 @@ impl StreamState {
         !self.deliveries.is_empty() && self.deliveries.values().all(settled)
     }
 
-    /// The seq above everything that any delivery has settled: the log must reach that far.
+    /// The seq above every record that any delivery has settled: the log must reach that far.
     pub fn settled_end(&self) -> u64 {
         let end = |delivery: &DeliveryState| {
-            delivery.settled.iter().last().map_or(delivery.cursor, |range| range.end)
+            delivery.settled.last().map_or(delivery.cursor, |range| range.end)
         };
-        self.deliveries.values().map(end).max().unwrap_or(0)
+        let end = self.deliveries.values().map(end).max().unwrap_or(0);
+        // What was settled without a record tells nothing of the log.
+        let jump = end.checked_sub(1).and_then(|last| self.jumps.range_of(last));
+        jump.map_or(end, |jump| jump.start)
+    }
+
+    /// Runs of `seqs` that at least one delivery has not settled; without deliveries all that may
+    /// be records.
+    pub fn unsettled(&self, seqs: &Range<u64>) -> Vec<Range<u64>> {
+        let mut unsettled = RangeSet::new();
+        if self.deliveries.is_empty() {
+            unsettled.insert(seqs.clone());
+            self.jumps.iter().for_each(|jump| unsettled.remove(jump));
+        }
+        for delivery in self.deliveries.values() {
+            delivery.unsettled(seqs.clone()).for_each(|range| unsettled.insert(range));
+        }
+        unsettled.iter().collect()
+    }
+
+    /// Adds what an operation says of the log.
+    fn apply(&mut self, op: &Op) {
+        match op {
+            Op::SegmentsDeleted { numbers, .. } => self.deleted_segments.insert(numbers.clone()),
+            Op::Gap { range, .. } => self.gaps.insert(range.clone()),
+            Op::Jump { range, .. } => {
+                self.jumps.insert(range.clone());
+                self.deliveries.values_mut().for_each(|delivery| delivery.settle(range));
+            }
+            Op::WeaklySynced { weak, .. } => self.weakly_synced = *weak,
+            _ => {}
+        }
     }
 
     /// An id that no delivery of this stream had yet.
@@ -231,10 +191,10 @@ impl State {
                     return;
                 }
                 let new = || DeliveryState { name: name.clone(), ..DeliveryState::default() };
-                let StreamState { deliveries, jumped, .. } = known;
+                let StreamState { deliveries, jumps, .. } = known;
                 let created = deliveries.entry(*delivery).or_insert_with(new);
                 created.settle(&(0..*cursor));
-                jumped.iter().for_each(|seqs| created.settle(&seqs));
+                jumps.iter().for_each(|seqs| created.settle(&seqs));
             }
             Op::DeliveryRemoved { stream, delivery } => {
                 let Some(known) = self.stream_mut(*stream) else { return };
@@ -249,11 +209,13 @@ impl State {
             }
             Op::Seeked { stream, delivery, cursor } => {
                 let Some(known) = self.streams.get_mut(stream) else { return };
-                let StreamState { deliveries, jumped, .. } = known;
+                let StreamState { deliveries, jumps, .. } = known;
                 if let Some(known) = deliveries.get_mut(delivery) {
-                    let name = std::mem::take(&mut known.name);
-                    *known = DeliveryState { name, cursor: *cursor, ..DeliveryState::default() };
-                    jumped.iter().for_each(|seqs| known.settle(&seqs));
+                    let (name, lost) =
+                        (std::mem::take(&mut known.name), std::mem::take(&mut known.lost));
+                    *known =
+                        DeliveryState { name, lost, cursor: *cursor, ..DeliveryState::default() };
+                    jumps.iter().for_each(|seqs| known.settle(&seqs));
                 }
             }
             Op::Attempt { stream, delivery, seq, attempt, failures, suspect } => {
@@ -262,20 +224,18 @@ impl State {
                     known.attempt(*seq, Attempt { attempt, failures, suspect });
                 }
             }
-            Op::SegmentsDeleted { log, numbers } => {
+            Op::SegmentsDeleted { log, .. }
+            | Op::Gap { log, .. }
+            | Op::Jump { log, .. }
+            | Op::WeaklySynced { log, .. } => {
                 if let Some(known) = self.stream_mut(*log) {
-                    known.deleted_segments.insert(numbers.clone());
+                    known.apply(op);
                 }
             }
-            Op::SeqsJumped { log, seqs } => {
-                if let Some(known) = self.stream_mut(*log) {
-                    known.jumped.insert(seqs.clone());
-                    known.deliveries.values_mut().for_each(|delivery| delivery.settle(seqs));
-                }
-            }
-            Op::WeaklySynced { log, weak } => {
-                if let Some(known) = self.stream_mut(*log) {
-                    known.weakly_synced = *weak;
+            Op::Lost { stream, delivery, range } => {
+                if let Some(known) = self.delivery_mut(*stream, *delivery) {
+                    known.lost.insert(range.clone());
+                    known.settle(range);
                 }
             }
             Op::StreamRemoved { stream } => {
@@ -314,14 +274,16 @@ impl State {
 fn stream_ops(stream: StreamId, state: &StreamState) -> impl Iterator<Item = Op> + '_ {
     let deleted = state.deleted_segments.iter();
     let deleted = deleted.map(move |numbers| Op::SegmentsDeleted { log: stream, numbers });
-    let jumped = state.jumped.iter().map(move |seqs| Op::SeqsJumped { log: stream, seqs });
     let weak = state.weakly_synced.then_some(Op::WeaklySynced { log: stream, weak: true });
     let removed = state.removed_deliveries.iter().flatten();
     let removed = removed.filter_map(|id| u32::try_from(id).ok());
     let removed = removed.map(move |id| Op::DeliveryRemoved { stream, delivery: DeliveryId(id) });
     let deliveries = state.deliveries.iter();
+    let gaps = state.gaps.iter().map(move |range| Op::Gap { log: stream, range });
+    let jumps = state.jumps.iter().map(move |range| Op::Jump { log: stream, range });
     deleted
-        .chain(jumped)
+        .chain(gaps)
+        .chain(jumps)
         .chain(weak)
         .chain(removed)
         .chain(deliveries.flat_map(move |(&id, one)| delivery_ops(stream, id, one)))
@@ -339,7 +301,8 @@ fn delivery_ops(
         let Attempt { attempt, failures, suspect } = tried;
         Op::Attempt { stream, delivery, seq, attempt, failures, suspect }
     });
-    std::iter::once(created).chain(settled).chain(attempts)
+    let lost = state.lost.iter().map(move |range| Op::Lost { stream, delivery, range });
+    std::iter::once(created).chain(settled).chain(lost).chain(attempts)
 }
 
 #[cfg(test)]

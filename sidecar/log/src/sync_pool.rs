@@ -113,7 +113,7 @@ mod tests {
             self.together.wait();
             if self.fails { Err(io::Error::other("broken")) } else { Ok(()) }
         }
-        fn forget(&self, _: u64) {}
+        fn forget(&self, _: std::ops::Range<u64>) {}
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,6 +33,19 @@ pub trait Vfs: Debug + Send + Sync + 'static {
 
     /// Opens a file that must exist, for reading and writing.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>>;
+
+    /// Opens a file that must exist, for reading alone: nothing about it changes.
+    fn open_read(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.open(path)
+    }
+
+    /// Opens a file that must exist, for reading what the disk has of it and not what the page
+    /// cache shows: after a failed sync the two differ, and the cache takes its pages for clean.
+    fn open_uncached(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        let file = self.open_read(path)?;
+        file.forget(0..file.len()?);
+        Ok(file)
+    }
 
     /// Renames a file, replacing `to` if it exists. Atomic, durable after `sync_dir`.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -90,8 +104,8 @@ pub trait File: Debug + Send + Sync {
     /// ("Can Applications Recover from fsync Failures?", Rebello et al., ATC 2020).
     fn sync_data(&self) -> io::Result<()>;
 
-    /// Tells the kernel that the first `len` bytes will not be read again soon.
-    fn forget(&self, len: u64);
+    /// Tells the kernel that these bytes will not be read again soon.
+    fn forget(&self, bytes: Range<u64>);
 }
 
 /// Fills `buf` from `position`, or says how the file ended short (`UnexpectedEof`).

@@ -3,6 +3,7 @@
 
 mod files;
 mod streams;
+mod versions;
 
 use std::any::Any;
 use std::io::ErrorKind;
@@ -14,11 +15,12 @@ use rand::{RngCore, SeedableRng};
 
 use crate::committer::Committer;
 use crate::error::LogError;
-use crate::handle::LogHandle;
+use crate::handle::{LogHandle, OnDamage};
 use crate::ids::{DeliveryId, StreamId, VolumeId};
 use crate::journal::{Journal, JournalOptions};
 use crate::journal_queue::JournalQueue;
 use crate::lookup::Place;
+use crate::mend::Mended;
 use crate::reserve::Reserve;
 use crate::retention::Retention;
 use crate::state::DeliveryState;
@@ -26,7 +28,8 @@ use crate::sync_mode::SyncMode;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 use crate::writer::Writer;
-use files::{JOURNAL, LOCK, STREAMS, make_dir, open_volume_meta};
+pub(crate) use files::{DEAD_LETTERS, JOURNAL, LOCK, STREAMS, read_stream_meta, read_volume_meta};
+use files::{make_dir, open_volume_meta};
 use streams::Opening;
 
 /// Sizes, in bytes, that hold for the whole volume.
@@ -55,6 +58,8 @@ pub struct StreamOptions {
     pub max_bytes: u64,
     /// Segments are this long, unless one record needs more.
     pub segment_bytes: u64,
+    /// What it does about damage.
+    pub on_damage: OnDamage,
     /// How records may go without having been settled.
     pub retention: Retention,
     /// The deliveries that hold its data. Those that are not named any more keep holding.
@@ -121,6 +126,8 @@ pub enum Finding {
         /// Bytes cut off.
         bytes: u64,
     },
+    /// Damage was mended at a price.
+    Mended(Mended),
     /// Damage. A stream that has it is stopped; a journal that has it only redelivers more.
     Damage(LogError),
 }
@@ -149,6 +156,7 @@ impl Volume {
             ErrorKind::WouldBlock => LogError::Locked { path: dir.join(LOCK) },
             _ => LogError::io("lock", dir)(error),
         })?;
+        versions::check(&*vfs, dir)?;
         let mut random = SmallRng::seed_from_u64(options.seed);
         let mut reserve = Reserve::find(Arc::clone(&vfs), dir, options.reserve_bytes)?;
         let meta = reserve.lend(|| open_volume_meta(&*vfs, dir, &mut random))?;

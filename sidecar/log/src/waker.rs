@@ -1,8 +1,10 @@
 //! Wakes the writer thread. A signal costs one atomic swap while the writer is busy anyway.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
+
+use crate::sync::{AtomicBool, Condvar, Mutex};
 
 /// A latch: set by any thread, waited for and cleared by one.
 #[derive(Debug, Default)]

@@ -1,20 +1,20 @@
 //! The writer thread: one a volume, blocking I/O. It collects the next batch while it syncs the
 //! last one, so the batches grow with the load and no timer is needed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::committer::{Committer, Now};
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
+use crate::sync::{AtomicBool, Mutex, thread};
 use crate::waker::Waker;
 
 /// The running writer thread.
 #[derive(Debug)]
 pub struct Writer {
-    thread: Mutex<Option<JoinHandle<Result<(), LogError>>>>,
+    thread: Mutex<Option<thread::JoinHandle<Result<(), LogError>>>>,
     shared: Arc<Shared>,
 }
 
@@ -29,7 +29,7 @@ impl Writer {
     pub(crate) fn spawn(committer: Committer, waker: Arc<Waker>) -> std::io::Result<Self> {
         let stopping = AtomicBool::new(false);
         let shared = Arc::new(Shared { stopping, waker, ended: Fate::undecided() });
-        let thread = std::thread::Builder::new().name("lifeboat-writer".into()).spawn({
+        let thread = thread::Builder::new().name("lifeboat-writer".into()).spawn({
             let shared = Arc::clone(&shared);
             move || run(committer, &shared)
         })?;

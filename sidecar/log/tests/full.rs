@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Fate, LogError, MAX_RECORD_LEN, Refusal, Rejection, Urgency, Volume};
+use lifeboat_log::{
+    Fate, LogError, MAX_RECORD_LEN, Refusal, Rejection, Run, Submitted, Urgency, Volume,
+};
 use volume_support::{Clock, Payload, dir, open, options, read_all, settle, stream, submit};
 
 /// The stream with little space.
@@ -260,4 +262,71 @@ fn a_volume_that_finds_no_room_at_all_says_so() {
     assert!(matches!(open(Arc::new(disk.clone())), Err(LogError::Full)));
     disk.set_capacity(1 << 30);
     open(Arc::new(disk)).unwrap();
+}
+
+/// Submits records of this size to the refusing way in.
+fn submit_refusing(volume: &Volume, count: usize, len: usize) -> Submitted {
+    let bytes = vec![7; count * len];
+    let ends = (0..count as u32).map(|at| at * len as u32..(at + 1) * len as u32);
+    let records: Vec<_> = ends.collect();
+    let queue = volume.streams[TIGHT].log.refusing_queue();
+    queue.submit(Run { bytes: &bytes, records: &records }, &mut Vec::new()).unwrap()
+}
+
+#[test]
+fn who_would_rather_know_is_refused_at_once_and_who_waits_is_not() {
+    let mut volume = open(Arc::new(SimDisk::new(1))).unwrap();
+    let mut clock = Clock::new();
+    let log = volume.streams[TIGHT].log.clone();
+    let mut stored = 0;
+    // Groups of several records: the last is stored in part.
+    while !log.marks().full {
+        let (first, second) = (submit_refusing(&volume, 1, 900), submit_refusing(&volume, 3, 900));
+        volume.committer.commit(clock.after(1)).unwrap();
+        let seqs = [first.seqs().unwrap(), second.seqs().unwrap()];
+        for (seqs, most) in seqs.into_iter().zip([1, 3]) {
+            let found = seqs.unwrap_or_default().take(most).collect::<Vec<u64>>();
+            assert!(found.iter().copied().eq((stored..).take(found.len())), "{found:?}");
+            stored += found.len() as u64;
+        }
+        assert!(stored < 1000, "it fills up");
+        assert_eq!(log.published_end(), stored, "just what the answers say");
+    }
+    let refused = submit_refusing(&volume, 1, 900);
+    volume.committer.commit(clock.after(1)).unwrap();
+    assert_eq!(refused.seqs(), Some(Err(Refusal::NoSpace)));
+    assert!(log.marks().full);
+    // One that waits has its turn before those that come later and do not.
+    let waiting = submit(&log, &[record(0, 900)]).unwrap();
+    volume.committer.commit(clock.after(1)).unwrap();
+    let later = submit_refusing(&volume, 1, 10);
+    volume.committer.commit(clock.after(1)).unwrap();
+    assert_eq!((waiting.seqs(), later.seqs()), (None, Some(Err(Refusal::NoSpace))));
+    drain(&mut volume, &mut clock);
+    assert_eq!(waiting.seqs().unwrap().unwrap().start, stored);
+    assert!(!log.marks().full);
+    let again = submit_refusing(&volume, 1, 900);
+    volume.committer.commit(clock.after(1)).unwrap();
+    assert_eq!(again.seqs().unwrap().unwrap().start, stored + 1);
+}
+
+#[test]
+fn a_refusal_is_forgotten_once_space_is_freed() {
+    let mut volume = open(Arc::new(SimDisk::new(1))).unwrap();
+    let mut clock = Clock::new();
+    let log = volume.streams[TIGHT].log.clone();
+    while !log.marks().full {
+        submit_refusing(&volume, 1, 900);
+        volume.committer.commit(clock.after(1)).unwrap();
+    }
+    drain(&mut volume, &mut clock);
+    assert!(!log.marks().full, "without another try");
+}
+
+#[test]
+fn a_writer_that_ends_tells_those_in_the_refusing_queue_too() {
+    let mut volume = open(Arc::new(SimDisk::new(1))).unwrap();
+    let submitted = submit_refusing(&volume, 1, 10);
+    volume.committer.close(Refusal::Closed);
+    assert_eq!(submitted.seqs(), Some(Err(Refusal::Closed)));
 }

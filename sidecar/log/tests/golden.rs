@@ -1,6 +1,7 @@
 //! Volumes that earlier versions wrote still open, and say the same. Files in `golden/` are never
 //! written again; a new version of the format adds a directory: `LIFEBOAT_WRITE_GOLDEN=volume-1.1
 //! cargo test -p lifeboat-log --test golden` writes it, if it is not there.
+//! `volume-1.0-mended` is what mending made of `volume-1.0`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
 #![allow(clippy::cast_possible_truncation, reason = "the numbers are small")]
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Finding, LogError, Stream, StreamOptions, Urgency, Volume};
+use lifeboat_log::{Finding, LogError, OnDamage, Stream, StreamOptions, Urgency, Volume};
 use volume_support::layout::batches;
 use volume_support::{Clock, Payload, dir, log_of, options, read_all, settle, stream, submit};
 
@@ -113,7 +114,8 @@ fn holds(stream: &Stream, at: usize, count: u64) {
 
 #[test]
 fn version_1_0_says_what_it_said_when_it_was_written() {
-    if let Ok(version) = std::env::var("LIFEBOAT_WRITE_GOLDEN") {
+    let version = std::env::var("LIFEBOAT_WRITE_GOLDEN").unwrap_or_default();
+    if !version.is_empty() && !version.ends_with("mended") {
         write(&version);
     }
     let disk = SimDisk::new(1);
@@ -156,4 +158,41 @@ fn version_1_0_says_what_it_said_when_it_was_written() {
     let fate = submit(&clean.log, &[payload(0, 0)]).unwrap().fate;
     volume.committer.commit(Clock::new().after(0)).unwrap();
     assert_eq!(fate.outcome(), Some(Ok(2 * CLEAN)), "and it goes on");
+}
+
+/// Writes what this version makes of the damaged stream of 1.0.
+fn write_mended(version: &str) {
+    let disk = SimDisk::new(1);
+    copy_in(&disk, &golden("volume-1.0"), dir());
+    let streams = streams().into_iter();
+    let streams: Vec<_> = streams
+        .map(|stream| StreamOptions { on_damage: OnDamage::SkipWithGap, ..stream })
+        .collect();
+    Volume::open(Arc::new(disk.clone()), dir(), &options(), &streams).unwrap();
+    fs::create_dir(golden(version)).expect("released fixtures are never written again");
+    copy_out(&disk, dir(), &golden(version));
+}
+
+#[test]
+fn a_mended_segment_of_version_1_0_says_what_it_said_when_it_was_written() {
+    const MENDED: &str = "volume-1.0-mended";
+    if std::env::var("LIFEBOAT_WRITE_GOLDEN").is_ok_and(|version| version == MENDED) {
+        write_mended(MENDED);
+    }
+    let disk = SimDisk::new(1);
+    copy_in(&disk, &golden(MENDED), dir());
+    let volume = open(&disk);
+    let damage = |finding: &Finding| matches!(finding, Finding::Damage(_));
+    assert!(!volume.findings.iter().any(damage), "{:?}", volume.findings);
+    let [clean, _, flipped] = &volume.streams[..] else { panic!("three streams") };
+    holds(clean, 0, CLEAN);
+    let found = read_all(&flipped.log, 0).unwrap();
+    let seqs: Vec<u64> = found.iter().map(|(seq, _)| *seq).collect();
+    assert_eq!(
+        seqs,
+        [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11],
+        "the record with the flipped bit is lost"
+    );
+    assert!(found[5] == (6, payload(2, 3)));
+    assert_eq!(flipped.log.holes().gaps.first(), Some(4..5));
 }

@@ -181,7 +181,7 @@ impl Pair {
         let op = Op::Seeked { stream, delivery: delivery_id, cursor: to };
         self.volume.journal.submit([op], Urgency::Now);
         self.twin.waiting.push((delivery, Told::Seeked(to)));
-        for hole in self.log().holes().iter() {
+        for hole in self.log().holes().all().iter() {
             settle(&self.volume, 0, delivery, hole.clone(), Urgency::Now);
             self.twin.waiting.push((delivery, Told::Settled(hole)));
         }

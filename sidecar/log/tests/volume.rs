@@ -12,8 +12,8 @@ use lifeboat_log::disk::Disk;
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
-    DeliveryId, DeliveryOptions, Fate, LogError, LogHandle, Now, Op, Read, Retention, Run, Stream,
-    StreamOptions, SyncMode, Urgency, Volume, VolumeOptions,
+    DeliveryId, DeliveryOptions, Fate, LogError, LogHandle, Now, OnDamage, Op, Read, Retention,
+    Run, Stream, StreamOptions, SyncMode, Urgency, Volume, VolumeOptions,
 };
 
 fn options() -> VolumeOptions {
@@ -36,6 +36,7 @@ fn work() -> StreamOptions {
         name: "work".into(),
         max_bytes: 1 << 20,
         segment_bytes: 32 << 10,
+        on_damage: OnDamage::Stop,
         retention: Retention::default(),
         deliveries: vec![named("out")],
     }

@@ -5,9 +5,10 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, Sync};
-use lifeboat_log::state::DeliveryState;
-use lifeboat_log::{DeliveryId, JournalQueue, Stream, Volume};
+use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, OnFull, Sync};
+use lifeboat_log::ranges::RangeSet;
+use lifeboat_log::state::{Attempt, DeliveryState};
+use lifeboat_log::{DeliveryId, JournalQueue, LogHandle, ScrubProgress, Stream, Volume};
 use lifeboat_zmtp::{Listener, MemoryBudget};
 use tokio::task::JoinSet;
 
@@ -20,7 +21,7 @@ use crate::delivery::lease::{EPOCHS_A_BOOT, Recovered};
 use crate::delivery::push::PushCursor;
 use crate::delivery::trail::TrailPolicy;
 use crate::durable::fleeting_file_system;
-use crate::egress::{self, CreditDelivery, CreditParts, Outlet, PushDelivery, PushParts};
+use crate::egress::{self, LeasedDelivery, LeasedParts, Outlet, PushDelivery, PushParts};
 use crate::ingress::{self, IngressContext};
 use crate::metrics::Metrics;
 use crate::node::{DeliveryNode, IngressNode, Lifecycle, Node, SocketNode, StreamNode, sync_text};
@@ -58,7 +59,7 @@ impl Build<'_> {
         let (mut ingress, mut deliveries) = (Vec::new(), Vec::new());
         for (index, socket) in stream.ingress.iter().enumerate() {
             let field = format!("spec.streams[{at}].ingress[{index}]");
-            ingress.push(self.ingress(&field, opened, socket).await?);
+            ingress.push(self.ingress(&field, opened, socket, stream.retention.on_full).await?);
         }
         let mut removed = opened.deliveries.clone();
         for (index, delivery) in stream.deliveries.iter().enumerate() {
@@ -70,6 +71,9 @@ impl Build<'_> {
             };
             deliveries.push(self.delivery(&field, opened, delivery, id, state).await?);
         }
+        let outlets = deliveries.iter().map(|delivery: &DeliveryNode| delivery.outlet.clone());
+        let watched = watch_holes(Arc::clone(&opened.log), outlets.collect(), self.rest.clone());
+        self.services.spawn(watched);
         let now = Instant::now();
         Ok(StreamNode {
             name: stream.name.clone(),
@@ -81,7 +85,7 @@ impl Build<'_> {
             deliveries,
             removed: removed
                 .into_iter()
-                .map(|(_, state)| (state.name, Cursor::new(state.cursor, state.settled)))
+                .map(|(_, state)| (state.name.clone(), settled(state, &opened.log.holes().all())))
                 .collect(),
             rates: Mutex::new([Rate::new(now), Rate::new(now)]),
         })
@@ -92,6 +96,7 @@ impl Build<'_> {
         field: &str,
         opened: &Stream,
         ingress: &Ingress,
+        on_full: OnFull,
     ) -> Result<IngressNode, StartError> {
         let endpoint = ingress.endpoint_in(&self.place.sockets, &opened.name);
         let listener = self.bind(field, &endpoint).await?;
@@ -103,6 +108,7 @@ impl Build<'_> {
         let socket = self.socket(&opened.name, &ingress.name, socket, protocol, &listener);
         let context = Arc::new(IngressContext {
             log: Arc::clone(&opened.log),
+            on_full,
             output: Arc::clone(&self.output),
             metrics: Arc::clone(&metrics),
             stop: self.intake.clone(),
@@ -125,6 +131,7 @@ impl Build<'_> {
         let endpoint = delivery.endpoint_in(&self.place.sockets, &opened.name);
         let listener = self.bind(field, &endpoint).await?;
         let over_ipc = matches!(listener.local_endpoint(), lifeboat_zmtp::Endpoint::Ipc(_));
+        let lost = state.lost.len();
         let (socket, protocol, outlet, promise) = match &delivery.kind {
             DeliveryKind::Push(trail) => {
                 let policy = TrailPolicy { messages: trail.messages.into(), time: trail.time };
@@ -143,10 +150,21 @@ impl Build<'_> {
                     max_attempts: credit.max_attempts,
                     backoff: Backoff::new(credit.backoff.clone()),
                 };
-                let outlet = self.credit(opened, delivery, id, policy, state);
+                let outlet = Outlet::Credit(self.leased(opened, delivery, id, policy, state));
                 ("ROUTER", Some("Credit"), outlet, None)
             }
+            DeliveryKind::Rep(rep) => {
+                let policy = Policy {
+                    ack_timeout: rep.ack_timeout,
+                    max_in_flight: 1,
+                    max_attempts: rep.max_attempts,
+                    backoff: Backoff::new(rep.backoff.clone()),
+                };
+                let outlet = Outlet::Rep(self.leased(opened, delivery, id, policy, state));
+                ("DEALER", None, outlet, None)
+            }
         };
+        self.metrics.delivery(&opened.name, &delivery.name).lost.inc_by(lost);
         let socket = self.socket(&opened.name, &delivery.name, socket, protocol, &listener);
         let config = egress::listener_config(delivery, Arc::clone(&self.budget));
         let observer = self.metrics.observer(&opened.name, &delivery.name);
@@ -176,19 +194,19 @@ impl Build<'_> {
         Outlet::Push(delivery)
     }
 
-    fn credit(
+    fn leased(
         &mut self,
         opened: &Stream,
         delivery: &Delivery,
         delivery_id: DeliveryId,
         policy: Policy,
         state: DeliveryState,
-    ) -> Outlet {
-        let tried = state
-            .attempts
-            .into_iter()
-            .map(|(seq, tried)| (seq, Tries { attempt: tried.attempt, failures: tried.failures }));
-        let (delivery, parking) = CreditDelivery::new(CreditParts {
+    ) -> Arc<LeasedDelivery> {
+        let tried = state.attempts.into_iter().map(|(seq, tried)| {
+            let Attempt { attempt, failures, suspect } = tried;
+            (seq, Tries { attempt, failures, suspect })
+        });
+        let (delivery, parking) = LeasedDelivery::new(LeasedParts {
             stream: opened.name.clone(),
             name: delivery.name.clone(),
             stream_id: opened.id,
@@ -196,7 +214,7 @@ impl Build<'_> {
             policy,
             recovered: Recovered {
                 epoch: self.epoch * EPOCHS_A_BOOT,
-                epoch_start: opened.found_end,
+                epoch_start: epoch_start(opened),
                 cursor: state.cursor,
                 settled: state.settled,
                 attempts: tried.collect(),
@@ -206,9 +224,10 @@ impl Build<'_> {
             journal: Arc::clone(&self.journal),
             output: Arc::clone(&self.output),
             metrics: self.metrics.delivery(&opened.name, &delivery.name),
+            quiesced: self.intake.clone(),
         });
         self.services.spawn(Arc::clone(&delivery).run(parking, self.rest.clone()));
-        Outlet::Credit(delivery)
+        delivery
     }
 
     async fn bind(
@@ -242,7 +261,12 @@ impl Build<'_> {
         }
     }
 
-    pub(super) fn node(&self, volume: &Volume, streams: Vec<StreamNode>) -> Node {
+    pub(super) fn node(
+        &self,
+        volume: &Volume,
+        streams: Vec<StreamNode>,
+        scrub: Arc<ScrubProgress>,
+    ) -> Node {
         let fleeting = fleeting_file_system(&self.place.data);
         if let Some(file_system) = fleeting {
             tracing::warn!(
@@ -269,7 +293,35 @@ impl Build<'_> {
             removed: volume.removed.clone(),
             metrics: self.metrics.clone(),
             commits: volume.committer.stats(),
+            scrub,
             state: Lifecycle::default(),
+        }
+    }
+}
+
+/// The seq from which on no earlier boot has handed anything out. A log that damage stops ends at the
+/// damage for now; once it is mended it holds all that was ever handed out.
+fn epoch_start(opened: &Stream) -> u64 {
+    if opened.log.is_stopped() { u64::MAX } else { opened.found_end }
+}
+
+/// What a delivery that the file does not name any more has settled, what is lost included.
+fn settled(state: DeliveryState, holes: &RangeSet) -> Cursor {
+    let mut settled = state.settled;
+    holes.iter().for_each(|seqs| settled.insert(seqs));
+    Cursor::new(state.cursor, settled)
+}
+
+/// Has the deliveries get over what damage takes while they run.
+async fn watch_holes(log: Arc<LogHandle>, outlets: Vec<Outlet>, mut stop: Stop) {
+    loop {
+        let mended = log.mended();
+        for outlet in &outlets {
+            outlet.step_over(&log);
+        }
+        tokio::select! {
+            () = stop.ordered() => return,
+            () = mended => {}
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The command line: what can be said, and its help. What it does is in [`crate::commands`].
 
+mod accept_gap;
+mod check;
 mod completions;
 mod demo;
+mod dump;
 mod receive;
 mod run;
 mod seek;
@@ -14,8 +17,11 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use lifeboat_api::DurationText;
 
+pub use self::accept_gap::AcceptGap;
+pub use self::check::Check;
 pub use self::completions::Completions;
 pub use self::demo::Demo;
+pub use self::dump::{Dump, Format as DumpFormat};
 pub use self::receive::{Protocol as ReceiveProtocol, Receive};
 pub use self::run::{AdminAddress, Run};
 pub use self::seek::Seek;
@@ -53,6 +59,12 @@ enum Command {
     Receive(Receive),
     /// Move the cursor of a delivery: read again, or pass over
     Seek(Seek),
+    /// Verify every file of a data directory
+    Check(Check),
+    /// Print the records of a data directory
+    Dump(Dump),
+    /// Let a stream go on that damage has stopped
+    AcceptGap(AcceptGap),
     /// Say the version and what it supports
     Version(Version),
     /// Print a completion script for a shell
@@ -69,6 +81,9 @@ impl Cli {
             Command::Send(options) => commands::send::run(&options),
             Command::Receive(options) => commands::receive::run(&options),
             Command::Seek(options) => commands::seek::run(&options),
+            Command::Check(options) => commands::check::run(&options),
+            Command::Dump(options) => commands::dump::run(&options),
+            Command::AcceptGap(options) => commands::accept_gap::run(&options),
             Command::Version(options) => commands::version::run(&options),
             Command::Completions(options) => commands::completions::run(&options),
         }

@@ -1,6 +1,6 @@
 //! Asks the queue that runs on a data directory, and says in words why it does not answer.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::failure::Failure;
@@ -37,20 +37,24 @@ fn unexpected(reply: &Reply) -> Failure {
     }
 }
 
+/// What the queue on `data` answers to any request.
+///
+/// # Errors
+/// In words, when none runs there or it does not answer.
 async fn ask(data: &Path, request: &Request) -> Result<Reply, Failure> {
+    control::ask(data, request).await.map_err(|error| failure(data, &error))
+}
+
+/// Why the queue on `data` cannot be asked, in words.
+pub(super) fn failure(data: &Path, error: &io::Error) -> Failure {
     let place = data.display();
-    match control::ask(data, request).await {
-        Ok(reply) => Ok(reply),
-        Err(error) => Err(Failure::new(match error.kind() {
-            ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
-                format!(
-                    "no queue runs on {place}: start one with `lifeboat run FILE --data {place}`"
-                )
-            }
-            ErrorKind::PermissionDenied => {
-                format!("not allowed to ask the queue on {place}: be the user that runs it")
-            }
-            _ => format!("the queue on {place} does not answer: {error}"),
-        })),
-    }
+    Failure::new(match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+            format!("no queue runs on {place}: start one with `lifeboat run FILE --data {place}`")
+        }
+        ErrorKind::PermissionDenied => {
+            format!("not allowed to ask the queue on {place}: be the user that runs it")
+        }
+        _ => format!("the queue on {place} does not answer: {error}"),
+    })
 }

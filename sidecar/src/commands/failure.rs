@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use lifeboat_log::LogError;
+
 use crate::client::ClientError;
 use crate::exit::Exit;
 
@@ -32,6 +34,17 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        let exit = match error {
+            LogError::Locked { .. } => Exit::Locked,
+            LogError::Corrupt { .. } | LogError::Version { .. } => Exit::BadVolume,
+            _ => Exit::Failure,
+        };
+        Self { exit, text: error.to_string() }
     }
 }
 

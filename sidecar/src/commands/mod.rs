@@ -1,8 +1,11 @@
 //! What each subcommand does. They print for people on stdout, and say what went wrong on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // this is where the program speaks
 
+pub mod accept_gap;
+pub mod check;
 pub mod completions;
 pub mod demo;
+pub mod dump;
 pub mod receive;
 pub mod run;
 pub mod seek;

@@ -27,7 +27,7 @@ struct Line<'a> {
 /// A frame: text where it is text.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Frame<'a> {
+pub(super) enum Frame<'a> {
     Text(&'a str),
     Bytes { base64: String },
 }
@@ -60,7 +60,8 @@ impl Printer {
     }
 }
 
-fn frame_of(frame: &[u8]) -> Frame<'_> {
+/// A frame as JSON has it.
+pub(super) fn frame_of(frame: &[u8]) -> Frame<'_> {
     match std::str::from_utf8(frame) {
         Ok(text) => Frame::Text(text),
         Err(_) => Frame::Bytes { base64: STANDARD.encode(frame) },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::human::{age, bytes, count, rate};
+use super::human::{age, bytes, count, counted, rate};
 use crate::status::{SocketStatus, State, Status, StreamState, StreamStatus};
 
 /// Renders `status`. `now` is the Unix time.
@@ -21,6 +21,21 @@ pub(super) fn render(status: &Status, now: Duration) -> String {
     for stream in &status.streams {
         if let Some(reason) = &stream.reason {
             let _ = writeln!(out, "\n{} is stopped: {reason}", stream.name);
+            let _ = writeln!(
+                out,
+                "what it would cost to go on: `lifeboat accept-gap --dry-run {}`",
+                stream.name
+            );
+        } else if let Some(damage) = &stream.damage {
+            let _ = writeln!(out, "\n{} is damaged: {damage}", stream.name);
+        }
+        if stream.lost > 0 {
+            let _ = writeln!(
+                out,
+                "\n{} lost {} to damage",
+                stream.name,
+                counted(stream.lost, "record")
+            );
         }
         for delivery in stream.deliveries.iter().filter(|one| one.expired + one.dropped > 0) {
             let (name, socket) = (&stream.name, &delivery.delivery);
@@ -165,6 +180,7 @@ mod tests {
             in_flight: 64,
             expired: 5,
             dropped: 0,
+            lost: 0,
             promise: None,
         };
         StreamStatus {
@@ -172,6 +188,8 @@ mod tests {
             stream_id: "00".repeat(16),
             state: StreamState::Stopped,
             reason: Some("segment 7: checksum".to_owned()),
+            damage: Some("segment 7: checksum".to_owned()),
+            lost: 5,
             log_start: 0,
             published_end: 2_234,
             durable_end: 2_000,
@@ -243,6 +261,7 @@ mod tests {
         assert_eq!(words(&text, "work.old"), ["work.old", "removed", "-", "64", "1,234", "-"]);
         assert!(text.contains("work is stopped: segment 7: checksum"));
         assert!(text.contains("work.workers lost to retention: 5 too old, 0 for space"));
+        assert!(text.contains("work lost 5 records to damage"));
         assert!(text.contains("stored here, not in the file: gone"));
         assert!(!text.contains('\x1b'), "no colours");
     }

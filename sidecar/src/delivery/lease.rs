@@ -6,7 +6,8 @@
 //! be lost between states.
 //!
 //! A step is a method here or in one of the files beside: `grant` (handing out), `verdict` (what
-//! the application says), `expiry` (what time brings). None of them writes, sends or reads a clock.
+//! the application says), `expiry` (what time brings), `departure` (what a connection leaves
+//! behind). None of them writes, sends or reads a clock.
 //! The rules are those of DESIGN section 5, "Attempts".
 //!
 //! ```
@@ -27,7 +28,7 @@
 //! let (connection, published_end, now) = (1, 10, Instant::now());
 //!
 //! // The application said CREDIT 2: it gets two records at once.
-//! leases.set_credit(connection, 2);
+//! leases.set_credit(connection, 2, &mut effects);
 //! leases.grant(connection, now, published_end, 1024, &mut grants, &mut effects);
 //! assert!(grants[0].is_ready() && grants[0].seqs == (0..2));
 //!
@@ -47,11 +48,19 @@
 //! assert_eq!(ready, grants);
 //! ```
 
+#[cfg(test)]
+mod bench;
+mod departure;
 mod expiry;
+mod figures;
 mod grant;
+#[cfg(test)]
+mod poison;
 mod seek;
 #[cfg(test)]
 mod steps;
+#[cfg(test)]
+mod suspect_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -59,7 +68,7 @@ mod twin;
 mod verdict;
 mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Instant;
 
@@ -72,6 +81,7 @@ use super::range_map::RangeMap;
 use super::timers::{Timer, Timers};
 use super::{Effects, Park, ParkReason, Tries};
 
+pub use self::figures::{Counters, Figures};
 pub use self::grant::Grant;
 pub use self::verdict::AckOutcome;
 
@@ -138,40 +148,6 @@ impl Track {
     }
 }
 
-/// Counters since the start, for metrics.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Records sent with an attempt of 2 or more.
-    pub redelivered: u64,
-    /// ACKs that settled a record without being of its current lease.
-    pub late_acks: u64,
-    /// ACKs of records that were settled already, dead letters included.
-    pub repeated_acks: u64,
-    /// ACKs of records that are not in the log.
-    pub refused_acks: u64,
-    /// NACK, REJECT and EXTEND that were not of a current lease: ignored.
-    pub stale_verdicts: u64,
-    /// Leases that ended without a verdict.
-    pub expired: u64,
-}
-
-/// Where a delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Figures {
-    /// Everything below is settled.
-    pub cursor: u64,
-    /// Above everything that was handed out or settled.
-    pub delivered_end: u64,
-    /// Records that a connection holds.
-    pub in_flight: u64,
-    /// Records below `published_end` that are not settled, in whatever state.
-    pub unsettled: u64,
-    /// The lowest of them.
-    pub oldest_unsettled: Option<u64>,
-    /// Records that wait for a dead letter to be written.
-    pub parking: u64,
-}
-
 /// The state machine.
 #[derive(Debug)]
 pub struct Leases {
@@ -186,8 +162,11 @@ pub struct Leases {
     /// Fresh records are from here on: those that are neither settled nor tracked.
     next_fresh: u64,
     tracked: RangeMap<Track>,
-    /// Index of `tracked`: those that are [`State::Due`].
+    /// Index of `tracked`: those that are [`State::Due`] and no suspects.
     due: RangeSet,
+    /// Index of `tracked`: suspects that are [`State::Due`], by failures and seq. Those that have
+    /// failed least go first, for they are the likeliest to be innocent.
+    suspects: BTreeSet<(u32, u64)>,
     /// Side table of `tracked`: those that are [`State::Parking`].
     parking: BTreeMap<u64, Park>,
     timers: Timers,
@@ -212,6 +191,7 @@ impl Leases {
             cursor,
             tracked: RangeMap::default(),
             due: RangeSet::new(),
+            suspects: BTreeSet::new(),
             parking: BTreeMap::new(),
             timers: Timers::default(),
             windows: Windows::default(),
@@ -227,36 +207,15 @@ impl Leases {
             if tries.failures >= leases.policy.max_attempts {
                 leases.park(seq, tries, ParkReason::Attempts, effects);
             } else {
-                leases.make_due(seqs, tries);
+                leases.make_due(seqs, tries, effects);
             }
         }
         leases
     }
 
     /// Sets a connection's credit (absolute); the first one makes the connection known.
-    pub fn set_credit(&mut self, connection: u64, credit: u32) {
-        self.windows.resize(connection, credit.min(self.policy.max_in_flight));
-    }
-
-    /// The connection is gone: what it held is due at once, and none of it has failed.
-    pub fn disconnect(&mut self, connection: u64) {
-        let mut left = self.windows.close(connection);
-        let mut held = std::mem::take(&mut self.scratch);
-        let mut tracks = self.tracked.iter();
-        while left > 0
-            && let Some((seqs, track)) = tracks.next()
-        {
-            if track.connection() == Some(connection) {
-                left -= seqs.end - seqs.start;
-                held.push((seqs, track));
-            }
-        }
-        drop(tracks);
-        for (seqs, track) in held.drain(..) {
-            self.tracked.take(seqs.clone(), |_, _| ());
-            self.make_due(seqs, track.tries);
-        }
-        self.scratch = held;
+    pub fn set_credit(&mut self, connection: u64, credit: u32, effects: &mut Effects) {
+        effects.wake |= self.windows.resize(connection, credit.min(self.policy.max_in_flight));
     }
 
     /// Settles what no application needs to settle: a recorded gap, records that retention took or
@@ -311,14 +270,21 @@ impl Leases {
     ) -> u64 {
         let wanted = seqs.end.saturating_sub(seqs.start);
         let mut found = 0;
-        let Self { tracked, due, parking, windows, .. } = self;
+        let Self { tracked, due, suspects, parking, windows, .. } = self;
         tracked.take(seqs.clone(), |part, track| {
             let records = part.end - part.start;
             found += records;
             if let Some(connection) = track.connection() {
-                windows.release(connection, records);
+                effects.wake |= windows.release(connection, records);
             }
             match track.state {
+                State::Due if track.tries.suspect => {
+                    part.for_each(|seq| {
+                        suspects.remove(&(track.tries.failures, seq));
+                    });
+                    // Nobody need drain for them any more.
+                    effects.wake |= suspects.is_empty();
+                }
                 State::Due => due.remove(part),
                 State::Parking { .. } => part.for_each(|seq| {
                     parking.remove(&seq);
@@ -341,9 +307,14 @@ impl Leases {
         settled
     }
 
-    fn make_due(&mut self, seqs: Range<u64>, tries: Tries) {
+    fn make_due(&mut self, seqs: Range<u64>, tries: Tries, effects: &mut Effects) {
         self.tracked.insert(seqs.clone(), Track { tries, state: State::Due });
-        self.due.insert(seqs);
+        if tries.suspect {
+            self.suspects.extend(seqs.map(|seq| (tries.failures, seq)));
+        } else {
+            self.due.insert(seqs);
+        }
+        effects.wake = true;
     }
 
     fn park(&mut self, seq: u64, tries: Tries, reason: ParkReason, effects: &mut Effects) {

@@ -33,8 +33,11 @@ pub struct LeaseKey {
 pub struct Tries {
     /// Number of the newest hand-out.
     pub attempt: u32,
-    /// Nacks and expiries.
+    /// Nacks, expiries, and connections that broke while it was alone on them.
     pub failures: u32,
+    /// Whether it was in flight when a connection broke: it may be what broke it, so it goes out
+    /// with nothing beside it until the application says something about it.
+    pub suspect: bool,
 }
 
 /// What the state journal must keep of a delivery.
@@ -44,7 +47,8 @@ pub enum JournalOp {
     Settled(Range<u64>),
     /// The delivery goes on at this seq: everything below is settled, nothing from there on.
     Seeked(u64),
-    /// This record was handed out again, or failed; replaces what was known of it.
+    /// This record was handed out again, failed, or became a suspect; replaces what was known of
+    /// it.
     Attempt {
         /// The record.
         seq: u64,
@@ -80,6 +84,8 @@ pub struct Effects {
     pub journal: Vec<JournalOp>,
     /// For the dead letters.
     pub parks: Vec<Park>,
+    /// Connections that were given nothing may be given something now.
+    pub wake: bool,
 }
 
 impl Effects {
@@ -87,6 +93,7 @@ impl Effects {
     pub fn clear(&mut self) {
         self.journal.clear();
         self.parks.clear();
+        self.wake = false;
     }
 
     /// Adds `seqs` as settled; one that follows the last becomes one with it.

@@ -6,8 +6,19 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lifeboat_log::{Batch, LogError, LogHandle, Read, Reader};
+use lifeboat_log::{Batch, LogHandle, Read, Reader};
 use tokio::task::block_in_place;
+
+/// What there is at a seq.
+#[derive(Debug, Clone)]
+pub(super) enum Found {
+    /// The batch that holds it.
+    Batch(Arc<Batch>),
+    /// No record any more: it was deleted, or it is lost. The next one is here or later.
+    Gone(u64),
+    /// Nothing for now: it is yet to come, or the log is being mended, or stopped.
+    Nothing,
+}
 
 /// A delivery's way into the log.
 #[derive(Debug)]
@@ -24,14 +35,12 @@ impl Payloads {
         Self { log, found: Mutex::new(None), reader: Mutex::new(None) }
     }
 
-    /// The batch that holds `seq`; `None` when the log does not, for it was deleted or is yet to
-    /// come.
-    ///
-    /// # Errors
-    /// Damage, or the disk's: the log is stopped then, and says so in status.
-    pub(super) fn batch(&self, seq: u64) -> Result<Option<Arc<Batch>>, LogError> {
+    /// What there is at `seq`. Where damage is met, the log is mended or stopped: whoever waits for
+    /// its changes learns of it.
+    pub(super) fn find(&self, seq: u64) -> Found {
         match self.in_memory(seq) {
-            Some(batch) => Ok(Some(batch)),
+            Some(batch) => Found::Batch(batch),
+            None if self.log.is_stopped() => Found::Nothing,
             None => block_in_place(|| self.read(seq)),
         }
     }
@@ -52,22 +61,24 @@ impl Payloads {
         found.map(Arc::clone).or_else(|| self.log.in_memory(seq))
     }
 
-    fn read(&self, seq: u64) -> Result<Option<Arc<Batch>>, LogError> {
+    fn read(&self, seq: u64) -> Found {
         let mut reader = lock(&self.reader);
         // Another connection may have read it while this one waited.
         if let Some(batch) = self.in_memory(seq) {
-            return Ok(Some(batch));
+            return Found::Batch(batch);
         }
         let batch = match reader.get_or_insert_with(|| self.log.reader()).read(seq) {
             Ok(Read::Batch(batch)) => batch,
-            Ok(Read::Deleted { .. } | Read::End) => return Ok(None),
+            Ok(Read::Deleted { next }) => return Found::Gone(next),
+            Ok(Read::End) => return Found::Nothing,
             Err(error) => {
-                self.log.stop(&error);
-                return Err(error);
+                tracing::error!(%error, "damage met");
+                self.log.damaged(&error);
+                return Found::Nothing;
             }
         };
         *lock(&self.found) = Some(Arc::clone(&batch));
-        Ok(Some(batch))
+        Found::Batch(batch)
     }
 }
 

@@ -1,21 +1,20 @@
 //! One PUSH delivery and its connections: runs of records out of the batches as they are on disk,
 //! without a copy, and what the applications have taken. The rules are in [`crate::delivery::push`].
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use event_listener::Event;
 use lifeboat_log::ranges::RangeSet;
-use lifeboat_log::{
-    Batch, DeliveryId, Fate, JournalQueue, LogError, LogHandle, Op, StreamId, Urgency,
-};
+use lifeboat_log::{Batch, DeliveryId, Fate, JournalQueue, LogHandle, Op, StreamId, Urgency};
 use lifeboat_zmtp::{CloseReason, Connection, Event as Driven};
 use tokio::select;
 use tokio::time::sleep_until;
 
 use super::Standing;
-use super::overtake;
-use super::payloads::Payloads;
+use super::payloads::{Found, Payloads};
+use super::{holes, overtake};
 use crate::delivery::push::PushCursor;
 use crate::delivery::{Effects, JournalOp};
 use crate::metrics::DeliveryMetrics;
@@ -97,21 +96,15 @@ impl PushDelivery {
             delivered: self.metrics.delivered.get(),
             expired: self.metrics.expired.get(),
             dropped: self.metrics.dropped.get(),
+            lost: self.metrics.lost.get(),
         }
     }
 
     /// Steps over what retention takes, until the order to stop.
     pub async fn run(self: Arc<Self>, mut stop: Stop) {
-        let skip = |seqs| {
-            let skipped = self.step(|cursor, effects| cursor.skip(seqs, effects));
-            if skipped > 0 {
-                self.work.notify(usize::MAX);
-            }
-            skipped
-        };
         select! {
             () = stop.ordered() => {}
-            () = overtake::follow(&self.log, &self.metrics, skip) => {}
+            () = overtake::follow(&self.log, |seqs| self.step_over(seqs)) => {}
         }
     }
 
@@ -154,11 +147,20 @@ impl PushDelivery {
         fate
     }
 
-    /// Steps over records that the log does not hold.
-    pub(super) fn skip_holes(&self, holes: &RangeSet) {
-        self.step(|cursor, effects| {
-            holes.iter().map(|hole| cursor.skip(hole, effects)).sum::<u64>()
+    /// No record is to be delivered any more at `seqs`.
+    pub(super) fn step_over(&self, seqs: Range<u64>) {
+        let (holes, marks) = (self.log.holes(), self.log.marks());
+        let mut inner = self.lock();
+        let over = holes::step_over(seqs, &holes, &marks, |seqs, effects| {
+            inner.cursor.skip(seqs, effects);
         });
+        if over.is_nothing() {
+            return;
+        }
+        over.count(&self.metrics);
+        // Under the lock: the journal is told in the order of the steps.
+        self.journal.submit(over.ops(self.stream_id, self.delivery_id), Urgency::Lazy);
+        drop(inner);
         self.work.notify(usize::MAX);
     }
 
@@ -198,10 +200,7 @@ impl Session {
     async fn run(&mut self, mut stop: Stop) -> CloseReason {
         loop {
             let (woken, changed) = (self.delivery.work.listen(), self.delivery.log.changed());
-            if let Err(error) = self.fill() {
-                tracing::error!(%error, "stream stopped");
-                return CloseReason::Handler;
-            }
+            self.fill();
             let look = sleep_until(self.next_look().into());
             select! {
                 biased;
@@ -220,7 +219,7 @@ impl Session {
     }
 
     /// Queues runs until the connection has enough or nothing is left.
-    fn fill(&mut self) -> Result<(), LogError> {
+    fn fill(&mut self) {
         let limit = self.share.limit();
         self.connection.set_low_mark(limit / 2);
         while self.connection.queued() < limit {
@@ -228,15 +227,15 @@ impl Session {
             let next = self.delivery.lock().cursor.next(published_end);
             let Some(next) = next else {
                 self.delivery.payloads.rest();
-                return Ok(());
+                return;
             };
-            let Some(batch) = self.delivery.payloads.batch(next)? else {
-                // Deleted under us: retention has moved on, and the cursor with it.
-                return Ok(());
-            };
-            self.send(&batch, next, limit);
+            match self.delivery.payloads.find(next) {
+                Found::Batch(batch) => self.send(&batch, next, limit),
+                Found::Gone(end) => self.delivery.step_over(next..end),
+                // A change of the log has it look again.
+                Found::Nothing => return,
+            }
         }
-        Ok(())
     }
 
     /// Takes a run of about `limit` bytes out of `batch`, from `next` on, unless another connection

@@ -2,6 +2,7 @@
 //! that it looks at.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use lifeboat_log::{Fate, Submitted};
@@ -85,22 +86,22 @@ impl Answers {
     /// Appends every reply that can be given now, and calls `count` with each.
     pub(super) fn take_decided(&mut self, out: &mut Vec<u8>, mut count: impl FnMut(Receipt)) {
         while let Some(group) = self.groups.front() {
-            let outcome = match &group.submitted {
+            let stored = match &group.submitted {
                 None => None,
-                Some(submitted) => match submitted.fate.outcome() {
+                Some(submitted) => match submitted.seqs() {
                     None => return,
-                    Some(outcome) => Some(outcome.map(|first| first + submitted.index)),
+                    Some(outcome) => outcome.ok(),
                 },
             };
             self.bytes -= group.cost();
-            reply(group, outcome.and_then(Result::ok), out, &mut count);
+            reply(group, stored.unwrap_or_default(), out, &mut count);
             self.groups.pop_front();
         }
     }
 }
 
-/// Appends a group's replies; `seq` is its first record's, if they were stored.
-fn reply(group: &Group, mut seq: Option<u64>, out: &mut Vec<u8>, count: &mut impl FnMut(Receipt)) {
+/// Appends a group's replies; `seqs` are those of its records, as far as they were stored.
+fn reply(group: &Group, mut seqs: Range<u64>, out: &mut Vec<u8>, count: &mut impl FnMut(Receipt)) {
     let mut envelopes = group.envelopes.as_slice();
     for &(answer, len) in &group.answers {
         let (envelope, rest) = envelopes.split_at(len as usize);
@@ -109,13 +110,7 @@ fn reply(group: &Group, mut seq: Option<u64>, out: &mut Vec<u8>, count: &mut imp
             Answer::Malformed => Receipt::Malformed,
             Answer::TooLarge => Receipt::TooLarge,
             Answer::Unavailable => Receipt::Unavailable,
-            Answer::OfRecord => match &mut seq {
-                Some(seq) => {
-                    *seq += 1;
-                    Receipt::Stored(*seq - 1)
-                }
-                None => Receipt::Unavailable,
-            },
+            Answer::OfRecord => seqs.next().map_or(Receipt::Unavailable, Receipt::Stored),
         };
         append_reply(out, envelope, receipt);
         count(receipt);

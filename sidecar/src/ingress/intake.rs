@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use event_listener::EventListener;
-use lifeboat_log::{LogHandle, Rejection, Run, Submitted};
+use lifeboat_log::{CommitQueue, Refusal, Rejection, Run, Submitted};
 
 /// Larger runs than this are rare enough to give their memory back: a connection that rests should
 /// cost little.
@@ -14,6 +14,8 @@ const USUAL_RUN: usize = 1024;
 pub(super) struct Intake {
     /// Where each record is in the buffer.
     records: Vec<Range<u32>>,
+    /// Whether a stream that damage has stopped is waited for.
+    patient: bool,
     sums: Vec<u32>,
 }
 
@@ -29,6 +31,11 @@ pub(super) enum Handed {
 }
 
 impl Intake {
+    /// Of producers that nobody can answer: while damage stops the stream, they wait.
+    pub(super) fn patient() -> Self {
+        Self { patient: true, ..Self::default() }
+    }
+
     /// Adds a record.
     pub(super) fn push(&mut self, record: Range<u32>) {
         self.records.push(record);
@@ -50,22 +57,26 @@ impl Intake {
     }
 
     /// Tries to hand the records over. Once they are, or never will be, none are left here.
-    pub(super) fn hand_over(&mut self, bytes: &[u8], log: &LogHandle) -> Handed {
+    pub(super) fn hand_over(&mut self, bytes: &[u8], queue: &CommitQueue) -> Handed {
         let mut room = None;
         loop {
             let run = Run { bytes, records: &self.records };
-            match (log.queue().submit(run, &mut self.sums), room) {
+            match (queue.submit(run, &mut self.sums), room) {
                 (Ok(submitted), _) => {
                     self.forget();
                     return Handed::Over(submitted);
                 }
-                (Err(Rejection::Closed(_)), _) => {
+                (Err(Rejection::Closed(_)), _) if !self.patient => {
                     self.forget();
                     return Handed::Refused;
                 }
-                (Err(Rejection::Full), Some(room)) => return Handed::Wait(room),
+                (Err(Rejection::Closed(refusal)), _) if refusal != Refusal::Stopped => {
+                    self.forget();
+                    return Handed::Refused;
+                }
+                (Err(_), Some(room)) => return Handed::Wait(room),
                 // Once more with the listener in place, so that no wake-up is missed.
-                (Err(Rejection::Full), None) => room = Some(log.queue().room()),
+                (Err(_), None) => room = Some(queue.room()),
             }
         }
     }

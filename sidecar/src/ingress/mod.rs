@@ -10,8 +10,8 @@ mod receipt;
 
 use std::sync::Arc;
 
-use lifeboat_api::{Ingress, IngressKind};
-use lifeboat_log::LogHandle;
+use lifeboat_api::{Ingress, IngressKind, OnFull};
+use lifeboat_log::{CommitQueue, LogHandle};
 use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, Oversize, SocketType};
 
 use crate::metrics::IngressMetrics;
@@ -23,12 +23,24 @@ use crate::stop::Stop;
 pub struct IngressContext {
     /// Where its records go.
     pub log: Arc<LogHandle>,
+    /// What its producers are told when there is no room, if they can be told.
+    pub on_full: OnFull,
     /// What its connections may have on their way.
     pub output: Arc<OutputMemory>,
     /// What it counts.
     pub metrics: Arc<IngressMetrics>,
     /// When to end.
     pub stop: Stop,
+}
+
+impl IngressContext {
+    /// The way into the log for producers that get receipts.
+    fn queue_with_receipts(&self) -> &CommitQueue {
+        match self.on_full {
+            OnFull::Block | OnFull::DropOldest => self.log.queue(),
+            OnFull::Reject => self.log.refusing_queue(),
+        }
+    }
 }
 
 /// The listener's settings for an ingress.

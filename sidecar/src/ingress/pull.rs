@@ -16,7 +16,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) async fn serve(connection: Connection, context: &IngressContext) {
     let mut stop = context.stop.clone();
-    let mut session = Session { connection, context, intake: Intake::default(), room: None };
+    let mut session = Session { connection, context, intake: Intake::patient(), room: None };
     let reason = select! {
         biased;
         () = stop.ordered() => None,
@@ -75,19 +75,21 @@ impl Session<'_> {
     }
 
     fn hand_over(&mut self) {
-        self.room =
-            match self.intake.hand_over(self.connection.messages().bytes(), &self.context.log) {
-                Handed::Over(_) => {
-                    self.connection.consume_all();
-                    None
-                }
-                Handed::Wait(room) => Some(room),
-                Handed::Refused => {
-                    // The stream takes nothing any more. The producer blocks, as if it were full:
-                    // closing would only make it connect and lose more.
-                    self.connection.set_reading(false);
-                    None
-                }
-            };
+        self.room = match self
+            .intake
+            .hand_over(self.connection.messages().bytes(), self.context.log.queue())
+        {
+            Handed::Over(_) => {
+                self.connection.consume_all();
+                None
+            }
+            Handed::Wait(room) => Some(room),
+            Handed::Refused => {
+                // The stream takes nothing any more. The producer blocks, as if it were full:
+                // closing would only make it connect and lose more.
+                self.connection.set_reading(false);
+                None
+            }
+        };
     }
 }

@@ -11,7 +11,7 @@ use super::answers::{Answer, Answers, Group};
 use super::intake::{Handed, Intake};
 use crate::share::{OutputShare, packed};
 use crate::stop::Stop;
-use crate::wire::receipt::{Client, Submission, split};
+use crate::wire::envelope::{Client, Submission, split};
 
 pub(super) async fn serve(connection: Connection, context: &IngressContext) {
     let client = match connection.peer().socket {
@@ -117,7 +117,8 @@ impl Session<'_> {
         let submitted = if self.intake.len() == 0 {
             None
         } else {
-            match self.intake.hand_over(self.connection.messages().bytes(), &self.context.log) {
+            let queue = self.context.queue_with_receipts();
+            match self.intake.hand_over(self.connection.messages().bytes(), queue) {
                 Handed::Over(submitted) => Some(submitted),
                 Handed::Wait(room) => {
                     self.room = Some(room);

@@ -1,4 +1,5 @@
-//! Credit delivery towards a DEALER application: what the sidecar says, and the verbs it hears.
+//! Credit delivery towards a DEALER application: what the sidecar says, and the verbs it hears. What
+//! differs for a REQ is in [`super::fetch`].
 //!
 //! Sidecar: `HELLO 1 stream_id`, `MSG token attempt seq "" body..`, `ERR code text`. Application:
 //! `CREDIT n`, `ACK token..`, `NACK token [delay_ms]`, `REJECT token [reason]`, `EXTEND token ms`.
@@ -11,14 +12,15 @@
 use std::time::Duration;
 
 use super::decimal::{self, Decimal};
+use super::refusal::Refusal;
 use super::token::{Origin, StreamId, Token};
 use crate::delivery::LeaseKey;
 use lifeboat_zmtp::{frames, push_frame};
 
 /// Most tokens in one `ACK`.
 pub const MAX_TOKENS: usize = 1024;
-/// Frames of the longest verb: a delimiter, `ACK`, and its tokens.
-pub const MAX_PARTS: u32 = 1026;
+/// Frames of the longest verb: a REQ's request id, a delimiter, `ACK`, and its tokens.
+pub const MAX_PARTS: u32 = 1027;
 /// Bytes of the longest verb: that, or a `REJECT` with a long reason.
 pub const MAX_BYTES: u64 = 64 << 10;
 /// Longest `delay_ms` of a `NACK` and `ms` of an `EXTEND`: seven days.
@@ -42,64 +44,10 @@ pub fn append_hello(out: &mut Vec<u8>, stream: &StreamId) {
 /// Appends `MSG token attempt seq ""`. The stored body must follow: it ends the message.
 pub fn append_msg_prefix(out: &mut Vec<u8>, origin: Origin, lease: LeaseKey) {
     push_frame(out, true, b"MSG");
-    push_frame(out, true, &Token { origin, lease }.encode());
+    push_frame(out, true, &Token::new(origin, lease).encode());
     push_frame(out, true, Decimal::new(u64::from(lease.attempt)).as_bytes());
     push_frame(out, true, Decimal::new(lease.seq).as_bytes());
     push_frame(out, true, b"");
-}
-
-/// Why a verb, or a token in one, is not followed: goes out as `ERR code text`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Not a verb of a DEALER.
-    #[error("unknown verb")]
-    UnknownVerb,
-    /// A REQ's verb, from a DEALER.
-    #[error("FETCH and NEXT are for REQ sockets: a DEALER sends CREDIT")]
-    ReqOnly,
-    /// `CREDIT` without exactly one number up to 4294967295.
-    #[error("CREDIT takes one number")]
-    Credit,
-    /// `ACK` with no token or more than [`MAX_TOKENS`].
-    #[error("ACK takes 1 to 1024 tokens")]
-    Ack,
-    /// `NACK` in another form.
-    #[error("NACK takes a token and at most one delay, up to 604800000 ms")]
-    Nack,
-    /// `REJECT` in another form.
-    #[error("REJECT takes a token and at most one reason")]
-    Reject,
-    /// `EXTEND` in another form.
-    #[error("EXTEND takes a token and a time, up to 604800000 ms")]
-    Extend,
-    /// Bytes that are no token, or a damaged one.
-    #[error("not a token")]
-    NotAToken,
-    /// A token of another stream (also of one that was deleted and made anew) or delivery.
-    #[error("token of another stream or delivery")]
-    ForeignToken,
-    /// A token of a record that is not in the log: acknowledged by an epoch that lost it.
-    #[error("no such record")]
-    NoSuchRecord,
-}
-
-impl Refusal {
-    /// The code on the wire: 400 for what is malformed, 404 for what is not of this delivery, 410
-    /// for what is gone.
-    pub fn code(self) -> &'static [u8; 3] {
-        match self {
-            Refusal::ForeignToken => b"404",
-            Refusal::NoSuchRecord => b"410",
-            _ => b"400",
-        }
-    }
-}
-
-/// Appends `ERR code text`.
-pub fn append_err(out: &mut Vec<u8>, refusal: Refusal) {
-    push_frame(out, true, b"ERR");
-    push_frame(out, true, refusal.code());
-    push_frame(out, false, refusal.to_string().as_bytes());
 }
 
 /// What an application says in one message.
@@ -159,12 +107,23 @@ pub fn parse(wire: &[u8], origin: Origin) -> Result<Verb<'_>, Refusal> {
         (verb, arguments) = first_frame(arguments);
     }
     match verb {
-        b"ACK" => acked(arguments, origin),
         b"CREDIT" => credit(arguments).ok_or(Refusal::Credit),
+        b"FETCH" | b"NEXT" => Err(Refusal::ReqOnly),
+        _ => verdict(verb, arguments, origin),
+    }
+}
+
+/// Parses what any application may say about records that it has.
+pub(super) fn verdict<'a>(
+    verb: &[u8],
+    arguments: &'a [u8],
+    origin: Origin,
+) -> Result<Verb<'a>, Refusal> {
+    match verb {
+        b"ACK" => acked(arguments, origin),
         b"NACK" => nack(arguments, origin),
         b"REJECT" => reject(arguments, origin),
         b"EXTEND" => extend(arguments, origin),
-        b"FETCH" | b"NEXT" => Err(Refusal::ReqOnly),
         _ => Err(Refusal::UnknownVerb),
     }
 }
@@ -201,37 +160,38 @@ fn extend(wire: &[u8], origin: Origin) -> Result<Verb<'_>, Refusal> {
 }
 
 /// The first frame's body, and the wire bytes of the frames behind it.
-fn first_frame(wire: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn first_frame(wire: &[u8]) -> (&[u8], &[u8]) {
     frames(wire).next().map_or((&[], &[]), |frame| (frame.body, &wire[frame.wire.len()..]))
 }
 
 /// The bodies of one or two frames; `None` for any other number.
-fn one_or_two(wire: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+pub(super) fn one_or_two(wire: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     let mut bodies = frames(wire).map(|frame| frame.body);
     let (first, second) = (bodies.next()?, bodies.next());
     bodies.next().is_none().then_some((first, second))
 }
 
-fn milliseconds(text: &[u8]) -> Option<Duration> {
+pub(super) fn milliseconds(text: &[u8]) -> Option<Duration> {
     decimal::parse(text).map(Duration::from_millis).filter(|time| *time <= MAX_DELAY)
 }
 
-fn lease_of(token: &[u8], origin: Origin) -> Result<LeaseKey, Refusal> {
+pub(super) fn lease_of(token: &[u8], origin: Origin) -> Result<LeaseKey, Refusal> {
     let token = Token::decode(token).ok_or(Refusal::NotAToken)?;
-    if token.origin == origin { Ok(token.lease) } else { Err(Refusal::ForeignToken) }
+    if token.is_of(origin) { Ok(token.lease) } else { Err(Refusal::ForeignToken) }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::token::TOKEN_LEN;
     use super::*;
 
     const ORIGIN: Origin = Origin { stream: *b"0123456789abcdef", delivery: 3 };
     const LEASE: LeaseKey = LeaseKey { epoch: 5, seq: 1234, attempt: 2 };
 
-    fn token() -> [u8; 44] {
-        Token { origin: ORIGIN, lease: LEASE }.encode()
+    fn token() -> [u8; TOKEN_LEN] {
+        Token::new(ORIGIN, LEASE).encode()
     }
 
     fn message(frames: &[&[u8]]) -> Vec<u8> {
@@ -259,13 +219,6 @@ mod tests {
         append_msg_prefix(&mut out, ORIGIN, LEASE);
         out.extend(message(&[b"x", b"y"]));
         assert_eq!(out, message(&[b"MSG", &token(), b"2", b"1234", b"", b"x", b"y"]));
-    }
-
-    #[test]
-    fn an_err_carries_code_and_text() {
-        let mut out = Vec::new();
-        append_err(&mut out, Refusal::ForeignToken);
-        assert_eq!(out, message(&[b"ERR", b"404", b"token of another stream or delivery"]));
     }
 
     #[test]
@@ -297,7 +250,7 @@ mod tests {
     #[test]
     fn an_ack_takes_up_to_1024_tokens_and_a_bad_one_spoils_no_other() {
         let token = token();
-        let foreign = Token { origin: Origin { delivery: 4, ..ORIGIN }, lease: LEASE }.encode();
+        let foreign = Token::new(Origin { delivery: 4, ..ORIGIN }, LEASE).encode();
         let wire = message(&[b"ACK", &token, b"junk", &foreign, &token]);
         let Ok(Verb::Ack(acked)) = parse(&wire, ORIGIN) else { panic!("not an ACK") };
         let expected = [Ok(LEASE), Err(Refusal::NotAToken), Err(Refusal::ForeignToken), Ok(LEASE)];
@@ -305,7 +258,7 @@ mod tests {
 
         let mut frames: Vec<&[u8]> = vec![b"ACK"];
         assert_eq!(refusal(&frames), Some(Refusal::Ack));
-        assert_eq!(MAX_PARTS as usize, 2 + MAX_TOKENS);
+        assert_eq!(MAX_PARTS as usize, 3 + MAX_TOKENS);
         frames.extend(std::iter::repeat_n(&token[..], MAX_TOKENS));
         assert_eq!(refusal(&frames), None);
         frames.push(&token);

@@ -2,6 +2,19 @@
 
 use crate::lifeboat;
 
+const COMMANDS: [&str; 10] = [
+    "run",
+    "demo",
+    "status",
+    "send",
+    "receive",
+    "check",
+    "dump",
+    "accept-gap",
+    "version",
+    "completions",
+];
+
 #[test]
 fn a_wrong_command_line_ends_with_64_and_the_fix() {
     for (arguments, said) in [
@@ -25,7 +38,7 @@ fn a_wrong_command_line_ends_with_64_and_the_fix() {
 #[test]
 fn help_has_examples_and_exit_codes() {
     lifeboat(&["--help"], "").succeeds().says(&["Exit codes:", "  64  "]);
-    for command in ["run", "demo", "status", "send", "receive", "version", "completions"] {
+    for command in COMMANDS {
         let said = ["Examples:", &format!("lifeboat {command}"), "Exit codes:"];
         lifeboat(&[command, "--help"], "").succeeds().says(&said);
     }

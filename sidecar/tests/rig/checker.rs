@@ -9,6 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lifeboat_sidecar::wire::token::StreamMark;
+
 use super::deliveries;
 use super::history::{DeadLetter, History, Verdict};
 use super::message::Submission;
@@ -189,8 +191,9 @@ impl Check<'_> {
 
     fn streams(&mut self) {
         let tokens = self.history.consumers.iter().flatten().map(|delivery| delivery.stream);
-        let streams: BTreeSet<_> = tokens.chain(self.history.streams.iter().copied()).collect();
-        if streams.len() > 1 {
+        let said = self.history.streams.iter().filter_map(|id| id.first_chunk().copied());
+        let marks: BTreeSet<StreamMark> = tokens.chain(said).collect();
+        if marks.len() > 1 || self.history.streams.len() > 1 {
             self.violations.push(Violation::StreamChanged);
         }
         let refusals = self.history.refusals.iter().cloned();

@@ -35,7 +35,12 @@ fn sent(submission: Submission) -> Sent {
 }
 
 fn delivery(at: u64, hand_out: HandOut, message: Submission) -> Delivery {
-    Delivery { at: ms(at), stream: STREAM, hand_out, message: Some(message) }
+    Delivery {
+        at: ms(at),
+        stream: *STREAM.first_chunk().unwrap(),
+        hand_out,
+        message: Some(message),
+    }
 }
 
 /// A verdict, given when the newest delivery was of the same boot.
@@ -170,7 +175,7 @@ fn a_seq_is_one_message_and_a_sending_is_one_seq() {
         history.consumers[0].push(delivery(2200, hand_out(7, 2, 1), message(5, 0)));
     });
     assert_eq!(twice, [Violation::StoredTwice(message(5, 0))]);
-    let stream = broken_by(|history| history.consumers[0][0].stream = [0; 16]);
+    let stream = broken_by(|history| history.consumers[0][0].stream = [0; 6]);
     assert_eq!(stream, [Violation::StreamChanged]);
     let hello = broken_by(|history| {
         history.streams.insert([0; 16]);

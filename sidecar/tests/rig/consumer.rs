@@ -117,7 +117,7 @@ impl<'a> Consumer<'a> {
         let hand_out = HandOut { seq: lease.seq, epoch: lease.epoch, attempt: lease.attempt };
         self.log.deliveries.push(Delivery {
             at: self.shared.now(),
-            stream: decoded.origin.stream,
+            stream: decoded.stream,
             hand_out,
             message: Submission::decode(body),
         });

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
+use lifeboat_sidecar::wire::token::StreamMark;
+
 use super::message::Submission;
 
 /// One run, to its end: nothing is on its way any more.
@@ -76,8 +78,8 @@ pub(crate) struct HandOut {
 pub(crate) struct Delivery {
     /// When.
     pub(crate) at: Duration,
-    /// The token's stream id.
-    pub(crate) stream: [u8; 16],
+    /// The token's part of the stream id.
+    pub(crate) stream: StreamMark,
     /// What the token says.
     pub(crate) hand_out: HandOut,
     /// The payload; `None` when it is not as it was sent.

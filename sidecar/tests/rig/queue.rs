@@ -15,13 +15,19 @@ use rand::Rng;
 
 use super::history::DeadLetter;
 use super::message::Submission;
+use crate::support::loop_disk::LoopDisk;
 use crate::support::{Home, Lifeboat};
 
 /// Short, so that consumers can wait for it.
 pub(crate) const ACK_TIMEOUT: Duration = Duration::from_millis(600);
 
+/// Of a disk that power is cut from.
+const DISK_BYTES: u64 = 1 << 30;
+
 /// A queue with one stream, `work`, at the same endpoints for ever.
 pub(crate) struct Queue {
+    /// The disk of the data directory, if it has one of its own; unmounted before `home` goes.
+    disk: Option<LoopDisk>,
     home: Home,
     /// A Receipt ingress on tcp.
     pub(crate) receipts: String,
@@ -34,7 +40,7 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) fn new(with_push: bool) -> Self {
+    pub(crate) fn new(with_push: bool, own_disk: bool) -> Self {
         let receipts = format!("tcp://127.0.0.1:{}", free_port());
         let ingress = format!(
             "{{name: receipts, socket: ROUTER, protocol: Receipt, bind: \"{receipts}\"}}, \
@@ -48,9 +54,11 @@ impl Queue {
             if with_push { push } else { "" }
         );
         let home = Home::queue(&ingress, &deliveries);
+        let disk =
+            own_disk.then(|| LoopDisk::new(&home.path().join("disk"), &home.data(), DISK_BYTES));
         let ipc = |name| format!("ipc://{}/sockets/work.{name}", home.data().display());
         let (local, workers, out) = (ipc("local"), ipc("workers"), ipc("out"));
-        Self { home, receipts, local, workers, out }
+        Self { disk, home, receipts, local, workers, out }
     }
 
     /// Starts the process and waits until it is open.
@@ -64,6 +72,14 @@ impl Queue {
         std::thread::sleep(life);
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Cuts the power of the disk under the process, and gives it back once that is gone.
+    pub(crate) fn cut_power(&self, lifeboat: Lifeboat) {
+        let disk = self.disk.as_ref().expect("a disk of its own");
+        disk.cut_power();
+        drop(lifeboat);
+        disk.power_on();
     }
 
     /// What the running process says of itself.

@@ -38,10 +38,21 @@ pub(crate) struct Plan {
     pub(crate) consumers: usize,
     /// Whether there is a PUSH delivery with its PULL application.
     pub(crate) puller: bool,
+    /// What ends a round.
+    pub(crate) blow: Blow,
     /// Puts a stage before the Receipt ingress.
     pub(crate) receipts: Option<Conduct>,
     /// Puts a stage behind the Credit delivery, for each consumer.
     pub(crate) credit: Option<Conduct>,
+}
+
+/// What a round ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blow {
+    /// SIGKILL: what the process has written is in the page cache, and stays.
+    Kill,
+    /// The file system forgets what it has not synced. Needs root.
+    PowerCut,
 }
 
 /// Runs `plan` to its end.
@@ -79,7 +90,7 @@ impl<'a> Rig<'a> {
         let watched = Arc::clone(&shared);
         let mut rig = Self {
             plan,
-            queue: Queue::new(plan.puller),
+            queue: Queue::new(plan.puller, plan.blow == Blow::PowerCut),
             shared,
             context: zmq::Context::new(),
             producers: Vec::new(),
@@ -186,7 +197,10 @@ impl<'a> Rig<'a> {
         // The time before the kill: what came after it, came before the process was gone.
         self.history.killed.insert(life.epoch, self.shared.now());
         self.history.kills += 1;
-        life.lifeboat.kill();
+        match self.plan.blow {
+            Blow::Kill => life.lifeboat.kill(),
+            Blow::PowerCut => self.queue.cut_power(life.lifeboat),
+        }
         life.stages.into_iter().for_each(Stage::crash);
     }
 

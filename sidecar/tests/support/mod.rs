@@ -17,11 +17,13 @@ use lifeboat_sidecar::control::{self, Reply, Request};
 use lifeboat_sidecar::status::{DeliveryStatus, Status, StreamStatus};
 
 pub(crate) mod credit;
+pub(crate) mod loop_disk;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod sockets;
 pub(crate) mod tally;
 pub(crate) mod traffic;
+pub(crate) mod worker;
 
 /// Patience of every wait: far longer than anything takes that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

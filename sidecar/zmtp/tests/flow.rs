@@ -210,14 +210,21 @@ const PONG: &[u8] = b"\x04\x05\x04PONG";
 async fn what_a_dying_peer_left_unread_is_not_taken() {
     let dir = tempfile::tempdir().unwrap();
     let endpoint = Endpoint::ipc(dir.path().join("socket")).unwrap();
-    let (rig, mut results) = rig_of(&endpoint, push(), |mut connection| async move {
-        connection.enqueue(Bytes::from(wire(&[[7; 991]])));
-        assert_eq!(connection.drive().await, Ok(Event::Flushed));
-        let reason = connection.drive().await.unwrap_err();
-        (connection.written(), connection.taken().unwrap(), reason)
+    let flushed = Arc::new(Semaphore::new(0));
+    let done = Arc::clone(&flushed);
+    let (rig, mut results) = rig_of(&endpoint, push(), move |mut connection| {
+        let done = Arc::clone(&done);
+        async move {
+            connection.enqueue(Bytes::from(wire(&[[7; 991]])));
+            assert_eq!(connection.drive().await, Ok(Event::Flushed));
+            done.add_permits(1);
+            let reason = connection.drive().await.unwrap_err();
+            (connection.written(), connection.taken().unwrap(), reason)
+        }
     })
     .await;
     let peer = Raw::ready(&rig.endpoint, "PULL").await;
+    flushed.acquire().await.unwrap().forget();
     drop(peer);
     assert_eq!(next(&mut results).await, (1000, 0, CloseReason::PeerClosed));
 }

@@ -19,7 +19,7 @@ pub(super) const ALIGNMENT: usize = 8;
 /// Largest body of a batch, in bytes.
 const MAX_BODY: usize = 8 << 20;
 /// Version of the format that this code writes. It reads every minor version of its major one.
-const VERSION: (u16, u16) = (1, 0);
+pub(super) const VERSION: (u16, u16) = (1, 0);
 const BATCH_MAGIC: u32 = u32::from_le_bytes(*b"LBjb");
 
 /// What a file is.

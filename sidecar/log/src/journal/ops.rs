@@ -15,8 +15,10 @@ const SETTLED: u8 = 3;
 const ATTEMPT: u8 = 4;
 const SEGMENTS_DELETED: u8 = 5;
 const STREAM_REMOVED: u8 = 6;
-// 7 to 15 are left to what deals with damage.
-const SEQS_JUMPED: u8 = 16;
+const GAP: u8 = 7;
+const JUMP: u8 = 8;
+const LOST: u8 = 9;
+// 10 to 16 are free.
 const WEAKLY_SYNCED: u8 = 17;
 const SEEKED: u8 = 18;
 
@@ -38,7 +40,7 @@ pub(super) fn encode(out: &mut Vec<u8>, op: &Op) -> Result<(), LogError> {
             out.extend(name.as_bytes());
         }
         Op::DeliveryRemoved { stream, delivery } => put_delivery(out, *stream, *delivery),
-        Op::Settled { stream, delivery, range } => {
+        Op::Settled { stream, delivery, range } | Op::Lost { stream, delivery, range } => {
             put_delivery(out, *stream, *delivery);
             out.extend(range.start.to_le_bytes());
             out.extend(range.end.to_le_bytes());
@@ -55,11 +57,6 @@ pub(super) fn encode(out: &mut Vec<u8>, op: &Op) -> Result<(), LogError> {
             out.extend(numbers.start.to_le_bytes());
             out.extend(numbers.end.to_le_bytes());
         }
-        Op::SeqsJumped { log, seqs } => {
-            out.extend(log.0);
-            out.extend(seqs.start.to_le_bytes());
-            out.extend(seqs.end.to_le_bytes());
-        }
         Op::Seeked { stream, delivery, cursor } => {
             put_delivery(out, *stream, *delivery);
             out.extend(cursor.to_le_bytes());
@@ -67,6 +64,11 @@ pub(super) fn encode(out: &mut Vec<u8>, op: &Op) -> Result<(), LogError> {
         Op::WeaklySynced { log, weak } => {
             out.extend(log.0);
             out.push(u8::from(*weak));
+        }
+        Op::Gap { log, range } | Op::Jump { log, range } => {
+            out.extend(log.0);
+            out.extend(range.start.to_le_bytes());
+            out.extend(range.end.to_le_bytes());
         }
         Op::StreamRemoved { stream } => out.extend(stream.0),
     }
@@ -86,10 +88,12 @@ fn tag(op: &Op) -> u8 {
         Op::Settled { .. } => SETTLED,
         Op::Attempt { .. } => ATTEMPT,
         Op::SegmentsDeleted { .. } => SEGMENTS_DELETED,
-        Op::SeqsJumped { .. } => SEQS_JUMPED,
         Op::WeaklySynced { .. } => WEAKLY_SYNCED,
         Op::Seeked { .. } => SEEKED,
         Op::StreamRemoved { .. } => STREAM_REMOVED,
+        Op::Gap { .. } => GAP,
+        Op::Jump { .. } => JUMP,
+        Op::Lost { .. } => LOST,
     }
 }
 
@@ -107,7 +111,7 @@ pub(super) fn decode(body: &[u8], count: u32) -> Option<Vec<Op>> {
         let len = input.u16()?;
         let fields = Input(input.take(len.into())?);
         match tag {
-            DELIVERY_CREATED..=STREAM_REMOVED | SEQS_JUMPED..=SEEKED => {
+            DELIVERY_CREATED..=LOST | WEAKLY_SYNCED..=SEEKED => {
                 ops.push(decode_fields(tag, fields)?);
             }
             0 => return None,
@@ -123,9 +127,10 @@ fn decode_fields(tag: u8, mut input: Input<'_>) -> Option<Op> {
         SEGMENTS_DELETED => {
             Op::SegmentsDeleted { log: stream, numbers: input.u64()?..input.u64()? }
         }
-        SEQS_JUMPED => Op::SeqsJumped { log: stream, seqs: input.u64()?..input.u64()? },
         WEAKLY_SYNCED => Op::WeaklySynced { log: stream, weak: input.u8()? & 1 == 1 },
         STREAM_REMOVED => Op::StreamRemoved { stream },
+        GAP => Op::Gap { log: stream, range: input.u64()?..input.u64()? },
+        JUMP => Op::Jump { log: stream, range: input.u64()?..input.u64()? },
         _ => {
             let delivery = DeliveryId(input.u32()?);
             decode_delivery(tag, stream, delivery, input)?
@@ -149,6 +154,7 @@ fn decode_delivery(
         DELIVERY_REMOVED => Op::DeliveryRemoved { stream, delivery },
         SEEKED => Op::Seeked { stream, delivery, cursor: input.u64()? },
         SETTLED => Op::Settled { stream, delivery, range: input.u64()?..input.u64()? },
+        LOST => Op::Lost { stream, delivery, range: input.u64()?..input.u64()? },
         ATTEMPT => Op::Attempt {
             stream,
             delivery,
@@ -192,8 +198,12 @@ mod tests {
             ),
             (stream.clone(), any::<Range<u64>>())
                 .prop_map(|(log, numbers)| Op::SegmentsDeleted { log, numbers }),
-            (stream.clone(), any::<Range<u64>>())
-                .prop_map(|(log, seqs)| Op::SeqsJumped { log, seqs }),
+            (stream.clone(), any::<Range<u64>>(), any::<bool>()).prop_map(|(log, range, gap)| {
+                if gap { Op::Gap { log, range } } else { Op::Jump { log, range } }
+            }),
+            (any::<[u8; 16]>(), any::<u32>(), any::<Range<u64>>()).prop_map(|(s, d, range)| {
+                Op::Lost { stream: StreamId(s), delivery: DeliveryId(d), range }
+            }),
             (stream.clone(), any::<bool>()).prop_map(|(log, weak)| Op::WeaklySynced { log, weak }),
             stream.prop_map(|stream| Op::StreamRemoved { stream }),
         ]

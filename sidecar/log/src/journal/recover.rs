@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::codec::{FileHeader, HeaderError, Kind, Link};
+use super::codec::{FILE_HEADER, FileHeader, HeaderError, Kind, Link, VERSION};
 use super::files::{self, Files, QUARANTINE};
 use super::scan::{Scan, scan};
 use super::snapshot::{self, SnapshotError};
@@ -87,6 +87,36 @@ pub(super) fn recover(vfs: &dyn Vfs, dir: &Path, volume: VolumeId) -> Result<Rec
     files.prune(vfs, dir, before.copied().unwrap_or(stays))?;
     recovery.report.quarantine = recovery.list_quarantine()?;
     Ok(Recovered { state: recovery.state, number, link, report: recovery.report })
+}
+
+/// What a start would find, on a disk that forgets what is written to it.
+pub(crate) fn inspect(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    volume: VolumeId,
+) -> Result<(State, JournalRecovery), LogError> {
+    recover(vfs, dir, volume).map(|found| (found.state, found.report))
+}
+
+/// Looks at what each file says of its version.
+///
+/// # Errors
+/// `Version` for the first that this version does not read; of the disk.
+pub(crate) fn check_versions(vfs: &dyn Vfs, dir: &Path) -> Result<(), LogError> {
+    let files = Files::list(vfs, dir)?;
+    let journals = files.journals.iter().map(|&number| (files::journal(number), Kind::Journal));
+    let snapshots = files.snapshots.iter();
+    let snapshots = snapshots.map(|&number| (files::snapshot(number), Kind::Snapshot));
+    for (name, kind) in journals.chain(snapshots) {
+        let path = dir.join(name);
+        let mut header = vec![0; FILE_HEADER];
+        let file = vfs.open_read(&path).map_err(LogError::io("open", &path))?;
+        file.read_at(&mut header, 0).map_err(LogError::io("read", &path))?;
+        if let Err(HeaderError::Version(major, minor)) = FileHeader::decode(&header, kind) {
+            return Err(version(&path, major, minor));
+        }
+    }
+    Ok(())
 }
 
 struct Recovery<'a> {
@@ -218,10 +248,10 @@ impl Recovery<'_> {
     fn read(&self, path: &Path) -> Result<(Arc<dyn File>, Vec<u8>), LogError> {
         let file = self.vfs.open(path).map_err(LogError::io("open", path))?;
         let read = || {
-            let len = file.len()?;
-            file.forget(len);
-            let mut bytes = vec![0; usize::try_from(len).map_err(std::io::Error::other)?];
-            read_exact_at(&*file, &mut bytes, 0)?;
+            let uncached = self.vfs.open_uncached(path)?;
+            let mut bytes =
+                vec![0; usize::try_from(uncached.len()?).map_err(std::io::Error::other)?];
+            read_exact_at(&*uncached, &mut bytes, 0)?;
             Ok(bytes)
         };
         let bytes = read().map_err(LogError::io("read", path))?;
@@ -272,6 +302,7 @@ impl Recovery<'_> {
 }
 
 fn version(path: &Path, major: u16, minor: u16) -> LogError {
-    let reason = format!("has format version {major}.{minor}, which this version cannot read");
+    let reads = VERSION.0;
+    let reason = format!("journal format {major}.{minor}; this version reads format {reads}");
     LogError::Version { path: path.to_owned(), reason }
 }

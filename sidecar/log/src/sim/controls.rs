@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -95,7 +96,7 @@ impl File for Unsynced {
     fn sync_data(&self) -> io::Result<()> {
         Ok(())
     }
-    fn forget(&self, len: u64) {
-        self.0.forget(len);
+    fn forget(&self, bytes: Range<u64>) {
+        self.0.forget(bytes);
     }
 }

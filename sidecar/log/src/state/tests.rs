@@ -72,7 +72,7 @@ fn a_removed_stream_stays_removed() {
 #[test]
 fn a_seek_forgets_what_was_known_and_keeps_to_what_belongs_to_no_record() {
     let to = |cursor| Op::Seeked { stream: STREAM, delivery: ONE, cursor };
-    let jumped = Op::SeqsJumped { log: STREAM, seqs: 6..9 };
+    let jumped = Op::Jump { log: STREAM, range: 6..9 };
     let mut state = fold(&[created(1, 0), settled(0..20), tried(25, 2, 1, false), jumped, to(4)]);
     let delivery = state.delivery(STREAM, ONE).unwrap();
     assert_eq!((delivery.cursor, &delivery.name[..]), (4, "d1"));
@@ -82,6 +82,24 @@ fn a_seek_forgets_what_was_known_and_keeps_to_what_belongs_to_no_record() {
     assert_eq!(state.delivery(STREAM, ONE).unwrap().cursor, 9);
     state.apply(&to(30));
     assert_eq!(state.delivery(STREAM, ONE).unwrap().cursor, 30);
+}
+
+#[test]
+fn a_seek_does_not_forget_what_was_lost() {
+    let lost = Op::Lost { stream: STREAM, delivery: ONE, range: 2..5 };
+    let to = Op::Seeked { stream: STREAM, delivery: ONE, cursor: 1 };
+    let state = fold(&[created(1, 0), lost, to]);
+    let delivery = state.delivery(STREAM, ONE).unwrap();
+    assert_eq!((delivery.cursor, delivery.settled.len(), delivery.lost.len()), (1, 0, 3));
+}
+
+#[test]
+fn a_jump_tells_nothing_of_how_far_the_log_reaches() {
+    let jump = Op::Jump { log: STREAM, range: 6..90 };
+    let end = |ops: &[Op]| fold(ops).stream(STREAM).unwrap().settled_end();
+    assert_eq!(end(&[created(1, 0), settled(0..3), jump.clone()]), 6);
+    assert_eq!(end(&[created(1, 0), settled(0..6), jump.clone()]), 6);
+    assert_eq!(end(&[created(1, 0), settled(0..6), jump, settled(90..91)]), 91);
 }
 
 #[test]
@@ -116,7 +134,7 @@ fn any_step() -> impl Strategy<Value = Op> {
             Op::Seeked { stream: STREAM, delivery: DeliveryId(id), cursor }
         }),
         1 => (0u64..30, 0u64..6).prop_map(|(start, len)| {
-            Op::SeqsJumped { log: STREAM, seqs: start..start + len }
+            Op::Jump { log: STREAM, range: start..start + len }
         }),
         1 => any::<bool>().prop_map(|weak| Op::WeaklySynced { log: STREAM, weak }),
     ]
@@ -144,7 +162,7 @@ fn naive(ops: &[Op]) -> Naive {
                 let settled = (0..*cursor).chain(jumped.iter().copied()).collect();
                 model.insert(*delivery, (settled, BTreeMap::new()));
             }
-            Op::SeqsJumped { seqs, .. } => {
+            Op::Jump { range: seqs, .. } => {
                 jumped.extend(seqs.clone());
                 for (settled, _) in model.values_mut() {
                     settled.extend(seqs.clone());

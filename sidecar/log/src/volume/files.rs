@@ -13,10 +13,10 @@ use crate::meta::{self, Rejected, StreamMeta, VolumeMeta};
 use crate::segment;
 use crate::vfs::{Vfs, read_all, replace};
 
-pub(super) const LOCK: &str = "lock";
-pub(super) const STREAMS: &str = "streams";
-pub(super) const DEAD_LETTERS: &str = "dead-letters";
-pub(super) const JOURNAL: &str = "journal";
+pub(crate) const LOCK: &str = "lock";
+pub(crate) const STREAMS: &str = "streams";
+pub(crate) const DEAD_LETTERS: &str = "dead-letters";
+pub(crate) const JOURNAL: &str = "journal";
 const VOLUME_META: &str = "volume.meta";
 const STREAM_META: &str = "stream.meta";
 
@@ -29,14 +29,15 @@ pub(super) fn open_volume_meta(
     let path = dir.join(VOLUME_META);
     let names = vfs.list(dir).map_err(LogError::io("list", dir))?;
     let old = if names.iter().any(|name| name == VOLUME_META) {
-        decode(&path, VolumeMeta::decode(&read(vfs, &path)?))?
+        read_volume_meta(vfs, dir)?
     } else if names.iter().any(|name| name == STREAMS || name == JOURNAL) {
         return Err(LogError::Corrupt { path, position: 0, kind: Corruption::Missing });
     } else {
         sync_name(vfs, dir)?;
         VolumeMeta { id: VolumeId(draw(random)), epoch: 0 }
     };
-    let meta = VolumeMeta { epoch: old.epoch + 1, ..old };
+    let epoch = old.epoch.checked_add(1).ok_or_else(|| corrupt(&path, 32, Corruption::Content))?;
+    let meta = VolumeMeta { epoch, ..old };
     replace(vfs, dir, VOLUME_META, &meta.encode()).map_err(LogError::io("write", &path))?;
     Ok(meta)
 }
@@ -50,7 +51,7 @@ pub(super) fn open_stream_meta(
     let path = dir.join(STREAM_META);
     let names = vfs.list(dir).map_err(LogError::io("list", dir))?;
     if names.iter().any(|name| name == STREAM_META) {
-        return decode(&path, StreamMeta::decode(&read(vfs, &path)?));
+        return read_stream_meta(vfs, dir);
     }
     if names.iter().any(|name| segment::parse_file_name(name).is_some()) {
         return Err(LogError::Corrupt { path, position: 0, kind: Corruption::Missing });
@@ -58,6 +59,18 @@ pub(super) fn open_stream_meta(
     let meta = StreamMeta { id: StreamId(draw(random)), dead_letters: StreamId(draw(random)) };
     replace(vfs, dir, STREAM_META, &meta.encode()).map_err(LogError::io("write", &path))?;
     Ok(meta)
+}
+
+/// Reads `volume.meta`, which must be there.
+pub(crate) fn read_volume_meta(vfs: &dyn Vfs, dir: &Path) -> Result<VolumeMeta, LogError> {
+    let path = dir.join(VOLUME_META);
+    decode(&path, VolumeMeta::decode(&read(vfs, &path)?))
+}
+
+/// Reads `stream.meta`, which must be there.
+pub(crate) fn read_stream_meta(vfs: &dyn Vfs, dir: &Path) -> Result<StreamMeta, LogError> {
+    let path = dir.join(STREAM_META);
+    decode(&path, StreamMeta::decode(&read(vfs, &path)?))
 }
 
 /// Makes `dir/name` durably, if it is not there.
@@ -90,6 +103,7 @@ fn draw(random: &mut SmallRng) -> [u8; 16] {
 
 fn read(vfs: &dyn Vfs, path: &Path) -> Result<Vec<u8>, LogError> {
     read_all(vfs, path, meta::LEN as u64).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => corrupt(path, 0, Corruption::Missing),
         ErrorKind::InvalidData => corrupt(path, meta::LEN as u64, Corruption::Content),
         _ => LogError::io("read", path)(error),
     })

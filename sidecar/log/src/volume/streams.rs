@@ -1,27 +1,27 @@
 //! Opens the streams of a volume, one by one. What is wrong with one of them stops that one.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rand::RngCore;
 use rand::rngs::SmallRng;
 
 use super::files::{DEAD_LETTERS, make_dir, open_stream_meta};
 use super::{DeliveryOptions, Finding, Stream, StreamOptions, VolumeOptions};
 use crate::budget::Budget;
-use crate::error::{Corruption, LogError};
-use crate::handle::{LogHandle, Marks, View};
+use crate::error::LogError;
+use crate::fate::Refusal;
+use crate::handle::{LogHandle, OnDamage, View};
+use crate::holes::Holes;
 use crate::ids::{DeliveryId, StreamId};
 use crate::journal::Journal;
 use crate::log::Log;
-use crate::pending::CommitQueue;
-use crate::recover::{Recovered, recover};
+use crate::mend::{Authority, Mender, Patient, examine, quarantine_bytes};
+use crate::recover::{Damage, Recovered};
 use crate::reserve::Reserve;
 use crate::retention::Retention;
 use crate::state::{DeliveryState, Op};
-use crate::sync_mode::{JUMP, SyncMode};
-use crate::tail::Tail;
+use crate::sync_mode::SyncMode;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 
@@ -46,11 +46,12 @@ pub(super) struct Opening<'a> {
 
 /// One of a stream's two logs.
 struct LogOptions<'a> {
-    retention: Retention,
-    sync: SyncMode,
     budget: &'a Arc<Budget>,
     segment_bytes: u64,
     tail_bytes: usize,
+    on_damage: OnDamage,
+    retention: Retention,
+    sync: SyncMode,
 }
 
 impl Opening<'_> {
@@ -70,35 +71,30 @@ impl Opening<'_> {
         };
         let dead_dir = make_dir(&**self.vfs, &dir, DEAD_LETTERS)?;
         let budget = &Arc::new(Budget::new(options.max_bytes));
-        let (segment_bytes, tail_bytes) = (options.segment_bytes, self.options.tail_bytes);
-        let retention = options.retention;
-        let sync = self.options.sync;
-        let log_options = LogOptions { retention, sync, budget, segment_bytes, tail_bytes };
-        let (log, found_end) = self.log(dir, meta.id, &log_options)?;
+        let StreamOptions { segment_bytes, on_damage, retention, .. } = *options;
+        let VolumeOptions { tail_bytes, sync, .. } = *self.options;
+        let records = LogOptions { budget, segment_bytes, tail_bytes, on_damage, retention, sync };
+        let (log, found_end) = self.log(dir, meta.id, &records)?;
         let segment_bytes = segment_bytes.min(DEAD_LETTER_SEGMENT);
-        let retention = Retention::default();
-        let sync = SyncMode::Always;
-        let dead_letters = LogOptions { retention, sync, budget, segment_bytes, tail_bytes: 0 };
+        let (retention, sync) = (Retention::default(), SyncMode::Always);
+        let dead_letters = LogOptions { segment_bytes, tail_bytes: 0, retention, sync, ..records };
         let (dead_letters, _) = self.log(dead_dir, meta.dead_letters, &dead_letters)?;
         self.create_deliveries(meta.id, &log, &options.deliveries)?;
         self.settle_holes(meta.id, &log)?;
         let state = self.journal.state().stream(meta.id);
         let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone()).collect();
-        Ok(Stream {
-            name: options.name.clone(),
-            id: meta.id,
-            log,
-            found_end,
-            dead_letters,
-            deliveries,
-        })
+        let (name, id) = (options.name.clone(), meta.id);
+        Ok(Stream { name, id, log, found_end, dead_letters, deliveries })
     }
 
     /// A stream whose `stream.meta` is damaged: stopped, and nothing of it is touched.
     fn unknown_stream(&mut self, options: &StreamOptions, damage: LogError) -> Stream {
         let stopped = || {
-            let log = LogHandle::new(UNKNOWN, self.queue(), view(&Recovered::nothing(), 0));
+            let view = View::of(&Recovered::nothing(), 0, Holes::default());
+            let log = self.handle(UNKNOWN, OnDamage::Stop, view);
             log.stop(&damage);
+            // It would not even know which records are its own.
+            log.mending().close(Refusal::Stopped);
             log
         };
         let (log, dead_letters) = (stopped(), stopped());
@@ -109,14 +105,8 @@ impl Opening<'_> {
         let deliveries = options.deliveries.iter().map(nothing);
         let deliveries = (1..).map(DeliveryId).zip(deliveries).collect();
         self.findings.push(Finding::Damage(damage));
-        Stream {
-            name: options.name.clone(),
-            id: UNKNOWN,
-            log,
-            found_end: 0,
-            dead_letters,
-            deliveries,
-        }
+        let (name, id, found_end) = (options.name.clone(), UNKNOWN, 0);
+        Stream { name, id, log, found_end, dead_letters, deliveries }
     }
 
     /// Opens a log; also says where its records ended.
@@ -126,39 +116,35 @@ impl Opening<'_> {
         id: StreamId,
         options: &LogOptions<'_>,
     ) -> Result<(Arc<LogHandle>, u64), LogError> {
-        let state = self.journal.state().stream(id).cloned().unwrap_or_default();
-        let weak = state.weakly_synced;
-        let passed = |seq| weak || state.jumped.contains(seq);
-        let mut recovered = recover(&**self.vfs, &dir, id, &state.deleted_segments, passed)?;
-        let stored_end = recovered.end.seq;
-        recovered.end.seq = state.jumped.next_absent(stored_end);
+        let weak = self.journal.state().stream(id).is_some_and(|state| state.weakly_synced);
+        let mut recovered = self.recovered(&dir, id, options, weak)?;
         let found_end = recovered.end.seq;
-        if recovered.damage.is_none() && !weak && state.settled_end() > found_end {
-            // Settled records were on the disk once, synced: the end of the log is gone.
-            let path = dir.join("the newest segment");
-            let damage = LogError::Corrupt { path, position: 0, kind: Corruption::Missing };
-            recovered.damage = Some(damage);
+        let jump_due = weak && recovered.damage.is_some();
+        if weak && !jump_due {
+            let range = recovered.jump()?;
+            self.append(&Op::Jump { log: id, range })?;
+        }
+        // Where a jump is due the next start must know of it, too.
+        if !jump_due && weak != options.sync.is_weak() {
+            self.append(&Op::WeaklySynced { log: id, weak: !weak })?;
         }
         if recovered.discarded > 0 {
             let bytes = recovered.discarded;
             self.findings.push(Finding::TornTail { path: dir.clone(), bytes });
         }
-        if weak && recovered.damage.is_none() {
-            recovered.end.seq = self.jump(id, found_end)?;
-        }
-        let jumps = (recovered.end.seq - stored_end) / JUMP;
-        let jumps = u32::try_from(jumps).ok().and_then(|more| recovered.jumps.checked_add(more));
-        let jumps = jumps.ok_or(LogError::TooLarge { size: found_end, limit: u64::MAX })?;
-        let handle = LogHandle::new(id, self.queue(), view(&recovered, options.tail_bytes));
+        let holes = Holes::of(self.journal.state().stream(id));
+        let view = View::of(&recovered, options.tail_bytes, holes);
+        let handle = self.handle(id, options.on_damage, view);
         for segment in &recovered.sealed {
             options.budget.found(segment.disk_len);
         }
-        if let Some(damage) = recovered.damage {
-            handle.stop(&damage);
-            self.findings.push(Finding::Damage(damage));
-            return Ok((handle, found_end));
+        let mut sealed = recovered.sealed;
+        if let Some(Damage { error, .. }) = recovered.damage {
+            // Nothing of it is touched until somebody orders it.
+            options.budget.give_back(sealed.drain(..).map(|segment| segment.disk_len).sum());
+            handle.stop(&error);
+            self.findings.push(Finding::Damage(error));
         }
-        self.declare(id, weak, options.sync)?;
         self.logs.push(Log {
             vfs: Arc::clone(self.vfs),
             dir,
@@ -168,14 +154,16 @@ impl Opening<'_> {
             epoch: self.epoch,
             next_number: recovered.next_number,
             end: recovered.end,
-            jumps,
+            jumps: recovered.jumps,
+            jump_due,
             sync: options.sync,
             durable_end: recovered.end.seq,
             newly_durable: 0,
             unsynced_since: None,
             active: None,
-            sealed: recovered.sealed,
+            sealed,
             stalled: None,
+            refused: false,
             unpublished: Vec::new(),
             undecided: Vec::new(),
             retention: options.retention,
@@ -186,28 +174,44 @@ impl Opening<'_> {
         Ok((handle, found_end))
     }
 
-    /// Leaves out the seqs that the last run may have given out and not synced. Returns where the
-    /// log goes on.
-    fn jump(&mut self, log: StreamId, found_end: u64) -> Result<u64, LogError> {
-        let limit = LogError::TooLarge { size: found_end, limit: u64::MAX - JUMP };
-        let next = found_end.checked_add(JUMP).ok_or(limit)?;
-        self.append(&Op::SeqsJumped { log, seqs: found_end..next })?;
-        Ok(next)
-    }
-
-    /// Has the next start know in which mode this one runs.
-    fn declare(&mut self, log: StreamId, was_weak: bool, sync: SyncMode) -> Result<(), LogError> {
-        let weak = sync.is_weak();
-        if weak == was_weak { Ok(()) } else { self.append(&Op::WeaklySynced { log, weak }) }
-    }
-
     fn append(&mut self, op: &Op) -> Result<(), LogError> {
         let Self { journal, reserve, .. } = self;
         reserve.lend(|| journal.append(std::slice::from_ref(op)))
     }
 
-    fn queue(&self) -> CommitQueue {
-        CommitQueue::new(self.options.queue_bytes, Arc::clone(self.waker))
+    fn handle(&self, id: StreamId, on_damage: OnDamage, view: View) -> Arc<LogHandle> {
+        LogHandle::new(id, self.options.queue_bytes, self.waker, on_damage, view)
+    }
+
+    /// What a log's directory holds, once it is mended if the user wants that.
+    fn recovered(
+        &mut self,
+        dir: &Path,
+        id: StreamId,
+        options: &LogOptions<'_>,
+        jumping: bool,
+    ) -> Result<Recovered, LogError> {
+        if options.on_damage == OnDamage::Stop {
+            return examine(&**self.vfs, dir, id, self.journal.state(), jumping);
+        }
+        let mut mender = Mender {
+            vfs: self.vfs,
+            journal: self.journal,
+            reserve: self.reserve,
+            salt: &mut || self.random.next_u64(),
+            epoch: self.epoch,
+        };
+        let quarantine_bytes = quarantine_bytes(options.segment_bytes);
+        let authority = Authority::Policy;
+        let patient = Patient { dir, id, quarantine_bytes, authority, jumping };
+        let mut done = Vec::new();
+        let recovered = mender.mend_all(patient, &[], &mut done);
+        self.findings.extend(done.into_iter().map(Finding::Mended));
+        match recovered {
+            // It stays as it is until there is room.
+            Err(LogError::Full) => examine(&**self.vfs, dir, id, self.journal.state(), jumping),
+            recovered => recovered,
+        }
     }
 
     /// Journals the deliveries that the journal does not know.
@@ -234,8 +238,9 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// Has every delivery step over what the log does not hold: a segment may have gone before a new
-    /// delivery came, or a settlement of it may be lost. A stopped log may hold more than it shows.
+    /// Has every delivery step over what the log does not hold: it may have gone before a new delivery
+    /// came, or a settlement of it may be lost. What damage took counts as lost. A stopped log may
+    /// hold more than it shows.
     fn settle_holes(&mut self, stream: StreamId, log: &LogHandle) -> Result<(), LogError> {
         if log.marks().stopped.is_some() {
             return Ok(());
@@ -243,43 +248,27 @@ impl Opening<'_> {
         let holes = log.holes();
         let deliveries = self.journal.state().stream(stream).map(|known| known.deliveries.clone());
         for (delivery, known) in deliveries.unwrap_or_default() {
-            let open = |seqs: &Range<u64>| seqs.end > known.cursor && !known.settled.covers(seqs);
-            for range in holes.iter().filter(open) {
+            let open = |range| known.unsettled(range);
+            for range in holes.gaps.iter().flat_map(open) {
+                self.append(&Op::Lost { stream, delivery, range })?;
+            }
+            for range in holes.retired.iter().flat_map(open) {
                 self.append(&Op::Settled { stream, delivery, range })?;
             }
         }
         Ok(())
     }
 
-    /// A place that was looked for. Where damage hides it the log is stopped, and all that is kept
-    /// is held.
+    /// A place that was looked for. Where damage hides it the log stops or is mended, as the user
+    /// wants it, and all that is kept is held.
     fn found(&mut self, log: &LogHandle, place: Result<u64, LogError>) -> Result<u64, LogError> {
         match place {
             Err(damage @ LogError::Corrupt { .. }) => {
-                log.stop(&damage);
+                log.damaged(&damage);
                 self.findings.push(Finding::Damage(damage));
                 Ok(log.marks().log_start)
             }
             place => place,
         }
     }
-}
-
-fn view(recovered: &Recovered, tail_bytes: usize) -> View {
-    let segments: BTreeMap<_, _> = recovered
-        .sealed
-        .iter()
-        .map(|segment| (segment.seqs.start, Arc::clone(&segment.view)))
-        .collect();
-    let end = recovered.end.seq;
-    let marks = Marks {
-        log_start: segments.first_key_value().map_or(end, |(&base, _)| base),
-        published_end: end,
-        durable_end: end,
-        expired_end: 0,
-        disk_bytes: recovered.sealed.iter().map(|segment| segment.disk_len).sum(),
-        stopped: None,
-        full: false,
-    };
-    View { marks, tail: Tail::new(tail_bytes), segments }
 }

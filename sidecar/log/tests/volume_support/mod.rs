@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 pub(crate) mod history;
+pub(crate) mod image;
 pub(crate) mod layout;
 pub(crate) mod oracle;
 pub(crate) mod tap;
@@ -16,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
-    DeliveryOptions, LogError, LogHandle, Now, Op, Place, Read, Rejection, Retention, Run, Stream,
-    StreamOptions, Submitted, SyncMode, Urgency, Volume, VolumeOptions,
+    DeliveryOptions, LogError, LogHandle, Now, OnDamage, Op, Place, Read, Rejection, Retention,
+    Run, Stream, StreamOptions, Submitted, SyncMode, Urgency, Volume, VolumeOptions,
 };
 
 /// A record's payload.
@@ -53,6 +54,7 @@ pub(crate) fn stream(name: &str, max_bytes: u64, deliveries: &[&str]) -> StreamO
         name: name.into(),
         max_bytes,
         segment_bytes: SEGMENT,
+        on_damage: OnDamage::Stop,
         retention: Retention::default(),
         deliveries,
     }
@@ -74,6 +76,18 @@ pub(crate) fn streams() -> Vec<StreamOptions> {
 pub(crate) fn open(vfs: Arc<dyn Vfs>) -> Result<Volume, LogError> {
     vfs.create_dir(dir()).map_err(LogError::io("create", dir()))?;
     Volume::open(vfs, dir(), &options(), &streams())
+}
+
+/// The same, of a volume whose streams go on behind damage.
+///
+/// # Errors
+/// Of [`Volume::open`].
+pub(crate) fn open_mending(vfs: Arc<dyn Vfs>) -> Result<Volume, LogError> {
+    let mut streams = streams();
+    for stream in &mut streams {
+        stream.on_damage = OnDamage::SkipWithGap;
+    }
+    Volume::open(vfs, dir(), &options(), &streams)
 }
 
 /// The log of a stream's records, or of its dead letters.

@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -100,7 +101,7 @@ impl File for TappedFile {
     fn sync_data(&self) -> io::Result<()> {
         self.inner.sync_data()
     }
-    fn forget(&self, len: u64) {
-        self.inner.forget(len);
+    fn forget(&self, bytes: Range<u64>) {
+        self.inner.forget(bytes);
     }
 }

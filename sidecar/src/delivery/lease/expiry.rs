@@ -36,13 +36,15 @@ impl Leases {
             State::Leased { connection, .. } => {
                 let records = seqs.end - seqs.start;
                 self.tracked.take(seqs.clone(), |_, _| ());
-                self.windows.release(connection, records);
+                self.windows.expire(connection, records);
+                // At least this connection has room again.
+                effects.wake = true;
                 self.counters.expired += records;
                 self.fail(seqs, track.tries, None, now, effects);
             }
             State::Delayed { .. } => {
                 self.tracked.take(seqs.clone(), |_, _| ());
-                self.make_due(seqs, track.tries);
+                self.make_due(seqs, track.tries, effects);
             }
             State::Parking { .. } => {
                 self.tracked.replace(
@@ -75,7 +77,7 @@ impl Leases {
         }
         let delay = delay.unwrap_or_else(|| self.policy.backoff.after(tries.failures));
         if delay.is_zero() {
-            self.make_due(seqs, tries);
+            self.make_due(seqs, tries, effects);
         } else {
             let until = now + delay;
             self.tracked.insert(seqs.clone(), Track { tries, state: State::Delayed { until } });

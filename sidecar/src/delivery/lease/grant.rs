@@ -1,8 +1,10 @@
-//! Handing records out: what is due again first, then fresh ones, within a connection's window.
+//! Handing records out: what is due again first, then fresh ones, within a connection's window; a
+//! suspect only by itself.
 
 use std::ops::Range;
 use std::time::Instant;
 
+use super::window::Turn;
 use super::{Leases, State, Track};
 use crate::delivery::{Effects, JournalOp, Tries};
 
@@ -41,27 +43,70 @@ impl Leases {
     ) {
         self.expire(now, effects);
         let room = self.windows.room(connection).min(u64::from(max));
-        let mut left = room;
+        if room > 0 {
+            match self.windows.turn(connection, !self.suspects.is_empty()) {
+                Turn::Wait => {}
+                Turn::Probe => self.grant_suspect(connection, grants, effects),
+                Turn::Ordinary => {
+                    let left = self.grant_due(connection, published_end, room, grants, effects);
+                    let left = self.grant_fresh(connection, now, published_end, left, grants);
+                    self.windows.occupy(connection, room - left);
+                }
+            }
+        }
+        let Self { timers, tracked, .. } = self;
+        timers.tidy(|timer| Self::is_live(tracked, timer));
+        self.check_order(0, published_end);
+    }
+
+    /// Hands out the suspect that has failed least, alone.
+    fn grant_suspect(&mut self, connection: u64, grants: &mut Vec<Grant>, effects: &mut Effects) {
+        let Some((_, seq)) = self.suspects.pop_first() else { return };
+        let Some(Track { tries, .. }) = self.tracked.get(seq) else { return };
+        effects.wake |= self.windows.probe(connection);
+        grants.push(self.hand_out_again(connection, seq..seq + 1, tries, effects));
+    }
+
+    /// Hands out what is due again, up to `left` records; returns how many that leaves.
+    fn grant_due(
+        &mut self,
+        connection: u64,
+        published_end: u64,
+        mut left: u64,
+        grants: &mut Vec<Grant>,
+        effects: &mut Effects,
+    ) -> u64 {
         while left > 0
             && let Some((seqs, tries)) = self.next_due(published_end, left)
         {
             left -= seqs.end - seqs.start;
+            self.due.remove(seqs.clone());
             grants.push(self.hand_out_again(connection, seqs, tries, effects));
         }
+        left
+    }
+
+    /// The same for what is fresh.
+    fn grant_fresh(
+        &mut self,
+        connection: u64,
+        now: Instant,
+        published_end: u64,
+        mut left: u64,
+        grants: &mut Vec<Grant>,
+    ) -> u64 {
         let deadline = now + self.policy.ack_timeout;
+        let first = Tries { attempt: 1, ..Tries::default() };
         while left > 0
             && let Some(seqs) = self.next_fresh(published_end, left)
         {
             left -= seqs.end - seqs.start;
             self.next_fresh = seqs.end;
             self.delivered_end = self.delivered_end.max(seqs.end);
-            self.lease(connection, seqs.clone(), Tries { attempt: 1, failures: 0 }, deadline);
+            self.lease(connection, seqs.clone(), first, deadline);
             grants.push(Grant { seqs, attempt: 1 });
         }
-        self.windows.occupy(connection, room - left);
-        let Self { timers, tracked, .. } = self;
-        timers.tidy(|timer| Self::is_live(tracked, timer));
-        self.check_order(0, published_end);
+        left
     }
 
     /// The journal has synced what `grant` brought: its leases start now. Appends what is still to
@@ -99,7 +144,6 @@ impl Leases {
         effects: &mut Effects,
     ) -> Grant {
         let tries = Tries { attempt: tries.attempt.saturating_add(1), ..tries };
-        self.due.remove(seqs.clone());
         self.tracked
             .replace(seqs.clone(), Track { tries, state: State::Unconfirmed { connection } });
         self.delivered_end = self.delivered_end.max(seqs.end);

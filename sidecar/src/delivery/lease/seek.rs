@@ -22,6 +22,7 @@ impl Leases {
         }
         self.next_fresh = self.cursor.position();
         self.delivered_end = self.cursor.position();
+        effects.wake = true;
     }
 }
 
@@ -56,7 +57,7 @@ mod tests {
     #[test]
     fn old_tokens_settle_and_do_nothing_else() {
         let (mut leases, mut effects, now) = (leases(), Effects::default(), Instant::now());
-        leases.set_credit(1, 10);
+        leases.set_credit(1, 10, &mut effects);
         let mut grants = Vec::new();
         leases.grant(1, now, END, 10, &mut grants, &mut effects);
         let old = |seq| LeaseKey { epoch: 100, seq, attempt: 1 };
@@ -102,7 +103,7 @@ mod tests {
             let (mut leases, mut effects, now) = (leases(), Effects::default(), Instant::now());
             let mut grants = Vec::new();
             for (connection, credit) in [(1, 5), (2, 15)] {
-                leases.set_credit(connection, credit);
+                leases.set_credit(connection, credit, &mut effects);
                 leases.grant(connection, now, END, credit, &mut grants, &mut effects);
             }
             let key = |seq| LeaseKey { epoch: 100, seq, attempt: 1 };
@@ -125,7 +126,7 @@ mod tests {
                 prop_assert!(!leases.parked(seq, &mut effects));
             }
             grants.clear();
-            leases.set_credit(3, 64);
+            leases.set_credit(3, 64, &mut effects);
             leases.grant(3, now, END, 64, &mut grants, &mut effects);
             prop_assert_eq!(grants, [Grant { seqs: to..END, attempt: 1 }]);
         }

@@ -22,7 +22,8 @@ enum Step {
     Extend(usize, u64),
     Pass(u64),
     Expire,
-    Disconnect(u64),
+    /// And whether in good order.
+    Disconnect(u64, bool),
     Parked(usize),
     ParkFailed(usize, u64),
     Skip(u64, u64),
@@ -43,7 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (pick.clone(), 0u64..100).prop_map(|(pick, time)| Step::Extend(pick, time)),
         5 => (0u64..40).prop_map(Step::Pass),
         3 => Just(Step::Expire),
-        1 => connection.prop_map(Step::Disconnect),
+        3 => (connection, any::<bool>()).prop_map(|(connection, orderly)| Step::Disconnect(connection, orderly)),
         1 => pick.clone().prop_map(Step::Parked),
         1 => (pick, 0u64..20).prop_map(|(pick, wait)| Step::ParkFailed(pick, wait)),
         1 => (0u64..200, 0u64..5).prop_map(|(start, len)| Step::Skip(start, len)),
@@ -189,7 +190,10 @@ impl World {
         assert_eq!(followed, current);
         match (step, self.twin.at(key.seq)) {
             _ if !current => {}
-            (Step::Nack(_, delay), _) => self.twin.fail(key.seq, delay.map(seconds), now),
+            (Step::Nack(_, delay), (_, tries)) => {
+                tries.suspect = false;
+                self.twin.fail(key.seq, delay.map(seconds), now);
+            }
             (Step::Extend(_, time), (Stage::Leased(_, deadline), _)) => {
                 *deadline = (*deadline).max(now + seconds(*time));
             }
@@ -204,8 +208,8 @@ impl World {
                 self.twin.records.resize(index(published), (Stage::Fresh, Tries::default()));
             }
             Step::Credit(connection, credit) => {
-                self.leases.set_credit(connection, credit);
-                self.twin.credit.insert(connection, credit);
+                self.leases.set_credit(connection, credit, &mut self.effects);
+                self.twin.credit(connection, credit);
             }
             Step::Grant(connection, max) => self.grant(connection, max),
             Step::Confirm => self.confirm(),
@@ -229,9 +233,9 @@ impl World {
                 self.leases.expire(self.now, &mut self.effects);
                 self.twin.expire(self.now);
             }
-            Step::Disconnect(connection) => {
-                self.leases.disconnect(connection);
-                self.twin.disconnect(connection);
+            Step::Disconnect(connection, orderly) => {
+                self.leases.disconnect(connection, orderly, self.now, &mut self.effects);
+                self.twin.disconnect(connection, orderly, self.now);
             }
             Step::Parked(pick) => {
                 if let Some(seq) = self.picked_parking(pick) {
@@ -331,7 +335,10 @@ impl World {
             return (if settled { Stage::Settled } else { Stage::Fresh }, Tries::default());
         };
         assert!(!settled);
-        assert_eq!(leases.due.contains(seq), matches!(track.state, State::Due));
+        let due = matches!(track.state, State::Due);
+        let Tries { failures, suspect, .. } = track.tries;
+        assert_eq!(leases.due.contains(seq), due && !suspect);
+        assert_eq!(leases.suspects.contains(&(failures, seq)), due && suspect);
         let stage = match track.state {
             State::Unconfirmed { connection } => Stage::Unconfirmed(connection),
             State::Leased { connection, deadline, .. } => Stage::Leased(connection, deadline),

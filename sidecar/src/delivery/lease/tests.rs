@@ -1,105 +1,32 @@
-//! Each rule by itself.
+//! Each rule by itself, but those about suspects.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lifeboat_log::ranges::RangeSet;
 
+use super::bench::{Bench, EPOCH, SECOND, flat, key};
 use super::*;
-use crate::delivery::backoff::Backoff;
 use crate::delivery::{JournalOp, LeaseKey};
 
-const EPOCH: u64 = 7;
-const SECOND: Duration = Duration::from_secs(1);
-
-fn policy() -> Policy {
-    Policy {
-        ack_timeout: 30 * SECOND,
-        max_in_flight: 4,
-        max_attempts: 3,
-        backoff: Backoff::new(vec![SECOND, 10 * SECOND]),
-    }
-}
-
-/// A machine, its clock and its log.
-struct Bench {
-    leases: Leases,
-    effects: Effects,
-    now: Instant,
-    published_end: u64,
-}
-
-impl Bench {
-    fn new(published_end: u64) -> Self {
-        let recovered =
-            Recovered { epoch: EPOCH, epoch_start: published_end, ..Recovered::default() };
-        Self::recover(published_end, recovered)
-    }
-
-    fn recover(published_end: u64, recovered: Recovered) -> Self {
-        let mut effects = Effects::default();
-        let mut leases = Leases::new(policy(), recovered, &mut effects);
-        leases.set_credit(1, 100);
-        Self { leases, effects, now: Instant::now(), published_end }
-    }
-
-    /// What a connection is granted, as (seq, attempt).
-    fn grant(&mut self, connection: u64, max: u32) -> Vec<(u64, u32)> {
-        let mut grants = Vec::new();
-        let Self { leases, effects, now, published_end } = self;
-        leases.grant(connection, *now, *published_end, max, &mut grants, effects);
-        flat(&grants)
-    }
-
-    /// The same, with the journal synced at once.
-    fn deliver(&mut self, connection: u64, max: u32) -> Vec<(u64, u32)> {
-        let granted = self.grant(connection, max);
-        for &(seq, attempt) in &granted {
-            self.leases.confirm(&Grant { seqs: seq..seq + 1, attempt }, self.now, &mut Vec::new());
-        }
-        granted
-    }
-
-    fn ack(&mut self, keys: &[LeaseKey]) -> AckOutcome {
-        self.leases.ack(keys, self.published_end, &mut self.effects)
-    }
-
-    fn nack(&mut self, key: LeaseKey, delay: Option<Duration>) -> bool {
-        self.leases.nack(key, delay, self.now, &mut self.effects)
-    }
-
-    fn pass(&mut self, time: Duration) {
-        self.now += time;
-        self.leases.expire(self.now, &mut self.effects);
-    }
-
-    fn figures(&self) -> Figures {
-        self.leases.figures(self.published_end)
-    }
-}
-
-fn flat(grants: &[Grant]) -> Vec<(u64, u32)> {
-    grants.iter().flat_map(|grant| grant.seqs.clone().map(|seq| (seq, grant.attempt))).collect()
-}
-
-fn key(seq: u64, attempt: u32) -> LeaseKey {
-    LeaseKey { epoch: EPOCH, seq, attempt }
+fn tries(attempt: u32, failures: u32) -> Tries {
+    Tries { attempt, failures, suspect: false }
 }
 
 fn tried(seq: u64, attempt: u32, failures: u32) -> JournalOp {
-    JournalOp::Attempt { seq, tries: Tries { attempt, failures } }
+    JournalOp::Attempt { seq, tries: tries(attempt, failures) }
 }
 
 #[test]
 fn a_window_is_the_smaller_of_credit_and_max_in_flight() {
     let mut bench = Bench::new(100);
     assert_eq!(bench.grant(1, 100), [(0, 1), (1, 1), (2, 1), (3, 1)]);
-    bench.leases.set_credit(2, 2);
+    bench.credit(2, 2);
     assert_eq!(bench.grant(2, 100), [(4, 1), (5, 1)]);
     assert_eq!(bench.grant(2, 100), []);
     assert_eq!(bench.grant(3, 100), [], "no credit yet");
     bench.ack(&[key(4, 1)]);
     assert_eq!(bench.grant(2, 100), [(6, 1)]);
-    bench.leases.set_credit(2, 0);
+    bench.credit(2, 0);
     bench.ack(&[key(5, 1)]);
     assert_eq!(bench.grant(2, 100), []);
     assert_eq!(bench.figures().in_flight, 5);
@@ -204,8 +131,8 @@ fn a_second_attempt_waits_for_its_sync_and_its_lease_starts_there() {
 fn a_grant_whose_connection_left_before_the_sync_is_not_sent() {
     let mut bench = Bench::new(3);
     bench.grant(1, 3);
-    bench.leases.disconnect(1);
-    bench.leases.set_credit(2, 10);
+    bench.leave(1);
+    bench.credit(2, 10);
     let mut grants = Vec::new();
     bench.leases.grant(2, bench.now, 3, 10, &mut grants, &mut bench.effects);
     assert_eq!(grants, [Grant { seqs: 0..3, attempt: 2 }]);
@@ -214,26 +141,26 @@ fn a_grant_whose_connection_left_before_the_sync_is_not_sent() {
     bench.leases.confirm(&grants[0], bench.now, &mut ready);
     assert_eq!(flat(&ready), [(0, 2), (2, 2)], "without what was settled meanwhile");
 
-    bench.leases.disconnect(2);
-    bench.leases.set_credit(3, 10);
+    bench.leave(2);
+    bench.credit(3, 10);
     assert_eq!(bench.grant(3, 10), [(0, 3), (2, 3)]);
-    bench.leases.disconnect(3);
+    bench.leave(3);
     ready.clear();
     bench.leases.confirm(&Grant { seqs: 0..1, attempt: 3 }, bench.now, &mut ready);
     assert_eq!(ready, []);
 }
 
 #[test]
-fn a_disconnect_returns_leases_uncounted_and_due() {
+fn an_orderly_disconnect_returns_leases_uncounted_and_due() {
     let mut bench = Bench::new(100);
-    bench.leases.set_credit(2, 1);
+    bench.credit(2, 1);
     bench.grant(1, 3);
     bench.grant(2, 1);
     bench.effects.clear();
-    bench.leases.disconnect(1);
+    bench.leave(1);
     assert_eq!(bench.effects.journal, []);
     assert_eq!(bench.figures().in_flight, 1);
-    bench.leases.set_credit(1, 100);
+    bench.credit(1, 100);
     assert_eq!(bench.grant(1, 100), [(0, 2), (1, 2), (2, 2), (4, 1)]);
     assert_eq!(bench.effects.journal, [tried(0, 2, 0), tried(1, 2, 0), tried(2, 2, 0)]);
 }
@@ -346,8 +273,7 @@ fn a_record_that_always_expires_ends_as_one_park() {
         bench.pass(30 * SECOND);
         bench.pass(10 * SECOND);
     }
-    let park =
-        Park { seq: 0, tries: Tries { attempt: 3, failures: 3 }, reason: ParkReason::Attempts };
+    let park = Park { seq: 0, tries: tries(3, 3), reason: ParkReason::Attempts };
     assert_eq!(bench.effects.parks, [park]);
     bench.pass(1000 * SECOND);
     assert_eq!(bench.grant(1, 1), [(1, 1)], "the parked one is withheld");
@@ -364,10 +290,7 @@ fn a_rejected_record_is_parked_with_its_reason_and_without_a_failure() {
     bench.grant(1, 1);
     assert!(bench.leases.reject(key(0, 1), b"no such customer", &mut bench.effects));
     let reason = ParkReason::Rejected(b"no such customer"[..].into());
-    assert_eq!(
-        bench.effects.parks,
-        [Park { seq: 0, tries: Tries { attempt: 1, failures: 0 }, reason }]
-    );
+    assert_eq!(bench.effects.parks, [Park { seq: 0, tries: tries(1, 0), reason }]);
     assert_eq!(bench.figures().in_flight, 0);
     bench.pass(100 * SECOND);
     assert_eq!(bench.grant(1, 1), []);
@@ -405,7 +328,7 @@ fn an_ack_while_parking_settles_and_one_after_it_is_counted() {
 
 #[test]
 fn after_a_restart_all_is_due_at_once_and_the_numbers_go_on() {
-    let attempts = [(1, Tries { attempt: 4, failures: 2 }), (2, Tries { attempt: 1, failures: 1 })];
+    let attempts = [(1, tries(4, 2)), (2, tries(1, 1))];
     let recovered = Recovered {
         epoch: EPOCH,
         epoch_start: 5,
@@ -416,12 +339,12 @@ fn after_a_restart_all_is_due_at_once_and_the_numbers_go_on() {
     let mut bench = Bench::recover(6, recovered);
     assert_eq!(bench.deliver(1, 10), [(1, 5), (2, 2), (4, 1), (5, 1)]);
     bench.nack(key(1, 5), None);
-    assert_eq!(bench.effects.parks[0].tries, Tries { attempt: 5, failures: 3 });
+    assert_eq!(bench.effects.parks[0].tries, tries(5, 3));
 }
 
 #[test]
 fn a_park_that_a_restart_interrupted_is_asked_for_again() {
-    let exhausted = Tries { attempt: 3, failures: 3 };
+    let exhausted = tries(3, 3);
     let recovered = Recovered {
         epoch: EPOCH,
         epoch_start: 2,

@@ -29,6 +29,10 @@ pub(super) struct Twin {
     epoch_start: u64,
     pub(super) records: Vec<(Stage, Tries)>,
     pub(super) credit: BTreeMap<u64, u32>,
+    /// Connections on which a lease ran out.
+    overdue: BTreeSet<u64>,
+    /// The connection that gets nothing until it is empty.
+    draining: Option<u64>,
     /// Settled and tried, as the step brought them.
     pub(super) settled: BTreeSet<u64>,
     pub(super) tried: Vec<(u64, Tries)>,
@@ -48,6 +52,8 @@ impl Twin {
             epoch_start: published,
             records: vec![(Stage::Fresh, Tries::default()); index(published)],
             credit: BTreeMap::new(),
+            overdue: BTreeSet::new(),
+            draining: None,
             settled: BTreeSet::new(),
             tried: Vec::new(),
             parks: BTreeSet::new(),
@@ -96,7 +102,10 @@ impl Twin {
     pub(super) fn expire(&mut self, now: Instant) {
         for seq in 0..self.records.len() as u64 {
             match self.at(seq).0 {
-                Stage::Leased(_, deadline) if deadline <= now => self.fail(seq, None, now),
+                Stage::Leased(connection, deadline) if deadline <= now => {
+                    self.overdue.insert(connection);
+                    self.fail(seq, None, now);
+                }
                 Stage::Delayed(until) if until <= now => self.at(seq).0 = Stage::Due,
                 Stage::Parking(Some(retry)) if retry <= now => self.park(seq),
                 _ => {}
@@ -116,11 +125,7 @@ impl Twin {
         let room = index(u64::from(window))
             .saturating_sub(self.held_by(connection))
             .min(index(u64::from(max)));
-        let seqs_in = |stage| {
-            let records = self.records.iter().enumerate();
-            records.filter(move |(_, record)| record.0 == stage).map(|(seq, _)| seq as u64)
-        };
-        let seqs: Vec<u64> = seqs_in(Stage::Due).chain(seqs_in(Stage::Fresh)).take(room).collect();
+        let seqs = if room == 0 { Vec::new() } else { self.choose(connection, room) };
         let mut granted = Vec::new();
         for seq in seqs {
             let deadline = now + self.policy.ack_timeout;
@@ -138,6 +143,49 @@ impl Twin {
             granted.push((seq, tries.attempt));
         }
         granted
+    }
+
+    /// What a connection with room for so many gets.
+    fn choose(&mut self, connection: u64, room: usize) -> Vec<u64> {
+        let in_stage = |stage, suspect| {
+            let records = self.records.iter().enumerate();
+            let of =
+                records.filter(move |(_, (at, tries))| *at == stage && tries.suspect == suspect);
+            of.map(|(seq, _)| seq as u64)
+        };
+        let suspect = in_stage(Stage::Due, true)
+            .min_by_key(|seq| (self.records[index(*seq)].1.failures, *seq));
+        let probers: BTreeSet<u64> = self
+            .records
+            .iter()
+            .filter(|(_, tries)| tries.suspect)
+            .filter_map(|(stage, _)| match stage {
+                Stage::Unconfirmed(it) | Stage::Leased(it, _) => Some(*it),
+                _ => None,
+            })
+            .collect();
+        assert!(probers.len() <= 1, "one probes");
+        if probers.contains(&connection) {
+            assert_eq!(self.held_by(connection), 1, "nothing beside a suspect");
+            return Vec::new();
+        }
+        if let (Some(suspect), true) = (suspect, probers.is_empty()) {
+            if self.held_by(connection) == 0 {
+                self.draining = None;
+                return vec![suspect];
+            }
+            if *self.draining.get_or_insert(connection) == connection {
+                return Vec::new();
+            }
+        }
+        in_stage(Stage::Due, false).chain(in_stage(Stage::Fresh, false)).take(room).collect()
+    }
+
+    pub(super) fn credit(&mut self, connection: u64, credit: u32) {
+        self.credit.insert(connection, credit);
+        if credit == 0 {
+            self.draining.take_if(|draining| *draining == connection);
+        }
     }
 
     pub(super) fn confirm(&mut self, seq: u64, attempt: u32, now: Instant) -> bool {
@@ -182,11 +230,27 @@ impl Twin {
         }
     }
 
-    pub(super) fn disconnect(&mut self, connection: u64) {
-        self.credit.remove(&connection);
-        for (stage, _) in &mut self.records {
-            if matches!(*stage, Stage::Unconfirmed(it) | Stage::Leased(it, _) if it == connection) {
-                *stage = Stage::Due;
+    pub(super) fn disconnect(&mut self, connection: u64, orderly: bool, now: Instant) {
+        let stopped = self.credit.remove(&connection) == Some(0);
+        let orderly = orderly || stopped;
+        let alone = self.held_by(connection) == 1;
+        let overdue = self.overdue.remove(&connection);
+        self.draining.take_if(|draining| *draining == connection);
+        for seq in 0..self.records.len() as u64 {
+            let (stage, tries) = self.at(seq);
+            match *stage {
+                Stage::Unconfirmed(it) if it == connection => *stage = Stage::Due,
+                Stage::Leased(it, _) if it == connection => {
+                    *stage = Stage::Due;
+                    if !orderly && tries.suspect && alone && !overdue {
+                        self.fail(seq, None, now);
+                    } else if !orderly && !tries.suspect {
+                        tries.suspect = true;
+                        let tries = *tries;
+                        self.tried.push((seq, tries));
+                    }
+                }
+                _ => {}
             }
         }
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::{Leases, State, Track};
-use crate::delivery::{Effects, LeaseKey, ParkReason};
+use crate::delivery::{Effects, LeaseKey, ParkReason, Tries};
 
 /// What became of the tokens of one ACK.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,14 +68,16 @@ impl Leases {
         now: Instant,
         effects: &mut Effects,
     ) -> bool {
-        let Some(track) = self.end_lease(key) else { return false };
-        self.fail(key.seq..key.seq + 1, track.tries, delay, now, effects);
+        let Some(track) = self.end_lease(key, effects) else { return false };
+        // Whoever can say no has not crashed on it.
+        let tries = Tries { suspect: false, ..track.tries };
+        self.fail(key.seq..key.seq + 1, tries, delay, now, effects);
         true
     }
 
     /// The record becomes a dead letter.
     pub fn reject(&mut self, key: LeaseKey, reason: &[u8], effects: &mut Effects) -> bool {
-        let Some(track) = self.end_lease(key) else { return false };
+        let Some(track) = self.end_lease(key, effects) else { return false };
         self.park(key.seq, track.tries, ParkReason::Rejected(reason.into()), effects);
         true
     }
@@ -142,10 +144,10 @@ impl Leases {
     }
 
     /// Takes the lease that `key` names from its connection, if it is the current one.
-    fn end_lease(&mut self, key: LeaseKey) -> Option<Track> {
+    fn end_lease(&mut self, key: LeaseKey, effects: &mut Effects) -> Option<Track> {
         let (track, connection, ..) = self.current(key)?;
         self.tracked.take(key.seq..key.seq + 1, |_, _| ());
-        self.windows.release(connection, 1);
+        effects.wake |= self.windows.release(connection, 1);
         Some(track)
     }
 }

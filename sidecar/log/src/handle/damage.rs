@@ -1,0 +1,114 @@
+//! What a log does about damage: it is mended, or it stops, as the user wants it.
+
+use std::sync::Arc;
+
+use event_listener::EventListener;
+
+use super::{LogHandle, OnDamage, SegmentView};
+use crate::error::LogError;
+use crate::fate::{Fate, Refusal};
+use crate::holes::Holes;
+use crate::mend::Authority;
+use crate::mending::{Accepted, Mending};
+use crate::seal;
+use crate::segment;
+
+impl LogHandle {
+    /// Seqs below the published end that hold no record, and why.
+    pub fn holes(&self) -> Holes {
+        let view = self.view();
+        let mut holes = view.holes.clone();
+        holes.retired.insert(0..view.marks.published_end);
+        for (&base, segment) in &view.segments {
+            holes.retired.remove(base..segment.end_seq().unwrap_or(u64::MAX));
+        }
+        for damaged in view.holes.gaps.iter().chain(view.holes.jumps.iter()) {
+            holes.retired.remove(damaged);
+        }
+        holes
+    }
+
+    /// Completes when [`Self::holes`] may have changed. Take the listener, look, then wait.
+    pub fn mended(&self) -> EventListener {
+        self.mending.done.listen()
+    }
+
+    /// A reader cannot go on: the log is mended, or it stops, as the user wants it.
+    pub fn damaged(&self, error: &LogError) {
+        let segment = self.suspect(error);
+        match self.on_damage {
+            OnDamage::SkipWithGap if segment && self.view().marks.stopped.is_none() => {
+                self.order_mending(Authority::Policy);
+            }
+            _ => self.stop(error),
+        }
+    }
+
+    /// Damage was found that no reader has met: it is reported, and mended if the user wants that.
+    pub fn found_damage(&self, error: &LogError) {
+        if self.suspect(error) && self.on_damage == OnDamage::SkipWithGap {
+            self.order_mending(Authority::Policy);
+        }
+    }
+
+    /// An operator accepts that what is damaged is lost: it is mended, and the log goes on. The fate
+    /// says what that cost.
+    pub fn accept_gap(&self) -> Arc<Fate<Accepted>> {
+        self.order_mending(Authority::Operator)
+    }
+
+    fn order_mending(&self, authority: Authority) -> Arc<Fate<Accepted>> {
+        let fate = self.mending.order(authority);
+        self.queue.wake_writer();
+        fate
+    }
+
+    /// The segments that nothing is written to any more. The newest is among them once it is cut to
+    /// its length.
+    pub(crate) fn sealed_segments(&self) -> Vec<Arc<SegmentView>> {
+        let segments: Vec<_> = self.view().segments.values().map(Arc::clone).collect();
+        let newest = segments.len().saturating_sub(1);
+        let sealed = |(at, view): (usize, Arc<SegmentView>)| {
+            let cut =
+                || view.file.len().is_ok_and(|len| len == view.published_len() + seal::LEN as u64);
+            (at < newest || cut()).then_some(view)
+        };
+        segments.into_iter().enumerate().filter_map(sealed).collect()
+    }
+
+    /// Whether the segment is still a part of the log.
+    pub(crate) fn still_has(&self, segment: &Arc<SegmentView>) -> bool {
+        self.view().segments.get(&segment.base_seq).is_some_and(|held| Arc::ptr_eq(held, segment))
+    }
+
+    /// Notes a damaged segment. `false` when it is something else that is wrong.
+    fn suspect(&self, error: &LogError) -> bool {
+        let (LogError::Corrupt { path, .. } | LogError::Io { operation: "read", path, .. }) = error
+        else {
+            return false;
+        };
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(base_seq) = name.and_then(segment::parse_file_name) else { return false };
+        let why: Arc<str> = error.to_string().into();
+        self.update(|view| {
+            view.damaged.insert(base_seq);
+            view.marks.damage = Some(why);
+        });
+        true
+    }
+
+    /// The order to mend, if there is one.
+    pub(crate) fn mending(&self) -> &Mending {
+        &self.mending
+    }
+
+    /// Stops the log: nothing more goes in, and status says why.
+    pub(crate) fn stop(&self, why: &LogError) {
+        self.close(Refusal::Stopped);
+        let why: Arc<str> = why.to_string().into();
+        self.update(|view| {
+            view.marks.damage.get_or_insert_with(|| Arc::clone(&why));
+            view.marks.stopped.get_or_insert(why);
+        });
+    }
+}

@@ -1,0 +1,198 @@
+//! Damage under a running queue: what it costs, what the operator sees, and how a stream goes on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
+#![allow(clippy::cast_possible_truncation)] // counts are small
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use lifeboat_sidecar::status::{StreamState, StreamStatus};
+use support::{Home, Outcome, lifeboat, until};
+
+const SENT: u64 = 300;
+const SIZE: u64 = 100;
+/// What a record of this size takes on the wire.
+const WIRE: u64 = SIZE + 2;
+
+fn home(on_damage: &str, delivery: &str) -> Home {
+    Home::new(&format!(
+        "apiVersion: lifeboat.dev/v1alpha1\nkind: PersistentQueue\nmetadata: {{name: q}}\n\
+         spec:\n  storage: {{size: 64Mi}}\n  streams:\n    - name: work\n      \
+         ingress: [{{name: in, socket: ROUTER, protocol: Receipt}}, {{name: push, socket: PULL}}]\n      \
+         deliveries: [{{name: out, {delivery}}}]\n      retention: {{onDamage: {on_damage}}}\n"
+    ))
+}
+
+const CREDIT: &str = "socket: ROUTER, protocol: Credit";
+const PUSH: &str = "socket: PUSH";
+
+impl Outcome {
+    #[track_caller]
+    fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        self
+    }
+}
+
+fn run(home: &Home, arguments: &[&str]) -> Outcome {
+    let data = home.data();
+    lifeboat(&[arguments, &["--data", data.to_str().unwrap()]].concat(), "")
+}
+
+fn on_directory(home: &Home, arguments: &[&str]) -> Outcome {
+    let data = home.data();
+    let (command, rest) = arguments.split_first().unwrap();
+    lifeboat(&[&[*command, data.to_str().unwrap()], rest].concat(), "")
+}
+
+fn send(home: &Home) {
+    let (count, size) = (SENT.to_string(), SIZE.to_string());
+    run(home, &["send", "work.in", "--count", &count, "--size", &size]).ended(0);
+}
+
+fn first_segment(home: &Home) -> PathBuf {
+    home.data().join("streams/work/00000000000000000000.log")
+}
+
+/// Inverts a bit in the payload of the first record of the second batch, or of the first.
+fn damage(home: &Home) {
+    let file =
+        std::fs::OpenOptions::new().read(true).write(true).open(first_segment(home)).unwrap();
+    let mut header = [0; 64];
+    file.read_exact_at(&mut header, 4096).unwrap();
+    assert_eq!(&header[..4], b"LBB1");
+    let records = u64::from(u32::from_le_bytes(header[12..16].try_into().unwrap()));
+    let payload = 4096 + 64 + 8 * records + WIRE / 2;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, payload).unwrap();
+    file.write_all_at(&[byte[0] ^ 4], payload).unwrap();
+}
+
+/// A queue that has `SENT` records and no process; its first segment is sealed.
+fn filled(on_damage: &str, delivery: &str) -> Home {
+    let home = home(on_damage, delivery);
+    let queue = home.start();
+    send(&home);
+    assert_eq!(queue.stop().code(), Some(0));
+    assert_eq!(home.start().stop().code(), Some(0), "what it wrote is sealed by the next start");
+    home
+}
+
+/// Receives until nothing comes for a while; the numbers that the messages begin with.
+fn receive_all(home: &Home) -> BTreeSet<u64> {
+    let outcome = run(home, &["receive", "work.out", "--timeout", "1500ms"]);
+    let number = |line: &str| line.trim_end_matches('.').parse::<u64>().unwrap();
+    outcome.stdout.lines().map(number).collect()
+}
+
+fn all_but_the_first() -> BTreeSet<u64> {
+    (1..SENT).collect()
+}
+
+fn stream(home: &Home) -> StreamStatus {
+    home.stream("work")
+}
+
+fn skips(delivery: &str) {
+    let home = filled("SkipWithGap", delivery);
+    damage(&home);
+    let queue = home.start();
+    assert_eq!(receive_all(&home), all_but_the_first());
+    until("the gap shows", || stream(&home).lost == 1);
+    let seen = stream(&home);
+    assert_eq!((seen.state, seen.damage), (StreamState::Open, None));
+    assert_eq!(home.delivery("out").lost, 1);
+    send(&home);
+    assert_eq!(receive_all(&home).len() as u64, SENT, "it goes on");
+    let quarantine = home.data().join("streams/work/quarantine");
+    assert_eq!(std::fs::read_dir(quarantine).unwrap().count(), 1);
+    assert_eq!(queue.stop().code(), Some(0));
+    // What was lost is remembered, and not lost again.
+    let _queue = home.start();
+    assert_eq!((stream(&home).lost, home.delivery("out").lost), (1, 1));
+    if delivery == CREDIT {
+        assert_eq!(stream(&home).depth, 0);
+    }
+}
+
+#[test]
+fn applications_that_acknowledge_get_all_but_what_is_lost() {
+    skips(CREDIT);
+}
+
+#[test]
+fn applications_that_pull_get_all_but_what_is_lost() {
+    skips(PUSH);
+}
+
+#[test]
+fn an_operator_lets_a_stopped_stream_go_on_while_it_runs() {
+    let home = filled("Stop", CREDIT);
+    damage(&home);
+    let queue = home.start();
+    assert_eq!(receive_all(&home), BTreeSet::new());
+    assert_eq!(stream(&home).state, StreamState::Stopped);
+    assert!(stream(&home).reason.unwrap().contains("checksum"));
+    // A producer without receipts waits.
+    let producer = support::sockets::connected(zmq::PUSH, queue.endpoint("work.push"));
+    producer.send("9999", 0).unwrap();
+
+    let dry = run(&home, &["accept-gap", "work", "--dry-run"]).ended(0);
+    assert!(dry.stdout.contains("lost: 0..1"), "{dry:?}");
+    assert!(run(&home, &["accept-gap", "work"]).ended(64).stderr.contains("--yes"));
+    assert_eq!(stream(&home).state, StreamState::Stopped);
+    let unknown = run(&home, &["accept-gap", "nobody", "--yes"]).ended(1);
+    assert!(unknown.stderr.contains("no stream nobody"));
+    let done = run(&home, &["accept-gap", "work", "--yes"]).ended(0);
+    assert!(done.stdout.contains("1 record lost"), "{done:?}");
+    let seen = stream(&home);
+    assert_eq!((seen.state, seen.lost, seen.damage), (StreamState::Open, 1, None));
+    let mut expected = all_but_the_first();
+    expected.insert(9999);
+    until("what waited comes in", || stream(&home).durable_end > SENT);
+    assert_eq!(receive_all(&home), expected);
+    let audit = std::fs::read_to_string(home.data().join("streams/work/audit.log")).unwrap();
+    assert!(audit.contains("accept-gap") && audit.contains("lost: 0..1"), "{audit}");
+    assert!(run(&home, &["accept-gap", "work", "--yes"]).ended(0).stdout.contains("not damaged"));
+}
+
+#[test]
+fn a_directory_is_checked_dumped_and_mended_without_a_queue() {
+    let home = filled("Stop", CREDIT);
+    let clean = on_directory(&home, &["check"]).ended(0);
+    assert!(
+        clean.stdout.contains("300 records") && clean.stdout.contains("no damage"),
+        "{clean:?}"
+    );
+    damage(&home);
+    let found = on_directory(&home, &["check"]).ended(65);
+    assert!(found.stdout.contains("DAMAGE") && found.stdout.contains("lost: 0..1"), "{found:?}");
+    let json = on_directory(&home, &["check", "--json"]).ended(65).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["findings"][0]["lost"], serde_json::json!([[0, 1]]));
+
+    let dumped = on_directory(&home, &["dump", "--stream", "work", "--to", "200"]).ended(0);
+    let seqs: Vec<u64> = dumped
+        .stdout
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"].as_u64().unwrap()
+        })
+        .collect();
+    assert_eq!(seqs, (1..200).collect::<Vec<_>>());
+    let raw =
+        on_directory(&home, &["dump", "--from", "7", "--to", "9", "--format", "raw"]).ended(0);
+    assert_eq!(raw.stdout.len() as u64, 2 * WIRE);
+
+    let queue = home.start();
+    assert!(on_directory(&home, &["check"]).ended(75).stderr.contains("another process"));
+    assert_eq!(queue.stop().code(), Some(0));
+    let done = run(&home, &["accept-gap", "work", "--yes"]).ended(0);
+    assert!(done.stdout.contains("1 record lost"), "{done:?}");
+    on_directory(&home, &["check"]).ended(0);
+    let _queue = home.start();
+    assert_eq!(receive_all(&home), all_but_the_first());
+    assert_eq!(home.delivery("out").lost, 1);
+}

@@ -1,0 +1,100 @@
+//! A full stream that rejects: who gets receipts is told at once, who gets none waits, and nothing
+//! that was receipted is lost.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
+#![allow(clippy::cast_possible_truncation)] // counts are small
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use lifeboat_sidecar::status::StreamState;
+use support::credit::App;
+use support::sockets::{connected, receive, send, unconnected};
+use support::tally::{number, numbered};
+use support::{Home, wait_for, yaml};
+
+const IN: &str = "{name: in, socket: ROUTER, protocol: Receipt}, {name: push, socket: PULL}";
+const OUT: &str = "{name: out, socket: ROUTER, protocol: Credit, maxInFlight: 256}";
+/// Bytes of a message.
+const LEN: usize = 16 << 10;
+/// More than the volume of 64 MiB holds.
+const TOO_MANY: usize = 4500;
+
+fn home() -> Home {
+    Home::new(&yaml("64Mi", &[("work", IN, OUT)]).replace("]}", "], retention: {onFull: Reject}}"))
+}
+
+/// Sends `count` messages in one go and returns the answers: the seq, or none.
+fn offer(socket: &zmq::Socket, numbers: std::ops::Range<usize>) -> Vec<Option<u64>> {
+    for at in numbers.clone() {
+        send(socket, &[&numbered(at, LEN)]);
+    }
+    let answer = |_| match &receive(socket)[..] {
+        [code, seq] if code == b"200" => {
+            Some(std::str::from_utf8(seq).unwrap().parse::<u64>().unwrap())
+        }
+        [code] if code == b"503" => None,
+        other => panic!("{other:?}"),
+    };
+    numbers.map(answer).collect()
+}
+
+#[test]
+fn a_full_stream_answers_503_at_once_and_every_200_is_true() {
+    let home = home();
+    let lifeboat = home.start();
+    let dealer = unconnected(zmq::DEALER);
+    dealer.set_sndhwm(0).unwrap();
+    dealer.set_rcvhwm(0).unwrap();
+    dealer.connect(lifeboat.endpoint("work.in")).unwrap();
+    // Nobody drains: without an answer for what does not fit, this would wait for ever.
+    let answers = offer(&dealer, 0..TOO_MANY);
+    let stored: Vec<usize> = (0..TOO_MANY).filter(|&at| answers[at].is_some()).collect();
+    let seqs: Vec<u64> = answers.iter().copied().flatten().collect();
+    assert!(seqs.len() > 1000 && seqs.len() < TOO_MANY, "{} stored", seqs.len());
+    assert!(seqs.iter().copied().eq(0..seqs.len() as u64), "receipts in the messages' order");
+    let stream = home.stream("work");
+    assert_eq!((stream.durable_end, stream.state), (seqs.len() as u64, StreamState::Full));
+    assert!(stream.disk_bytes <= stream.max_bytes);
+    let start = Instant::now();
+    assert_eq!(offer(&dealer, 0..1), [None]);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    let refused = lifeboat.metric("lifeboat_receipts_total", &["code=\"503\""]);
+    assert_eq!(refused as usize, TOO_MANY - seqs.len() + 1);
+
+    // What was stored is there, and nothing else.
+    let app = App::with_credit(lifeboat.endpoint("work.out"), 256);
+    for (seq, at) in stored.iter().enumerate() {
+        let msg = app.next();
+        assert_eq!((msg.seq, number(&msg.body[0])), (seq as u64, *at as u64));
+        app.ack(&[msg]);
+    }
+    assert_eq!(app.drain(), []);
+    wait_for("space", || (home.stream("work").state == StreamState::Open).then_some(()));
+    assert_eq!(offer(&dealer, 0..3).iter().flatten().count(), 3);
+}
+
+#[test]
+fn a_push_producer_of_the_same_stream_waits_and_loses_nothing() {
+    let home = home();
+    let lifeboat = home.start();
+    let push = unconnected(zmq::PUSH);
+    push.set_sndhwm(10).unwrap();
+    push.set_sndtimeo(1000).unwrap();
+    push.connect(lifeboat.endpoint("work.push")).unwrap();
+    let mut sent = 0;
+    while push.send(numbered(sent, LEN), 0).is_ok() {
+        sent += 1;
+        assert!(sent < TOO_MANY, "the producer is not stopped");
+    }
+    let dealer = connected(zmq::DEALER, lifeboat.endpoint("work.in"));
+    assert_eq!(offer(&dealer, 0..5), [None; 5], "those who wait have their turn first");
+    let app = App::with_credit(lifeboat.endpoint("work.out"), 256);
+    for at in 0..sent {
+        let msg = app.next();
+        assert_eq!(number(&msg.body[0]), at as u64, "nothing is lost");
+        app.ack(&[msg]);
+    }
+    wait_for("all to be settled", || (home.stream("work").depth == 0).then_some(()));
+    assert_eq!(offer(&dealer, 0..1), [Some(sent as u64)]);
+}
