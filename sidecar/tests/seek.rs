@@ -133,3 +133,26 @@ fn what_makes_no_sense_is_refused_in_words() {
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
 }
+
+#[test]
+fn a_reply_of_before_settles_nothing_and_no_second_request_comes_before_it() {
+    let kept = "], retention: {policy: Limits, maxMessages: 100000}}\n";
+    let deliveries = "{name: replied, socket: DEALER}";
+    let yaml = yaml("64Mi", &[("work", IN, deliveries)]).replace("]}\n", kept);
+    let home = Home::new(&yaml);
+    let lifeboat = home.start();
+    store(lifeboat.endpoint("work.in"), 0..3);
+    let app = connected(zmq::REP, lifeboat.endpoint("work.replied"));
+    let replied = |expected: u64| {
+        assert_eq!(number(&receive(&app)[0]), expected);
+        app.send("done", 0).unwrap();
+    };
+    replied(0);
+    assert_eq!(number(&receive(&app)[0]), 1);
+    assert_eq!(seek(&home, &["work", "replied", "first"]).code, Some(0));
+    let delivery = home.delivery("replied");
+    assert_eq!((delivery.cursor, delivery.in_flight), (0, 0), "its lease is void");
+    app.send("done", 0).unwrap();
+    (0..3).for_each(replied);
+    cursor_at(&home, "replied", 3);
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lifeboat_log::sim::SimDisk;
-use lifeboat_log::{LogHandle, Marks, Op, Place, Retention, StreamOptions, Urgency, Volume};
+use lifeboat_log::{LogHandle, Marks, Op, Place, Retention, Run, StreamOptions, Urgency, Volume};
 use volume_support::{Clock, Payload, dir, options, read_all, settle, stream, submit};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -291,4 +291,26 @@ fn no_delivery_waits_for_what_the_log_does_not_hold() {
     rig.pass(MINUTE);
     let rig = rig.restart();
     assert_eq!(waits(&rig.volume.streams[0].deliveries[2].1), rig.kept());
+}
+
+#[test]
+fn records_that_were_refused_cost_no_more_than_one_segment() {
+    let retention = Retention { drop_when_full: true, ..limits() };
+    let mut rig = Rig::new(32 << 10, retention);
+    let refused = loop {
+        let run = Run { bytes: &[1; 100], records: std::slice::from_ref(&(0..100)) };
+        let submitted = rig.log().refusing_queue().submit(run, &mut Vec::new()).unwrap();
+        rig.pass(Duration::from_millis(1));
+        if submitted.fate.outcome().unwrap().is_err() {
+            break rig.marks().log_start;
+        }
+    };
+    for _ in 0..10 {
+        rig.pass(Duration::from_millis(1));
+    }
+    let marks = rig.marks();
+    assert_eq!(rig.kept(), seqs(marks.log_start..marks.published_end));
+    assert!(refused > 0 && marks.log_start == refused, "{refused}, then {marks:?}");
+    rig.store(1, Duration::from_millis(1));
+    assert!(!rig.marks().full, "there is room again");
 }
