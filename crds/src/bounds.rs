@@ -10,6 +10,8 @@ pub(crate) const STREAMS: RangeInclusive<usize> = 1..=8;
 pub(crate) const INGRESS: RangeInclusive<usize> = 1..=8;
 /// Deliveries of a stream: each holds a cursor.
 pub(crate) const DELIVERIES: RangeInclusive<usize> = 1..=16;
+/// Endpoints of a `connect`: each is a connection.
+pub(crate) const REMOTES: RangeInclusive<usize> = 1..=16;
 /// Waits of a `backoff`; the last one repeats.
 pub(crate) const BACKOFF: RangeInclusive<usize> = 1..=16;
 
@@ -59,6 +61,9 @@ pub(crate) const MAX_AGE: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// `maxMessages`.
 pub(crate) const MAX_MESSAGES: RangeInclusive<u64> = 1..=i64::MAX.cast_unsigned();
+
+/// `dedup.window`: below it a repeat hardly comes in time; every id takes space on the volume.
+pub(crate) const DEDUP_WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=DAY;
 
 /// Ports below need a privilege that the sidecar does not have.
 pub(crate) const FIRST_PORT: u16 = 1024;

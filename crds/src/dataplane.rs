@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::bounds::{HARD_CAP_FACTOR, MESSAGE_SIZE};
 use crate::endpoint::Endpoint;
 use crate::names::socket_path;
+use crate::remote::Remote;
 use crate::share;
 use crate::start::Start;
 
@@ -63,8 +64,13 @@ pub struct Ingress {
     pub kind: IngressKind,
     /// Where it is bound; `None` is the default socket, see [`Ingress::endpoint_in`].
     pub endpoint: Option<Endpoint>,
+    /// Where it connects to instead; empty where it is bound.
+    pub connect: Vec<Remote>,
     /// What is accepted.
     pub limits: Limits,
+    /// How long the ids of messages are remembered, so that a repeat is not stored again; `None`
+    /// when ids mean nothing.
+    pub dedup_window: Option<Duration>,
 }
 
 /// What an ingress speaks.
@@ -94,6 +100,8 @@ pub struct Delivery {
     pub kind: DeliveryKind,
     /// Where it is bound; `None` is the default socket, see [`Delivery::endpoint_in`].
     pub endpoint: Option<Endpoint>,
+    /// Where it connects to instead; empty where it is bound.
+    pub connect: Vec<Remote>,
     /// Connections at one time.
     pub max_connections: u32,
     /// Where it starts when it is new; `None`, in a WorkQueue, is all that is still held.
@@ -222,6 +230,13 @@ impl Limits {
     /// it is skipped unbuffered, and answered 413 where there are receipts.
     pub fn hard_cap(&self) -> u64 {
         self.max_message_size.saturating_mul(HARD_CAP_FACTOR).min(*MESSAGE_SIZE.end())
+    }
+}
+
+impl Stream {
+    /// How long any of its ingresses remembers ids; `None` when none does.
+    pub fn dedup_window(&self) -> Option<Duration> {
+        self.ingress.iter().filter_map(|ingress| ingress.dedup_window).max()
     }
 }
 

@@ -57,7 +57,8 @@ impl TcpEndpoint {
 }
 
 impl Host {
-    fn is_wildcard(&self) -> bool {
+    /// Whether it is every interface.
+    pub(crate) fn is_wildcard(&self) -> bool {
         match self {
             Self::Any => true,
             Self::Ip(address) => address.is_unspecified(),
@@ -70,15 +71,30 @@ impl FromStr for Endpoint {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        match text.split_once("://") {
-            Some(("tcp", rest)) => tcp(rest).map(Self::Tcp),
-            Some(("ipc", path)) => ipc(path).map(Self::Ipc),
-            Some((transport, _)) => Err(Malformed::with_fix(
-                format!("has the transport {transport:?}"),
-                "expected tcp:// or ipc://",
-            )),
-            None => Err(Malformed::new("has no transport")),
+        match read(text)? {
+            Self::Tcp(TcpEndpoint { port, .. }) if (1..FIRST_PORT).contains(&port) => {
+                Err(Malformed::with_fix(
+                    format!(
+                        "has the port {port}, which needs a privilege that the sidecar does not have"
+                    ),
+                    "choose one from 1024 to 65535",
+                ))
+            }
+            endpoint => Ok(endpoint),
         }
+    }
+}
+
+/// Reads an endpoint of either use.
+pub(crate) fn read(text: &str) -> Result<Endpoint, Malformed> {
+    match text.split_once("://") {
+        Some(("tcp", rest)) => tcp(rest).map(Endpoint::Tcp),
+        Some(("ipc", path)) => ipc(path).map(Endpoint::Ipc),
+        Some((transport, _)) => Err(Malformed::with_fix(
+            format!("has the transport {transport:?}"),
+            "expected tcp:// or ipc://",
+        )),
+        None => Err(Malformed::new("has no transport")),
     }
 }
 
@@ -133,19 +149,12 @@ fn parse_port(text: &str) -> Result<u16, Malformed> {
     }
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let port = text.parse::<u16>().ok().filter(|_| digits);
-    let Some(port) = port else {
-        return Err(Malformed::with_fix(
+    port.ok_or_else(|| {
+        Malformed::with_fix(
             format!("has the port {text:?}"),
             "expected a number from 1024 to 65535, or 0 or '*' for one that the system picks",
-        ));
-    };
-    if (1..FIRST_PORT).contains(&port) {
-        return Err(Malformed::with_fix(
-            format!("has the port {port}, which needs a privilege that the sidecar does not have"),
-            "choose one from 1024 to 65535",
-        ));
-    }
-    Ok(port)
+        )
+    })
 }
 
 fn ipc(path: &str) -> Result<PathBuf, Malformed> {

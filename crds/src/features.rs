@@ -7,6 +7,7 @@
 
 /// What this version does.
 const SUPPORTED: &[&str] = &[
+    "delivery.connect",
     "delivery.from",
     "delivery.protocol.Credit",
     "delivery.socket.DEALER",
@@ -16,6 +17,8 @@ const SUPPORTED: &[&str] = &[
     "durability.sync.Always",
     "durability.sync.Interval",
     "durability.sync.None",
+    "ingress.connect",
+    "ingress.dedup",
     "ingress.protocol.Receipt",
     "ingress.socket.PULL",
     "ingress.socket.ROUTER",
@@ -32,7 +35,6 @@ const SUPPORTED: &[&str] = &[
 
 /// What is planned and this version does not do.
 const PLANNED: &[&str] = &[
-    "delivery.connect",
     "delivery.curve",
     "delivery.deadLetter",
     "delivery.filters",
@@ -41,9 +43,7 @@ const PLANNED: &[&str] = &[
     "delivery.protocol.Pzq",
     "delivery.routingId",
     "delivery.socket.PUB",
-    "ingress.connect",
     "ingress.curve",
-    "ingress.dedup",
     "ingress.filters",
     "ingress.protocol.Clone",
     "ingress.protocol.Freelance",

@@ -76,10 +76,12 @@ fn ingress(given: resource::Ingress) -> Result<Ingress, Problem> {
         name: given.name,
         kind,
         endpoint: given.bind,
+        connect: given.connect.unwrap_or_default(),
         limits: Limits {
             max_message_size: size.map_or(defaults::MAX_MESSAGE_SIZE, Quantity::bytes),
             max_connections: given.max_connections.unwrap_or(defaults::MAX_CONNECTIONS),
         },
+        dedup_window: given.dedup.map(|dedup| dedup.window.value()),
     })
 }
 
@@ -98,6 +100,7 @@ fn delivery(given: resource::Delivery, policy: Policy) -> Result<Delivery, Probl
         name: given.name,
         kind,
         endpoint: given.bind,
+        connect: given.connect.unwrap_or_default(),
         max_connections: given.max_connections.unwrap_or(defaults::MAX_CONNECTIONS),
     })
 }

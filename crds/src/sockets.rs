@@ -8,27 +8,29 @@ use crate::dataplane::Dataplane;
 use crate::endpoint::Endpoint;
 use crate::names::SOCKET_PATH_LIMIT;
 use crate::problem::Problems;
+use crate::remote::Remote;
 
 impl Dataplane {
     /// Checks every ipc socket against `dir`, the absolute path of the socket directory: it lies
-    /// directly in `dir`, its path has at most [`SOCKET_PATH_LIMIT`] bytes, and no two are the
-    /// same.
+    /// directly in `dir`, its path has at most [`SOCKET_PATH_LIMIT`] bytes, and no two are bound
+    /// to the same.
     ///
     /// # Errors
-    /// Every problem, at `spec.streams[i].ingress[j].bind` or `.name` where no endpoint is given.
+    /// Every problem, at `spec.streams[i].ingress[j].bind`, `.connect[k]`, or `.name` where no
+    /// endpoint is given.
     pub fn check_sockets(&self, dir: &Path) -> Result<(), Problems> {
         let mut problems = Problems::default();
         let mut taken: BTreeMap<PathBuf, String> = BTreeMap::new();
-        for (field, path, given) in self.ipc_sockets(dir) {
-            let at = format!("{field}.{}", if given { "bind" } else { "name" });
+        for IpcSocket { field, at, path, given, bound } in self.ipc_sockets(dir) {
             if given && path.parent() != Some(dir) {
                 let dir = dir.display();
                 problems.push(
                     &at,
                     format!(
                         "ipc://{} is not a file directly in the socket directory {dir}, which the \
-                         application sees; leave bind out, or write ipc://{dir}/NAME",
-                        path.display()
+                         application sees; {}write ipc://{dir}/NAME",
+                        path.display(),
+                        if bound { "leave bind out, or " } else { "" }
                     ),
                 );
             }
@@ -43,6 +45,9 @@ impl Dataplane {
                     ),
                 );
             }
+            if !bound {
+                continue;
+            }
             if let Some(other) = taken.get(&path) {
                 let path = path.display();
                 problems.push(&at, format!("{path} is also the socket of {other}; use another"));
@@ -53,26 +58,55 @@ impl Dataplane {
         problems.into_result()
     }
 
-    /// Field, path and whether the file names it, for every ipc socket.
-    fn ipc_sockets(&self, dir: &Path) -> Vec<(String, PathBuf, bool)> {
+    /// Every ipc socket, in the file's order.
+    fn ipc_sockets(&self, dir: &Path) -> Vec<IpcSocket> {
         let mut sockets = Vec::new();
         for (index, stream) in self.streams.iter().enumerate() {
-            let ingress =
-                stream.ingress.iter().map(|i| (&i.endpoint, i.endpoint_in(dir, &stream.name)));
-            let deliveries =
-                stream.deliveries.iter().map(|d| (&d.endpoint, d.endpoint_in(dir, &stream.name)));
+            let ingress = stream.ingress.iter().map(|one| {
+                (one.endpoint.is_some(), one.endpoint_in(dir, &stream.name), &one.connect)
+            });
+            let deliveries = stream.deliveries.iter().map(|one| {
+                (one.endpoint.is_some(), one.endpoint_in(dir, &stream.name), &one.connect)
+            });
             let ingress = ingress.enumerate().map(|(at, socket)| ("ingress", at, socket));
             let deliveries = deliveries.enumerate().map(|(at, socket)| ("deliveries", at, socket));
-            for (list, at, (given, endpoint)) in ingress.chain(deliveries) {
-                if let Endpoint::Ipc(path) = endpoint {
-                    sockets.push((
-                        format!("spec.streams[{index}].{list}[{at}]"),
-                        path,
-                        given.is_some(),
-                    ));
+            for (list, at, (given, endpoint, connect)) in ingress.chain(deliveries) {
+                let field = format!("spec.streams[{index}].{list}[{at}]");
+                if connect.is_empty() {
+                    sockets.extend(IpcSocket::bound(field, &endpoint, given));
+                } else {
+                    sockets.extend(IpcSocket::connected(&field, connect));
                 }
             }
         }
         sockets
+    }
+}
+
+/// One unix socket that is bound or connected to.
+struct IpcSocket {
+    /// The ingress or delivery.
+    field: String,
+    /// The field that names the path, or makes it.
+    at: String,
+    path: PathBuf,
+    /// Whether the file names the path.
+    given: bool,
+    bound: bool,
+}
+
+impl IpcSocket {
+    fn bound(field: String, endpoint: &Endpoint, given: bool) -> Option<Self> {
+        let Endpoint::Ipc(path) = endpoint else { return None };
+        let at = format!("{field}.{}", if given { "bind" } else { "name" });
+        Some(Self { field, at, path: path.clone(), given, bound: true })
+    }
+
+    fn connected(field: &str, connect: &[Remote]) -> impl Iterator<Item = Self> {
+        connect.iter().enumerate().filter_map(move |(at, remote)| {
+            let Endpoint::Ipc(path) = remote.endpoint() else { return None };
+            let (field, at) = (field.to_owned(), format!("{field}.connect[{at}]"));
+            Some(Self { field, at, path: path.clone(), given: true, bound: false })
+        })
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use lifeboat_api::{
-    Credit, Dataplane, DeliveryKind, Endpoint, Limits, OnDamage, OnFull, Policy, Problems, Rep,
-    Replica, Retention, Start, Sync, Trail, parse, supported_features, validate_dataplane,
+    Credit, Dataplane, DeliveryKind, Endpoint, Limits, OnDamage, OnFull, Policy, Problems, Remote,
+    Rep, Replica, Retention, Start, Sync, Trail, parse, supported_features, validate_dataplane,
 };
 
 fn validate(yaml: &str) -> Result<Dataplane, Problems> {
@@ -212,6 +212,24 @@ fn values_at_their_bounds_are_accepted() {
 }
 
 #[test]
+fn ids_are_remembered_where_the_file_says_so() {
+    let receipt = |name: &str, more: &str| {
+        format!("{{name: {name}, socket: ROUTER, protocol: Receipt{more}}}")
+    };
+    let ingress = [
+        receipt("a", ""),
+        receipt("b", ", dedup: {window: 1s}"),
+        receipt("c", ", dedup: {window: 24h}"),
+    ];
+    let queue = accept(&queue(&ingress.join(", "), "{name: out, socket: PUSH}"));
+    let stream = &queue.streams[0];
+    let windows: Vec<_> = stream.ingress.iter().map(|ingress| ingress.dedup_window).collect();
+    let [second, day] = [1, 24 * 60 * 60].map(Duration::from_secs);
+    assert_eq!(windows, [None, Some(second), Some(day)]);
+    assert_eq!(stream.dedup_window(), Some(day));
+}
+
+#[test]
 fn a_delivery_to_rep_applications_has_the_rules_of_acks_but_no_window() {
     let queue = accept(&queue(
         "{name: in, socket: PULL}",
@@ -297,6 +315,23 @@ fn shares_follow_the_named_ones_and_shrink_with_the_volume() {
     assert_eq!(queue.shares(2 << 30), queue.shares(1 << 30));
     assert_eq!(queue.shares(1 << 29), [256 << 20, 128 << 20, 128 << 20]);
     assert_eq!(queue.shares(0), [0, 0, 0]);
+}
+
+#[test]
+fn sockets_that_connect_are_accepted() {
+    let queue = accept(&queue(
+        "{name: in, socket: PULL, connect: ['tcp://Feed.example:80', 'ipc:///run/lifeboat/feed']}",
+        "{name: far, socket: PUSH, connect: ['tcp://[::1]:5555', 'ipc:///tmp/far']},
+         {name: same, socket: PUSH, connect: ['ipc:///run/lifeboat/feed']}",
+    ));
+    let shown = |remotes: &[Remote]| remotes.iter().map(Remote::to_string).collect::<Vec<_>>();
+    let work = &queue.streams[0];
+    let expected = ["tcp://feed.example:80", "ipc:///run/lifeboat/feed"];
+    assert_eq!(shown(&work.ingress[0].connect), expected);
+    assert_eq!(shown(&work.deliveries[0].connect), ["tcp://[::1]:5555", "ipc:///tmp/far"]);
+    assert_eq!(work.deliveries[0].endpoint, None);
+    let problems = queue.check_sockets(Path::new("/run/lifeboat")).expect_err("must be refused");
+    insta::assert_snapshot!(problems.to_string(), @"spec.streams[0].deliveries[0].connect[1]: ipc:///tmp/far is not a file directly in the socket directory /run/lifeboat, which the application sees; write ipc:///run/lifeboat/NAME");
 }
 
 #[test]

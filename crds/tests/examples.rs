@@ -89,3 +89,13 @@ fn the_plain_hop_resolves() {
     let socket = Endpoint::Ipc("/run/lifeboat/events.out".into());
     assert_eq!(out.endpoint_in(Path::new("/run/lifeboat"), "events"), socket);
 }
+
+#[test]
+fn the_outbox_resolves() {
+    let queue = example("outbox.yaml");
+    let [sent, feed] = queue.streams.as_slice() else { panic!("two streams") };
+    assert!(sent.ingress[0].connect.is_empty());
+    assert_eq!(sent.deliveries[0].connect[0].to_string(), "tcp://127.0.0.1:5570");
+    assert_eq!(feed.ingress[0].connect.len(), 2);
+    assert!(queue.ignored.contains(&"spec.template".to_owned()));
+}

@@ -3,6 +3,9 @@
 mod bound;
 mod build;
 mod operators;
+mod reload;
+mod sockets;
+mod watch;
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,18 +17,21 @@ use std::time::Duration;
 use lifeboat_api::Dataplane;
 use lifeboat_log::disk::Disk;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Finding, LogError, Running, ScrubOptions, Scrubber, Volume};
-use lifeboat_zmtp::{Handlers, MemoryBudget};
+use lifeboat_log::{Finding, LogError, Running, ScrubOptions, Scrubber, Stream, Volume};
+use lifeboat_zmtp::MemoryBudget;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::metrics::Metrics;
 use crate::node::Node;
+use crate::reload::Side;
 use crate::share::OutputMemory;
 use crate::sizing::sizes;
 use crate::status::State;
 use crate::stop::{self, Stopper};
-use build::Build;
+use build::{Build, Ready};
+pub use reload::Applied;
+use sockets::Sockets;
 
 /// How long the connections of either side may take to end once they were told to.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -92,13 +98,18 @@ pub struct Sidecar {
     running: Running,
     /// Looks for damage until it is dropped.
     _scrubber: Scrubber,
-    /// Stops what takes records in.
+    /// What runs: the file less what is pending or did not open.
+    current: Dataplane,
+    /// The size of the volume's file system.
+    total: u64,
+    /// The streams as the volume opened them.
+    opened: Vec<Stream>,
+    build: Build,
+    sockets: Sockets,
+    /// Says that nothing more is taken in.
     intake: Stopper,
-    /// Stops everything else.
+    /// Stops everything but the sockets.
     rest: Stopper,
-    producers: JoinSet<Handlers>,
-    apps: JoinSet<Handlers>,
-    services: JoinSet<()>,
 }
 
 /// Starts everything that `dataplane` names on the real disk; see [`start_on`].
@@ -129,55 +140,55 @@ pub async fn start_on(
     let volume = Volume::open(vfs, &place.data, &sizes.volume, &sizes.streams)
         .map_err(|source| StartError::Volume { dir: place.data.clone(), source })?;
     report(&volume.findings);
-    let (intake, intake_stop) = stop::channel();
-    let (rest, rest_stop) = stop::channel();
+    let ((intake, intake_stop), (rest, rest_stop)) = (stop::channel(), stop::channel());
     let mut build = Build {
-        dataplane,
-        place,
-        sizes: &sizes,
+        place: place.clone(),
         metrics: Metrics::new()?,
         budget: MemoryBudget::new(sizes.connection_bytes),
         output: OutputMemory::new(sizes.output_bytes),
+        volume: volume.id,
         epoch: volume.epoch,
         journal: Arc::clone(&volume.journal),
         intake: intake_stop,
         rest: rest_stop,
-        ingresses: Vec::new(),
-        deliveries: Vec::new(),
+        ids_in_memory: sizes.ids_in_memory,
+        keepers: Vec::new(),
+        ready: Ready::default(),
         services: JoinSet::new(),
     };
     let mut streams = Vec::new();
-    for (at, stream) in volume.streams.iter().enumerate() {
-        streams.push(build.stream(at, stream).await?);
+    let parts = dataplane.streams.iter().zip(&volume.streams).zip(&sizes.streams);
+    for (at, ((stream, opened), sizes)) in parts.enumerate() {
+        streams.push(build.stream(at, stream, opened, sizes.max_bytes).await?);
     }
-    let logs = volume.streams.iter().flat_map(|it| [&it.log, &it.dead_letters]).cloned();
+    let logs = volume.streams.iter().flat_map(Stream::logs).cloned();
     let scrubber = Scrubber::spawn(logs.collect(), ScrubOptions::default())?;
-    let node = Arc::new(build.node(&volume, streams, scrubber.progress()));
-    let mut services = build.services;
-    let admin = operators::serve(&node, place, &build.rest, &mut services).await?;
-    let (running, ..) = volume.start()?;
-    let (mut producers, mut apps) = (JoinSet::new(), JoinSet::new());
-    build.ingresses.into_iter().for_each(|ingress| ingress.serve(&mut producers));
-    build.deliveries.into_iter().for_each(|delivery| delivery.serve(&mut apps));
-    let ended = running.writer.ended();
-    services.spawn({
-        let node = Arc::clone(&node);
-        async move {
-            if ended.wait().await.is_err() {
-                node.state.set(State::Failed);
-            }
-        }
-    });
+    let node = Arc::new(build.node(dataplane, &volume, streams, scrubber.progress()));
+    for at in 0..node.streams.len() {
+        build.services.spawn(watch::holes(Arc::clone(&node), at, build.rest.clone()));
+    }
+    let admin = operators::serve(&node, place, &build.rest, &mut build.services).await?;
+    let (running, opened, _) = volume.start()?;
+    let mut sockets = Sockets::default();
+    std::mem::take(&mut build.ready).serve(&mut sockets);
+    for keeper in std::mem::take(&mut build.keepers) {
+        let stop = build.rest.clone();
+        build.services.spawn_blocking(move || keeper.run(stop));
+    }
+    build.services.spawn(watch::writer(Arc::clone(&node), running.writer.ended()));
+    let current = dataplane.clone();
     Ok(Sidecar {
         node,
         admin,
         running,
         _scrubber: scrubber,
+        current,
+        total,
+        opened,
+        build,
+        sockets,
         intake,
         rest,
-        producers,
-        apps,
-        services,
     })
 }
 
@@ -216,28 +227,17 @@ impl Sidecar {
     pub async fn stop(mut self) -> Result<(), LogError> {
         self.node.state.set(State::Stopping);
         self.intake.stop();
-        let mut producers = pin!(all_ended(self.producers));
+        let mut producers = pin!(self.sockets.stop(Side::Ingress));
         let answered = timeout(PATIENCE, &mut producers).await.is_ok();
         self.rest.stop();
         // Whoever does not end in time is cut off: its peer connects again.
-        let _ = timeout(PATIENCE, all_ended(self.apps)).await;
+        let _ = timeout(PATIENCE, self.sockets.stop(Side::Delivery)).await;
         let stopped = tokio::task::block_in_place(|| self.running.writer.stop());
         if !answered {
             let _ = timeout(SHORT_PATIENCE, producers).await;
         }
-        let services = async { while self.services.join_next().await.is_some() {} };
+        let services = async { while self.build.services.join_next().await.is_some() {} };
         let _ = timeout(SHORT_PATIENCE, services).await;
         stopped
-    }
-}
-
-/// Completes when these listeners and all their connections have ended.
-async fn all_ended(mut listeners: JoinSet<Handlers>) {
-    let mut running = Vec::new();
-    while let Some(listener) = listeners.join_next().await {
-        running.extend(listener.ok());
-    }
-    for handlers in running {
-        handlers.finished().await;
     }
 }

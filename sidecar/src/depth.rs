@@ -11,6 +11,11 @@ pub fn depth(kept: &Range<u64>, cursors: &[Cursor]) -> u64 {
     if let [only] = cursors {
         return only.unsettled_within(kept);
     }
+    owed(kept, cursors).len()
+}
+
+/// Which records these are.
+pub fn owed(kept: &Range<u64>, cursors: &[Cursor]) -> RangeSet {
     let mut owed = RangeSet::new();
     for cursor in cursors {
         let mut from = kept.start;
@@ -19,7 +24,7 @@ pub fn depth(kept: &Range<u64>, cursors: &[Cursor]) -> u64 {
             owed.insert(run);
         }
     }
-    owed.len()
+    owed
 }
 
 #[cfg(test)]

@@ -1,15 +1,19 @@
-//! Every metric of the sidecar: its name, help and labels stand here and nowhere else.
+//! Every metric of the sidecar: its name, help and labels stand here, or in `gauges`, and nowhere else.
 //!
 //! Counters are counted where things happen, through handles resolved once for each socket.
 //! Gauges are not kept: [`crate::admin`] sets them from the status when it is scraped.
 
-use std::io;
+mod gauges;
+mod observer;
+
 use std::sync::Arc;
 
-use lifeboat_zmtp::{CloseReason, Observer, Peer};
+use lifeboat_zmtp::Observer;
 use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+pub use self::gauges::Gauges;
+use self::observer::SocketObserver;
 use crate::wire::receipt::Receipt;
 
 /// Labels of what belongs to one socket.
@@ -22,6 +26,7 @@ pub struct Metrics {
     received_messages: IntCounterVec,
     received_bytes: IntCounterVec,
     receipts: IntCounterVec,
+    duplicates: IntCounterVec,
     delivered: IntCounterVec,
     redelivered: IntCounterVec,
     suspected: IntCounterVec,
@@ -34,40 +39,8 @@ pub struct Metrics {
     connections: IntGaugeVec,
     connections_ended: IntCounterVec,
     accept_failures: IntCounterVec,
+    connect_failures: IntCounterVec,
     gauges: Gauges,
-}
-
-/// Set from the status at each scrape.
-#[derive(Debug, Clone)]
-pub struct Gauges {
-    /// Records unsettled by at least one delivery.
-    pub depth: IntGaugeVec,
-    /// Records that an application has and has not settled.
-    pub in_flight: IntGaugeVec,
-    /// Records parked.
-    pub dead_letter_records: IntGaugeVec,
-    /// Unix time of the oldest unsettled record.
-    pub oldest_seconds: IntGaugeVec,
-    /// Bytes of segment files.
-    pub disk_bytes: IntGaugeVec,
-    /// 1 when the stream is stopped by damage.
-    pub stopped: IntGaugeVec,
-    /// 1 when damage was found and is not mended.
-    pub damaged: IntGaugeVec,
-    /// Records lost to damage.
-    pub lost: IntGaugeVec,
-    /// 1 when records wait for disk space.
-    pub full: IntGaugeVec,
-    /// Records that count as stored and are not synced.
-    pub unsynced: IntGaugeVec,
-    /// Bytes read in search of damage.
-    pub scrubbed_bytes: IntGauge,
-    /// Syncs of the writer thread.
-    pub syncs: IntGauge,
-    /// Records covered by them.
-    pub synced_records: IntGauge,
-    /// 1 when the data directory outlives the machine's restart, as far as can be seen.
-    pub durable_volume: IntGauge,
 }
 
 impl Metrics {
@@ -94,6 +67,11 @@ impl Metrics {
                 "lifeboat_receipts_total",
                 "Answers given to producers, by code",
                 &with("code"),
+            )?,
+            duplicates: build.counters(
+                "lifeboat_duplicates_total",
+                "Messages not stored again, for one with their id and content was stored before",
+                SOCKET,
             )?,
             delivered: build.counters(
                 "lifeboat_delivered_records_total",
@@ -146,6 +124,11 @@ impl Metrics {
                 "Connections that ended or were refused, by reason",
                 &with("reason"),
             )?,
+            connect_failures: build.counters(
+                "lifeboat_connect_failures_total",
+                "Tries to connect that came to no connection, by reason",
+                &with("reason"),
+            )?,
             accept_failures: build.counters(
                 "lifeboat_accept_failures_total",
                 "Connections that could not be accepted",
@@ -176,6 +159,7 @@ impl Metrics {
             messages: self.received_messages.with_label_values(&labels),
             bytes: self.received_bytes.with_label_values(&labels),
             receipts: Receipts::new(&self.receipts, labels),
+            duplicates: self.duplicates.with_label_values(&labels),
         }
     }
 
@@ -216,75 +200,7 @@ impl Metrics {
             open: self.connections.with_label_values(&labels),
             ended: self.connections_ended.clone(),
             accept_failures: self.accept_failures.with_label_values(&labels),
-        })
-    }
-}
-
-impl Gauges {
-    fn new(build: &Build) -> prometheus::Result<Self> {
-        const STREAM: &[&str] = &["stream"];
-        Ok(Self {
-            depth: build.gauges(
-                "lifeboat_stream_depth_records",
-                "Records unsettled by at least one delivery",
-                STREAM,
-            )?,
-            in_flight: build.gauges(
-                "lifeboat_in_flight_records",
-                "Records that an application has and has not settled",
-                SOCKET,
-            )?,
-            dead_letter_records: build.gauges(
-                "lifeboat_dead_letter_records",
-                "Records parked",
-                STREAM,
-            )?,
-            oldest_seconds: build.gauges(
-                "lifeboat_oldest_record_timestamp_seconds",
-                "Unix time of the oldest unsettled record, 0 without one",
-                STREAM,
-            )?,
-            disk_bytes: build.gauges(
-                "lifeboat_disk_bytes",
-                "Bytes of the stream's segment files, dead letters included",
-                STREAM,
-            )?,
-            stopped: build.gauges(
-                "lifeboat_stream_stopped",
-                "1 when the stream is stopped by damage",
-                STREAM,
-            )?,
-            damaged: build.gauges(
-                "lifeboat_stream_damaged",
-                "1 when damage was found and is not mended",
-                STREAM,
-            )?,
-            lost: build.gauges(
-                "lifeboat_stream_lost_records",
-                "Records and dead letters that damage took before every delivery had settled them",
-                STREAM,
-            )?,
-            full: build.gauges(
-                "lifeboat_stream_full",
-                "1 when records wait for disk space",
-                STREAM,
-            )?,
-            unsynced: build.gauges(
-                "lifeboat_unsynced_records",
-                "Records that were receipted or handed on and not synced yet: 0 with sync Always",
-                STREAM,
-            )?,
-            scrubbed_bytes: build.gauge(
-                "lifeboat_scrubbed_bytes_total",
-                "Bytes of sealed segments read in search of damage",
-            )?,
-            syncs: build.gauge("lifeboat_syncs_total", "Group commits that synced records")?,
-            synced_records: build
-                .gauge("lifeboat_synced_records_total", "Records that they synced")?,
-            durable_volume: build.gauge(
-                "lifeboat_durable_volume",
-                "0 when the data directory does not outlive the machine's restart",
-            )?,
+            connect_failures: self.connect_failures.clone(),
         })
     }
 }
@@ -322,9 +238,20 @@ pub struct IngressMetrics {
     messages: IntCounter,
     bytes: IntCounter,
     receipts: Receipts,
+    duplicates: IntCounter,
 }
 
 impl IngressMetrics {
+    /// A message came again and was not stored again.
+    pub fn duplicate(&self) {
+        self.duplicates.inc();
+    }
+
+    /// Messages that came again so far.
+    pub fn duplicates(&self) -> u64 {
+        self.duplicates.get()
+    }
+
     /// A run of messages came in.
     pub fn received(&self, messages: usize, bytes: usize) {
         self.messages.inc_by(messages as u64);
@@ -406,44 +333,6 @@ pub struct DeliveryMetrics {
     pub expired: IntCounter,
     /// Unsettled records that a limit of number or space took.
     pub dropped: IntCounter,
-}
-
-/// Counts a socket's connections.
-#[derive(Debug)]
-struct SocketObserver {
-    labels: [String; 2],
-    open: IntGauge,
-    ended: IntCounterVec,
-    accept_failures: IntCounter,
-}
-
-impl SocketObserver {
-    fn count(&self, reason: CloseReason) {
-        let [stream, socket] = &self.labels;
-        self.ended.with_label_values(&[stream, socket, reason.label()]).inc();
-    }
-}
-
-impl Observer for SocketObserver {
-    fn connected(&self, peer: &Peer) {
-        self.open.inc();
-        tracing::debug!(stream = self.labels[0], socket = self.labels[1], %peer.address, "connected");
-    }
-
-    fn closed(&self, _peer: &Peer, reason: CloseReason) {
-        self.open.dec();
-        self.count(reason);
-    }
-
-    fn refused(&self, address: &str, reason: CloseReason) {
-        self.count(reason);
-        tracing::debug!(stream = self.labels[0], socket = self.labels[1], address, %reason, "refused");
-    }
-
-    fn accept_failed(&self, error: &io::Error) {
-        self.accept_failures.inc();
-        tracing::warn!(stream = self.labels[0], socket = self.labels[1], %error, "cannot accept");
-    }
 }
 
 #[cfg(test)]

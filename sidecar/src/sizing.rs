@@ -1,6 +1,6 @@
 //! How much memory and disk each part may take, from what the queue's file says. Pure.
 
-use lifeboat_api::{Dataplane, Delivery, OnFull, Policy, Retention, Start, Sync};
+use lifeboat_api::{Dataplane, Delivery, OnFull, Policy, Retention, Start, Stream, Sync};
 use lifeboat_log::{DeliveryOptions, OnDamage, Place, StreamOptions, SyncMode, VolumeOptions};
 
 const KIB: u64 = 1 << 10;
@@ -17,14 +17,21 @@ pub struct Sizes {
     pub connection_bytes: usize,
     /// What all connections together may have on their way to their peers.
     pub output_bytes: usize,
+    /// The ids of messages that a stream holds in memory before they go to its index on disk.
+    pub ids_in_memory: usize,
 }
+
+/// Memory that an id takes, on its way to the index too.
+const ID_BYTES: u64 = 128;
+/// A stream that knows repeats leaves this part of its share to the index of ids.
+const INDEX_PART: u64 = 8;
 
 /// Divides `dataplane.memory` and the quota. `file_system` is the size of the volume's file
 /// system in bytes; `seed` is random.
 ///
 /// Of the memory a quarter goes to connections, a sixth to the newest records (which live
 /// deliveries read), a twelfth to records that wait for their commit, in two halves, an eighth to
-/// what is on its way to peers; the rest is for readers of the backlog, for what is in flight, and
+/// what is on its way to peers, a 24th to ids of messages; the rest is for readers of the backlog, for what is in flight, and
 /// for the program itself.
 pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
     let quota = dataplane.storage_size.min(file_system);
@@ -45,7 +52,7 @@ pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
         .zip(shares)
         .map(|(stream, share)| StreamOptions {
             name: stream.name.clone(),
-            max_bytes: share,
+            max_bytes: share - index_bytes(stream, share),
             segment_bytes: segment_bytes(quota, share),
             on_damage: match stream.retention.on_damage {
                 lifeboat_api::OnDamage::Stop => OnDamage::Stop,
@@ -53,10 +60,12 @@ pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
             },
             retention: retention(&stream.retention),
             deliveries: stream.deliveries.iter().map(delivery).collect(),
+            keeps_ids: stream.dedup_window().is_some(),
         })
         .collect();
     let (connection_bytes, output_bytes) = ((memory / 4) as usize, (memory / 8) as usize);
-    Sizes { volume, streams, connection_bytes, output_bytes }
+    let ids_in_memory = (memory / 24 / count / ID_BYTES).clamp(4 * KIB, 32 * KIB) as usize;
+    Sizes { volume, streams, connection_bytes, output_bytes, ids_in_memory }
 }
 
 fn sync_mode(given: Sync) -> SyncMode {
@@ -97,6 +106,11 @@ pub(crate) fn place(start: Start) -> Place {
 /// Bytes of the volume that no stream may take: the reserve, and the journal with its snapshots.
 fn overhead(volume: &VolumeOptions) -> u64 {
     volume.reserve_bytes + 3 * volume.snapshot_bytes
+}
+
+/// Bytes of a stream's share that its index of ids may take.
+fn index_bytes(stream: &Stream, share: u64) -> u64 {
+    stream.dedup_window().map_or(0, |_| share / INDEX_PART)
 }
 
 /// A 64th of the quota, from 1 to 64 MiB; less where a stream's share would hold too few of them

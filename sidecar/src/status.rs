@@ -35,6 +35,25 @@ pub struct Status {
     pub streams: Vec<StreamStatus>,
     /// Streams whose data is here but that the file does not name any more.
     pub removed: Vec<String>,
+    /// The file that it runs by.
+    pub config: ConfigStatus,
+}
+
+/// The queue's file, and how far the sidecar runs by it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigStatus {
+    /// The file.
+    pub file: String,
+    /// The CRC32C of the content that was applied last, 8 hex digits.
+    pub hash: String,
+    /// Unix time of that, in seconds.
+    pub applied: u64,
+    /// What is wrong with the file as it is now, each with its field: then nothing of it was
+    /// applied; or what of it could not be opened, which is tried again.
+    pub problems: Vec<String>,
+    /// Fields whose change waits for a restart.
+    pub pending_restart: Vec<String>,
 }
 
 /// What the sidecar does at large.
@@ -89,6 +108,8 @@ pub struct StreamStatus {
     pub ingress_per_second: f64,
     /// Records handed out per second.
     pub delivered_per_second: f64,
+    /// What is remembered of messages that may come again; `None` where that means nothing.
+    pub dedup: Option<DedupStatus>,
     /// The sockets towards producers.
     pub ingress: Vec<IngressStatus>,
     /// The sockets towards applications.
@@ -107,7 +128,7 @@ pub enum StreamState {
     Stopped,
 }
 
-/// A bound socket.
+/// A socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SocketStatus {
@@ -117,8 +138,10 @@ pub struct SocketStatus {
     pub socket: String,
     /// What is spoken on a ROUTER.
     pub protocol: Option<String>,
-    /// Where it is bound, with the real port.
+    /// Where it is bound, with the real port; or what it connects to, separated by commas.
     pub endpoint: String,
+    /// Whether it connects, rather than being connected to.
+    pub connects: bool,
     /// Open connections.
     pub connections: u64,
 }
@@ -132,6 +155,20 @@ pub struct IngressStatus {
     pub socket: SocketStatus,
     /// Messages read since the start, refused ones included.
     pub messages: u64,
+    /// Of those, the ones that were not stored again, for they had been before.
+    pub duplicates: u64,
+}
+
+/// What is remembered of messages that may come again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DedupStatus {
+    /// Ids that are remembered.
+    pub ids: u64,
+    /// Whether messages with ids are taken: not while ids are gathered from the log.
+    pub ready: bool,
+    /// How often the index on disk was set aside and made anew, since the start.
+    pub set_aside: u64,
 }
 
 /// A delivery.

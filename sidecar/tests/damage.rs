@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use lifeboat_sidecar::reload::watch::hash;
 use lifeboat_sidecar::status::{StreamState, StreamStatus};
+use rustix::process::Signal;
 use support::{Home, Outcome, lifeboat, until};
 
 const SENT: u64 = 300;
@@ -17,12 +19,16 @@ const SIZE: u64 = 100;
 const WIRE: u64 = SIZE + 2;
 
 fn home(on_damage: &str, delivery: &str) -> Home {
-    Home::new(&format!(
+    Home::new(&yaml(on_damage, &format!("{{name: out, {delivery}}}")))
+}
+
+fn yaml(on_damage: &str, deliveries: &str) -> String {
+    format!(
         "apiVersion: lifeboat.dev/v1alpha1\nkind: PersistentQueue\nmetadata: {{name: q}}\n\
          spec:\n  storage: {{size: 64Mi}}\n  streams:\n    - name: work\n      \
          ingress: [{{name: in, socket: ROUTER, protocol: Receipt}}, {{name: push, socket: PULL}}]\n      \
-         deliveries: [{{name: out, {delivery}}}]\n      retention: {{onDamage: {on_damage}}}\n"
-    ))
+         deliveries: [{deliveries}]\n      retention: {{onDamage: {on_damage}}}\n"
+    )
 }
 
 const CREDIT: &str = "socket: ROUTER, protocol: Credit";
@@ -82,7 +88,11 @@ fn filled(on_damage: &str, delivery: &str) -> Home {
 
 /// Receives until nothing comes for a while; the numbers that the messages begin with.
 fn receive_all(home: &Home) -> BTreeSet<u64> {
-    let outcome = run(home, &["receive", "work.out", "--timeout", "1500ms"]);
+    receive_all_of(home, "work.out")
+}
+
+fn receive_all_of(home: &Home, delivery: &str) -> BTreeSet<u64> {
+    let outcome = run(home, &["receive", delivery, "--timeout", "1500ms"]);
     let number = |line: &str| line.trim_end_matches('.').parse::<u64>().unwrap();
     outcome.stdout.lines().map(number).collect()
 }
@@ -127,6 +137,44 @@ fn applications_that_pull_get_all_but_what_is_lost() {
     skips(PUSH);
 }
 
+/// A delivery that the file does not name while damage is met, and names again later.
+fn comes_back(closed_while_it_runs: bool) {
+    let home = filled("SkipWithGap", CREDIT);
+    let other = format!("{{name: other, {CREDIT}}}");
+    let both = yaml("SkipWithGap", &format!("{{name: out, {CREDIT}}}, {other}"));
+    let without = yaml("SkipWithGap", &other);
+    home.rewrite(if closed_while_it_runs { &both } else { &without });
+    damage(&home);
+    let queue = home.start();
+    let change = |text: &str| {
+        home.rewrite(text);
+        queue.signal(Signal::HUP);
+        until("the file is applied", || home.status().config.hash == hash(text));
+    };
+    if closed_while_it_runs {
+        change(&without);
+    }
+    assert_eq!(receive_all_of(&home, "work.other"), all_but_the_first());
+    until("the gap shows", || stream(&home).lost == 1);
+    until("it is no part of the backlog", || home.delivery("out").depth == SENT - 1);
+    change(&both);
+    assert_eq!(receive_all(&home), all_but_the_first());
+    assert_eq!((home.delivery("out").lost, home.delivery("out").depth), (1, 0));
+    assert_eq!(queue.stop().code(), Some(0));
+    let _queue = home.start();
+    assert_eq!(home.delivery("out").lost, 1, "it is on record, once");
+}
+
+#[test]
+fn a_delivery_that_comes_back_knows_what_it_lost_before_the_start() {
+    comes_back(false);
+}
+
+#[test]
+fn a_delivery_that_comes_back_knows_what_it_lost_since_the_start() {
+    comes_back(true);
+}
+
 #[test]
 fn an_operator_lets_a_stopped_stream_go_on_while_it_runs() {
     let home = filled("Stop", CREDIT);
@@ -143,8 +191,8 @@ fn an_operator_lets_a_stopped_stream_go_on_while_it_runs() {
     assert!(dry.stdout.contains("lost: 0..1"), "{dry:?}");
     assert!(run(&home, &["accept-gap", "work"]).ended(64).stderr.contains("--yes"));
     assert_eq!(stream(&home).state, StreamState::Stopped);
-    let unknown = run(&home, &["accept-gap", "nobody", "--yes"]).ended(1);
-    assert!(unknown.stderr.contains("no stream nobody"));
+    let unknown = run(&home, &["accept-gap", "nobody", "--yes"]).ended(64);
+    assert!(unknown.stderr.contains("no stream nobody in queue q: there is work"));
     let done = run(&home, &["accept-gap", "work", "--yes"]).ended(0);
     assert!(done.stdout.contains("1 record lost"), "{done:?}");
     let seen = stream(&home);
@@ -156,6 +204,23 @@ fn an_operator_lets_a_stopped_stream_go_on_while_it_runs() {
     let audit = std::fs::read_to_string(home.data().join("streams/work/audit.log")).unwrap();
     assert!(audit.contains("accept-gap") && audit.contains("lost: 0..1"), "{audit}");
     assert!(run(&home, &["accept-gap", "work", "--yes"]).ended(0).stdout.contains("not damaged"));
+}
+
+/// A stream that is stopped from the start on: nothing behind the damage is known yet.
+#[test]
+fn a_stream_that_never_started_goes_on_too() {
+    let home = filled("Stop", CREDIT);
+    let file = std::fs::OpenOptions::new().write(true).open(first_segment(&home)).unwrap();
+    file.write_all_at(b"!", 9).unwrap();
+    let _queue = home.start();
+    assert_eq!((stream(&home).state, stream(&home).depth), (StreamState::Stopped, 0));
+    assert!(run(&home, &["send", "work.in", "more", "--timeout", "1s"]).code != Some(0));
+    let done = run(&home, &["accept-gap", "work", "--yes"]).ended(0);
+    assert!(done.stdout.contains("0 records lost, 300 records"), "{done:?}");
+    assert_eq!(stream(&home).depth, SENT);
+    send(&home);
+    let received = run(&home, &["receive", "work.out", "--count", "600", "--timeout", "5s"]);
+    assert_eq!(received.ended(0).stdout.lines().count() as u64, 2 * SENT);
 }
 
 #[test]

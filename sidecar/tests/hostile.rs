@@ -10,22 +10,13 @@ use std::time::{Duration, Instant};
 
 use lifeboat_zmtp::codec::greeting::greeting;
 use lifeboat_zmtp::push_frame;
+use support::both::{IN, OUT, TRANSPORTS};
 use support::credit::App;
 use support::raw::{Raw, announce, ready};
 use support::sockets::{connected, receive, send, unconnected};
 use support::tally::{number, numbered};
-use support::{Home, Lifeboat, PATIENCE, wait_for};
+use support::{Home, Lifeboat, PATIENCE};
 
-/// The same sockets on both transports.
-const IN: &str = "{name: push, socket: PULL}, \
-                  {name: push-tcp, socket: PULL, bind: \"tcp://127.0.0.1:*\"}, \
-                  {name: in, socket: ROUTER, protocol: Receipt}, \
-                  {name: in-tcp, socket: ROUTER, protocol: Receipt, bind: \"tcp://127.0.0.1:*\"}";
-const OUT: &str = "{name: out, socket: PUSH}, \
-                   {name: out-tcp, socket: PUSH, bind: \"tcp://127.0.0.1:*\"}, \
-                   {name: acked, socket: ROUTER, protocol: Credit}, \
-                   {name: acked-tcp, socket: ROUTER, protocol: Credit, bind: \"tcp://127.0.0.1:*\"}";
-const TRANSPORTS: [&str; 2] = ["", "-tcp"];
 /// The sidecar's memory when the file says nothing, which is also its container's limit.
 const MEMORY: u64 = 96 << 20;
 /// Peers of one kind on each transport.
@@ -84,15 +75,8 @@ impl Siege {
 
     /// Waits until so many connections of a socket ended for this reason, serving on meanwhile.
     fn ended(&mut self, socket: &str, transport: &str, reason: &str, count: u64) {
-        let (socket, reason) =
-            (format!("socket=\"{socket}{transport}\""), format!("reason=\"{reason}\""));
         self.serve();
-        let ended = || {
-            let labels = [socket.as_str(), reason.as_str()];
-            self.lifeboat.metric("lifeboat_connections_ended_total", &labels)
-        };
-        wait_for(&format!("{count} of {socket} {reason}"), || (ended() >= count).then_some(()));
-        assert_eq!(ended(), count, "{socket} {reason}");
+        self.lifeboat.wait_ended(&format!("{socket}{transport}"), reason, count);
         self.serve();
         self.is_flat();
     }

@@ -40,7 +40,7 @@ async fn a_failed_sync_ends_all_receipts() {
     let disk = SimDisk::new(1);
     make_parents(&disk, home.path());
     let sidecar = app::start_on(Arc::new(disk.clone()), &dataplane, &place).await.unwrap();
-    let endpoint = sidecar.node.streams[0].ingress[0].socket.endpoint.clone();
+    let endpoint = sidecar.node.streams[0].ingress()[0].socket.endpoint.clone();
 
     let producer = tokio::task::spawn_blocking(move || {
         let context = zmq::Context::new();

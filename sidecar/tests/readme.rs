@@ -9,6 +9,7 @@ const README: &str = include_str!("../../README.md");
 fn every_example_is_shown_as_it_is_run() {
     for (language, file) in [
         ("python", include_str!("../../examples/python/receipt.py")),
+        ("python", include_str!("../../examples/python/once.py")),
         ("python", include_str!("../../examples/python/push.py")),
         ("python", include_str!("../../examples/python/worker.py")),
         ("python", include_str!("../../examples/python/fetch.py")),

@@ -16,6 +16,8 @@ use support::sockets::{
 use support::{Home, Lifeboat};
 
 const IN: &str = "{name: in, socket: ROUTER, protocol: Receipt, bind: \"tcp://127.0.0.1:*\"}";
+const IPC_IN: &str = "{name: in, socket: ROUTER, protocol: Receipt}";
+const TRANSPORTS: [&str; 2] = [IN, IPC_IN];
 const SMALL_IN: &str = "{name: in, socket: ROUTER, protocol: Receipt, maxMessageSize: 64Ki}";
 const OUT: &str = "{name: out, socket: PUSH}";
 
@@ -49,88 +51,98 @@ fn delivered(lifeboat: &Lifeboat, count: usize) -> Vec<Vec<Vec<u8>>> {
 
 #[test]
 fn a_req_gets_a_receipt_for_each_message() {
-    let home = Home::queue(IN, OUT);
-    let lifeboat = home.start();
-    let req = connected(zmq::REQ, lifeboat.endpoint("work.in"));
-    let bodies: Vec<Vec<Vec<u8>>> = vec![
-        vec![b"one".to_vec()],
-        vec![b"two".to_vec(), Vec::new(), b"parts and an empty one".to_vec()],
-        vec![Vec::new(), Vec::new()],
-        vec![vec![7; 300]],
-    ];
-    for (seq, body) in bodies.iter().enumerate() {
-        req.send_multipart(body, 0).unwrap();
-        assert_eq!(receipt(&req), stored(seq as u64));
+    for ingress in TRANSPORTS {
+        let home = Home::queue(ingress, OUT);
+        let lifeboat = home.start();
+        let req = connected(zmq::REQ, lifeboat.endpoint("work.in"));
+        let bodies: Vec<Vec<Vec<u8>>> = vec![
+            vec![b"one".to_vec()],
+            vec![b"two".to_vec(), Vec::new(), b"parts and an empty one".to_vec()],
+            vec![Vec::new(), Vec::new()],
+            vec![vec![7; 300]],
+        ];
+        for (seq, body) in bodies.iter().enumerate() {
+            req.send_multipart(body, 0).unwrap();
+            assert_eq!(receipt(&req), stored(seq as u64));
+        }
+        assert_eq!(home.stream("work").durable_end, 4);
+        assert_eq!(delivered(&lifeboat, 4), bodies);
     }
-    assert_eq!(home.stream("work").durable_end, 4);
-    assert_eq!(delivered(&lifeboat, 4), bodies);
 }
 
 #[test]
 fn a_correlated_and_relaxed_req_may_repeat_itself() {
-    let home = Home::queue(IN, OUT);
-    let lifeboat = home.start();
-    let mut req = unconnected(zmq::REQ);
-    set_option(&mut req, REQ_CORRELATE, 1);
-    set_option(&mut req, REQ_RELAXED, 1);
-    req.connect(lifeboat.endpoint("work.in")).unwrap();
-    send(&req, &[b"first"]);
-    send(&req, &[b"second"]);
-    assert_eq!(receipt(&req), stored(1), "the answer to the first is dropped by libzmq");
-    send(&req, &[b"third"]);
-    assert_eq!(receipt(&req), stored(2));
-    let bodies = delivered(&lifeboat, 3);
-    assert_eq!(bodies, [[b"first".to_vec()], [b"second".to_vec()], [b"third".to_vec()]]);
+    for ingress in TRANSPORTS {
+        let home = Home::queue(ingress, OUT);
+        let lifeboat = home.start();
+        let mut req = unconnected(zmq::REQ);
+        set_option(&mut req, REQ_CORRELATE, 1);
+        set_option(&mut req, REQ_RELAXED, 1);
+        req.connect(lifeboat.endpoint("work.in")).unwrap();
+        send(&req, &[b"first"]);
+        send(&req, &[b"second"]);
+        assert_eq!(receipt(&req), stored(1), "the answer to the first is dropped by libzmq");
+        send(&req, &[b"third"]);
+        assert_eq!(receipt(&req), stored(2));
+        let bodies = delivered(&lifeboat, 3);
+        assert_eq!(bodies, [[b"first".to_vec()], [b"second".to_vec()], [b"third".to_vec()]]);
+    }
 }
 
 #[test]
 fn a_dealer_without_envelope_is_answered_without_one() {
-    let home = Home::queue(IN, OUT);
-    let lifeboat = home.start();
-    let dealer = connected(zmq::DEALER, lifeboat.endpoint("work.in"));
-    send(&dealer, &[b"a", b"b"]);
-    assert_eq!(receive(&dealer), [b"200".to_vec(), b"0".to_vec()]);
-    // An empty frame first: the envelope is just that, and the body may hold more of them.
-    send(&dealer, &[b"", b"", b"c", b""]);
-    assert_eq!(receive(&dealer), [b"".to_vec(), b"200".to_vec(), b"1".to_vec()]);
-    let bodies = delivered(&lifeboat, 2);
-    assert_eq!(bodies[0], [b"a".to_vec(), b"b".to_vec()]);
-    assert_eq!(bodies[1], [b"".to_vec(), b"c".to_vec(), b"".to_vec()]);
+    for ingress in TRANSPORTS {
+        let home = Home::queue(ingress, OUT);
+        let lifeboat = home.start();
+        let dealer = connected(zmq::DEALER, lifeboat.endpoint("work.in"));
+        send(&dealer, &[b"a", b"b"]);
+        assert_eq!(receive(&dealer), [b"200".to_vec(), b"0".to_vec()]);
+        // An empty frame first: the envelope is just that, and the body may hold more of them.
+        send(&dealer, &[b"", b"", b"c", b""]);
+        assert_eq!(receive(&dealer), [b"".to_vec(), b"200".to_vec(), b"1".to_vec()]);
+        let bodies = delivered(&lifeboat, 2);
+        assert_eq!(bodies[0], [b"a".to_vec(), b"b".to_vec()]);
+        assert_eq!(bodies[1], [b"".to_vec(), b"c".to_vec(), b"".to_vec()]);
+    }
 }
 
 #[test]
 fn a_dealers_envelope_comes_back_and_is_not_stored() {
-    let home = Home::queue(IN, OUT);
-    let lifeboat = home.start();
-    let dealer = connected(zmq::DEALER, lifeboat.endpoint("work.in"));
-    send(&dealer, &[b"hop", b"id-7", b"", b"body", b""]);
-    let answer = receive(&dealer);
-    assert_eq!(answer[..3], [b"hop".to_vec(), b"id-7".to_vec(), Vec::new()]);
-    assert_eq!(code_and_seq(&answer[3..]), stored(0));
-    send(&dealer, &[b"hop", b""]);
-    let answer = receive(&dealer);
-    assert_eq!(answer, [b"hop".to_vec(), Vec::new(), b"400".to_vec()], "no body");
-    assert_eq!(delivered(&lifeboat, 1), [[b"body".to_vec(), Vec::new()]]);
-    assert_eq!(home.stream("work").durable_end, 1);
+    for ingress in TRANSPORTS {
+        let home = Home::queue(ingress, OUT);
+        let lifeboat = home.start();
+        let dealer = connected(zmq::DEALER, lifeboat.endpoint("work.in"));
+        send(&dealer, &[b"hop", b"id-7", b"", b"body", b""]);
+        let answer = receive(&dealer);
+        assert_eq!(answer[..3], [b"hop".to_vec(), b"id-7".to_vec(), Vec::new()]);
+        assert_eq!(code_and_seq(&answer[3..]), stored(0));
+        send(&dealer, &[b"hop", b""]);
+        let answer = receive(&dealer);
+        assert_eq!(answer, [b"hop".to_vec(), Vec::new(), b"400".to_vec()], "no body");
+        assert_eq!(delivered(&lifeboat, 1), [[b"body".to_vec(), Vec::new()]]);
+        assert_eq!(home.stream("work").durable_end, 1);
+    }
 }
 
 #[test]
 fn a_probe_is_ignored_and_an_empty_message_later_is_malformed() {
-    let home = Home::queue(IN, OUT);
-    let lifeboat = home.start();
-    for (turn, kind) in [zmq::DEALER, zmq::REQ].into_iter().enumerate() {
-        let mut producer = unconnected(kind);
-        set_option(&mut producer, PROBE_ROUTER, 1);
-        producer.connect(lifeboat.endpoint("work.in")).unwrap();
-        send(&producer, &[b"after the probe"]);
-        assert_eq!(receipt(&producer), stored(turn as u64));
+    for ingress in TRANSPORTS {
+        let home = Home::queue(ingress, OUT);
+        let lifeboat = home.start();
+        for (turn, kind) in [zmq::DEALER, zmq::REQ].into_iter().enumerate() {
+            let mut producer = unconnected(kind);
+            set_option(&mut producer, PROBE_ROUTER, 1);
+            producer.connect(lifeboat.endpoint("work.in")).unwrap();
+            send(&producer, &[b"after the probe"]);
+            assert_eq!(receipt(&producer), stored(turn as u64));
+        }
+        let dealer = connected(zmq::DEALER, lifeboat.endpoint("work.in"));
+        send(&dealer, &[b""]);
+        send(&dealer, &[b""]);
+        assert_eq!(receive(&dealer), [b"".to_vec(), b"400".to_vec()], "the first was a probe");
+        assert_eq!(home.stream("work").durable_end, 2);
+        assert_eq!(lifeboat.metric("lifeboat_receipts_total", &["code=\"400\""]), 1);
     }
-    let dealer = connected(zmq::DEALER, lifeboat.endpoint("work.in"));
-    send(&dealer, &[b""]);
-    send(&dealer, &[b""]);
-    assert_eq!(receive(&dealer), [b"".to_vec(), b"400".to_vec()], "the first was a probe");
-    assert_eq!(home.stream("work").durable_end, 2);
-    assert_eq!(lifeboat.metric("lifeboat_receipts_total", &["code=\"400\""]), 1);
 }
 
 #[test]
@@ -207,8 +219,7 @@ fn pipelined_messages_are_answered_in_order() {
 
 #[test]
 fn a_producer_that_reads_no_receipts_is_not_read_and_costs_nobody_anything() {
-    let in_ipc = "{name: in, socket: ROUTER, protocol: Receipt}";
-    let home = Home::queue(in_ipc, OUT);
+    let home = Home::queue(IPC_IN, OUT);
     let lifeboat = home.start();
     let endpoint = lifeboat.endpoint("work.in").to_owned();
     let before = lifeboat.resident();

@@ -98,3 +98,43 @@ fn a_push_producer_of_the_same_stream_waits_and_loses_nothing() {
     wait_for("all to be settled", || (home.stream("work").depth == 0).then_some(()));
     assert_eq!(offer(&dealer, 0..1), [Some(sent as u64)]);
 }
+
+#[test]
+fn a_refused_message_with_an_id_is_stored_once_when_there_is_room() {
+    let ingress = IN.replace("Receipt}", "Receipt, dedup: {window: 1h}}");
+    let yaml = yaml("64Mi", &[("work", &ingress, OUT)]);
+    let home = Home::new(&yaml.replace("]}", "], retention: {onFull: Reject}}"));
+    let lifeboat = home.start();
+    let dealer = unconnected(zmq::DEALER);
+    dealer.set_sndhwm(0).unwrap();
+    dealer.set_rcvhwm(0).unwrap();
+    dealer.connect(lifeboat.endpoint("work.in")).unwrap();
+    let offer = |numbers: std::ops::Range<usize>| {
+        for at in numbers.clone() {
+            send(&dealer, &[format!("message-{at:04}").as_bytes(), b"", &numbered(at, LEN)]);
+        }
+        let answer = |_| match &receive(&dealer)[..] {
+            [_, _, code, seq] if code == b"200" => Some(String::from_utf8(seq.clone()).unwrap()),
+            [_, _, code] if code == b"503" => None,
+            other => panic!("{other:?}"),
+        };
+        numbers.map(answer).collect::<Vec<_>>()
+    };
+    let first = offer(0..TOO_MANY);
+    let refused: Vec<usize> = (0..TOO_MANY).filter(|&at| first[at].is_none()).collect();
+    assert!(!refused.is_empty() && refused.len() < TOO_MANY, "{} refused", refused.len());
+    assert_eq!(offer(0..1), first[..1], "a repeat needs no room");
+    let last = refused[refused.len() - 1];
+    assert_eq!(offer(last..last + 1), [None]);
+
+    let stored = TOO_MANY - refused.len();
+    let app = App::with_credit(lifeboat.endpoint("work.out"), 256);
+    for _ in 0..stored {
+        let msg = app.next();
+        app.ack(&[msg]);
+    }
+    wait_for("space", || (home.stream("work").state == StreamState::Open).then_some(()));
+    let seq = stored.to_string();
+    assert_eq!(offer(last..last + 1), [Some(seq.clone())]);
+    assert_eq!(offer(last..last + 1), [Some(seq)], "and once only");
+}

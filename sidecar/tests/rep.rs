@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use support::raw::Raw;
 use support::sockets::{connected, receive, send, unconnected};
 use support::tally::{Tally, number, numbered};
-use support::{Home, Lifeboat, wait_for};
+use support::{Home, Lifeboat, lifeboat as command, wait_for};
 
 const IN: &str = "{name: in, socket: ROUTER, protocol: Receipt}";
 
@@ -321,4 +321,29 @@ fn only_rep_sockets_are_served_and_only_replies() {
     drop(raw);
     let malformed = ["kind=\"malformed\"", "socket=\"out\""];
     assert_eq!(lifeboat.metric("lifeboat_ignored_verdicts_total", &malformed), 2);
+}
+
+#[test]
+fn a_redriven_letter_goes_back_to_whom_rejected_it_and_to_nobody_else() {
+    let home = Home::queue(
+        IN,
+        "{name: out, socket: DEALER, maxAttempts: 1}, {name: other, socket: DEALER}",
+    );
+    let lifeboat = home.start();
+    let (rejects, other) =
+        (worker(&lifeboat), connected(zmq::REP, lifeboat.endpoint("work.other")));
+    fill(&lifeboat, 0..1);
+    assert_eq!((request(&rejects), request(&other)), (0, 0));
+    send(&rejects, &[b"REJECT", b"later"]);
+    send(&other, &[b"done"]);
+    wait_for("the dead letter", || (home.stream("work").dead_letters == 1).then_some(()));
+    settled(&home);
+    let data = home.data();
+    let data = data.to_str().unwrap();
+    assert_eq!(command(&["redrive", "work", "--all", "--data", data], "").code, Some(0));
+    assert_eq!(request(&rejects), 0);
+    send(&rejects, &[b"done"]);
+    assert!(is_idle(&other));
+    settled(&home);
+    assert_eq!(home.stream("work").dead_letters, 0);
 }

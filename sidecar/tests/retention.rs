@@ -4,6 +4,7 @@
 
 mod support;
 
+use rustix::process::Signal;
 use support::credit::App;
 use support::sockets::{connected, receive};
 use support::tally::{number, numbered};
@@ -106,4 +107,39 @@ fn a_delivery_that_comes_later_reads_from_where_it_is_told_to() {
             assert_eq!(number(&receive(&app)[0]), expected, "{name}");
         }
     }
+}
+
+#[test]
+fn limits_and_deliveries_change_while_it_runs() {
+    let home = Home::new(&file("64Mi", CREDIT_OUT, "policy: Limits, maxMessages: 100000"));
+    let lifeboat = home.start();
+    store(lifeboat.endpoint("work.in"), 0..20, 100);
+    let app = App::with_credit(lifeboat.endpoint("work.out"), 64);
+    let held = app.take(20);
+    app.ack(&held[..10]);
+    wait_for("ten to be settled", || (home.delivery("out").cursor == 10).then_some(()));
+    let more = format!(
+        "{CREDIT_OUT}, {{name: all, socket: PUSH, from: First}}, \
+         {{name: new, socket: PUSH, from: New}}"
+    );
+    let change = |retention: &str| {
+        home.rewrite(&file("64Mi", &more, retention));
+        lifeboat.signal(Signal::HUP);
+    };
+    change("policy: Limits, maxMessages: 100000");
+    wait_for("them to come", || (home.stream("work").deliveries.len() == 3).then_some(()));
+    store(lifeboat.endpoint("work.in"), 20..21, 100);
+    for (name, start) in [("all", 0), ("new", 20)] {
+        let endpoint = home.delivery(name).socket.unwrap().endpoint;
+        let app = connected(zmq::PULL, &endpoint);
+        (start..=20).for_each(|expected| assert_eq!(number(&receive(&app)[0]), expected, "{name}"));
+    }
+    change("policy: Limits, maxAge: 1s");
+    wait_for("all to go", || (home.stream("work").log_start == 21).then_some(()));
+    assert_eq!(home.status().config.pending_restart, [""; 0]);
+    assert_eq!(home.delivery("out").expired, 11, "the ten that it held, and the last");
+    change("policy: Limits, maxAge: 1s, onDamage: SkipWithGap");
+    wait_for("it to be named", || {
+        (home.status().config.pending_restart == ["spec.streams[0].retention"]).then_some(())
+    });
 }

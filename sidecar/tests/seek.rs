@@ -58,13 +58,18 @@ fn an_acknowledged_history_is_delivered_again_and_old_tokens_still_settle() {
 
     let dry = seek(&home, &["work", "acked", "40", "--dry-run", "--json"]);
     let sought: serde_json::Value = serde_json::from_str(&dry.stdout).unwrap();
-    let expected = serde_json::json!({"from": 90, "cursor": 40, "again": 50, "skipped": 0});
+    let expected =
+        serde_json::json!({"from": 90, "cursor": 40, "again": 50, "skipped": 0, "dryRun": true});
     assert_eq!(sought, expected);
     assert_eq!(home.delivery("acked").cursor, 90, "nothing was done");
 
     let done = seek(&home, &["work", "acked", "40"]);
     assert_eq!(done.code, Some(0), "{}", done.stderr);
-    assert!(done.stdout.contains("went from seq 90 to 40: 50 settled records"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("went from seq 90 to 40: delivered again: 50 settled records"),
+        "{}",
+        done.stdout
+    );
     // Its credit is free again; what it held comes with the rest, unless its old token settles it.
     app.ack(&held);
     wait_for("the old tokens to settle", || (home.delivery("acked").depth == 52).then_some(()));
@@ -124,8 +129,12 @@ fn what_makes_no_sense_is_refused_in_words() {
     assert!(absent.stderr.contains("no queue runs"), "{}", absent.stderr);
     let _running = home.start();
     for (arguments, code, words) in [
-        (["work", "other", "first"], 1, "no delivery other in work: there is acked, pushed"),
-        (["play", "acked", "first"], 1, "no stream play: there is work"),
+        (
+            ["work", "other", "first"],
+            64,
+            "no delivery other on stream work: there is acked, pushed",
+        ),
+        (["play", "acked", "first"], 64, "no stream play in queue "),
         (["work", "acked", "yesterday"], 64, "write first, last, new, a seq, or a time in UTC"),
     ] {
         let refused = seek(&home, &arguments);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::ingress::Curve;
 use crate::duration::DurationText;
 use crate::endpoint::Endpoint;
+use crate::remote::Remote;
 use crate::start::StartText;
 
 /// A socket that applications connect to, with its own durable cursor.
@@ -23,8 +24,9 @@ pub struct Delivery {
     /// one; ports below 1024 are refused) or `ipc://` and a path in the socket directory.
     /// Default: the file `<stream>.<name>` in the socket directory.
     pub bind: Option<Endpoint>,
-    /// The endpoints that the socket connects to, instead of `bind`: at most 16.
-    pub connect: Option<Vec<String>>,
+    /// The endpoints that the socket connects to, instead of `bind`: 1 to 16, each
+    /// `tcp://HOST:PORT` or `ipc://` and a path in the socket directory. PUSH only.
+    pub connect: Option<Vec<Remote>>,
     /// Connections at one time, 1 to 65535. Default 1024.
     pub max_connections: Option<u32>,
     /// How long a record is leased to the application before it is due again: 10ms to 24h. With

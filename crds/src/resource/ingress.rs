@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::duration::DurationText;
 use crate::endpoint::Endpoint;
 use crate::quantity::Quantity;
+use crate::remote::Remote;
 
 /// A socket that the sidecar opens towards producers.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -21,8 +22,9 @@ pub struct Ingress {
     /// one; ports below 1024 are refused) or `ipc://` and a path in the socket directory.
     /// Default: the file `<stream>.<name>` in the socket directory.
     pub bind: Option<Endpoint>,
-    /// The endpoints that the socket connects to, instead of `bind`: at most 16.
-    pub connect: Option<Vec<String>>,
+    /// The endpoints that the socket connects to, instead of `bind`: 1 to 16, each
+    /// `tcp://HOST:PORT` or `ipc://` and a path in the socket directory. PULL only.
+    pub connect: Option<Vec<Remote>>,
     /// The prefixes that a SUB socket subscribes to: at most 64. Default: everything.
     pub topics: Option<Vec<String>>,
     /// The largest message, the sum of its frames: a quantity string of at most 64Mi and at most
@@ -35,7 +37,7 @@ pub struct Ingress {
     pub curve: Option<Curve>,
     /// Conditions that a message must meet to be stored.
     pub filters: Option<Vec<serde_json::Value>>,
-    /// Store a message once however often a producer sends it.
+    /// Store a message once however often a producer sends it. ROUTER with Receipt only.
     pub dedup: Option<Dedup>,
     /// The routing id that the socket gives to its peers.
     pub routing_id: Option<String>,
@@ -80,10 +82,13 @@ pub struct Curve {
     pub secret_name: String,
 }
 
-/// Store a message once however often a producer sends it.
+/// Store a message once however often a producer sends it. Its id is the first frame of the
+/// envelope that a DEALER puts before the empty frame, if it has 8 to 64 bytes; a message without
+/// one is stored each time. A repeat is answered like the first copy, another content under the
+/// same id with 409.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Dedup {
-    /// How long an id is remembered.
+    /// How long an id is remembered: 1s to 24h.
     pub window: DurationText,
 }

@@ -14,6 +14,9 @@ pub(crate) fn check<'a>(walk: &mut Walk, node: &Node<'a>) -> SocketFacts<'a> {
     let mut facts = socket::common(walk, &delivery);
     facts.from = from(walk, &delivery);
     facts.socket = socket::kind(walk, &delivery, "delivery", "ingress");
+    if let Some(kind) = facts.socket {
+        socket::only_connects(walk, &delivery, "PUSH", kind);
+    }
     match facts.socket {
         Some("PUSH") => {
             without_acks(walk, &delivery);

@@ -127,6 +127,8 @@ pub(crate) const INGRESS: &[Field] = &[
     feature("routingId", "ingress.routingId"),
 ];
 
+pub(crate) const DEDUP: &[Field] = &[known("window")];
+
 pub(crate) const DELIVERY: &[Field] = &[
     known("name"),
     known("socket"),
@@ -188,6 +190,7 @@ mod tests {
         assert_eq!(data_plane(SIDECAR), names::<resource::Sidecar>());
         assert_eq!(data_plane(STREAM), names::<resource::Stream>());
         assert_eq!(data_plane(INGRESS), names::<resource::Ingress>());
+        assert_eq!(data_plane(DEDUP), names::<resource::Dedup>());
         assert_eq!(data_plane(DELIVERY), names::<resource::Delivery>());
         assert_eq!(data_plane(TRAIL), names::<resource::Trail>());
         assert_eq!(data_plane(RETENTION), names::<resource::Retention>());

@@ -2,8 +2,9 @@
 
 use super::facts::SocketFacts;
 use super::suggest::one_of;
-use super::walk::{Object, Walk, show};
+use super::walk::{Node, Object, Walk, show};
 use crate::names::is_label;
+use crate::remote::{self, Remote};
 use crate::{bounds, endpoint, features, names};
 
 /// The name of a stream, ingress or delivery.
@@ -24,7 +25,39 @@ pub(crate) fn common<'a>(walk: &mut Walk, object: &Object<'a>) -> SocketFacts<'a
         walk.number(&node, bounds::CONNECTIONS);
     }
     let bind = object.get("bind").and_then(|node| walk.parsed(&node, endpoint::FORM));
+    if let Some(node) = object.get("connect") {
+        connect(walk, object, &node);
+    }
     SocketFacts { path: object.path.clone(), name, bind, ..SocketFacts::default() }
+}
+
+/// The endpoints that a socket connects to: instead of being bound, and each once.
+fn connect(walk: &mut Walk, object: &Object<'_>, node: &Node<'_>) {
+    if object.get("bind").is_some() {
+        walk.problem(&node.path, "a socket is bound or connects; remove it, or remove bind");
+    }
+    if object.get("maxConnections").is_some() {
+        let message = "a socket that connects has one connection an endpoint; remove it";
+        walk.problem(&object.at("maxConnections"), message);
+    }
+    let mut earlier: Vec<Remote> = Vec::new();
+    for item in walk.items(node, bounds::REMOTES, "endpoints such as [\"tcp://feed:5555\"]") {
+        let Some(remote) = walk.parsed::<Remote>(&item, remote::FORM) else { continue };
+        if earlier.contains(&remote) {
+            walk.problem(&item.path, format!("{remote} is in the list already; remove it"));
+        }
+        earlier.push(remote);
+    }
+}
+
+/// Of this version's sockets only `kind` connects.
+pub(crate) fn only_connects(walk: &mut Walk, object: &Object<'_>, kind: &str, socket: &str) {
+    if socket != kind && object.get("connect").is_some() {
+        let message = format!(
+            "{socket} with connect: not supported by this version; remove it, or use {kind}"
+        );
+        walk.problem(&object.at("connect"), message);
+    }
 }
 
 /// The socket where it is one of this version, with its protocol checked. `side` is `ingress` or

@@ -35,7 +35,7 @@ pub(crate) fn compare(rounds: usize) {
 }
 
 /// The middle and the 99th of a hundred, in microseconds.
-fn quantiles(mut times: Vec<Duration>) -> (f64, f64) {
+pub(crate) fn quantiles(mut times: Vec<Duration>) -> (f64, f64) {
     times.sort_unstable();
     let at = |part: usize| times[times.len() * part / 100].as_secs_f64() * 1e6;
     (at(50), at(99))

@@ -1,7 +1,7 @@
 //! How fast is it? Ratios against peers in one run, on this machine, interleaved, medians.
 //!
 //! `cargo bench -p lifeboat-sidecar --bench speed [-- CASE.. --rounds N]`; the cases are `hop`,
-//! `acked`, `latency` and `backlog`, each explained in its module. Every part of a case is a
+//! `acked`, `latency`, `backlog` and `siege`, each explained in its module. Every part of a case is a
 //! process of its own, with libzmq at both ends.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a bench may panic
 #![allow(clippy::cast_precision_loss)] // rates are rounded anyway
@@ -12,6 +12,7 @@ mod hop;
 mod latency;
 mod raw;
 mod roles;
+mod siege;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod table;
@@ -42,6 +43,7 @@ enum Case {
     Acked,
     Latency,
     Backlog,
+    Siege,
 }
 
 fn main() {
@@ -59,6 +61,7 @@ fn main() {
             Case::Acked => acked::compare(args.rounds),
             Case::Latency => latency::compare(args.rounds),
             Case::Backlog => backlog::compare(args.rounds),
+            Case::Siege => siege::compare(args.rounds),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use crate::raw::WINDOW;
+use crate::siege::besiege;
 
 /// Records that a credit consumer holds.
 const CREDIT: usize = 1024;
@@ -32,6 +33,8 @@ pub(crate) enum Role {
     Ping { to: String, count: usize, size: usize },
     /// Answers each message on a ROUTER with two short frames.
     Echo { at: String },
+    /// Besieges a PULL and a Receipt socket.
+    Siege { crowded: String, stormed: String },
 }
 
 impl Role {
@@ -46,6 +49,7 @@ impl Role {
             Self::Credit { from, count } => credit(&from, count),
             Self::Ping { to, count, size } => ping(&to, count, size),
             Self::Echo { at } => echo(&at),
+            Self::Siege { crowded, stormed } => besiege(&crowded, &stormed),
         }
     }
 }

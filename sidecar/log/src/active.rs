@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use crate::batch::{self, ALIGNMENT, Header, Kind, ROW_LEN};
+use crate::dedup_id::ID_LEN;
 use crate::error::LogError;
 use crate::handle::SegmentView;
 use crate::index::{Entry, SparseIndex};
@@ -45,6 +46,8 @@ pub(crate) struct Records<'a> {
     /// Where each payload ends, from the start of `payloads`.
     pub(crate) ends: &'a [u32],
     pub(crate) sums: &'a [u32],
+    /// The ids of those that have one, as [`crate::dedup_id`] encodes them.
+    pub(crate) ids: &'a [u8],
 }
 
 impl Active {
@@ -109,18 +112,20 @@ impl Active {
         Ok((file, sum))
     }
 
-    /// Bytes that a segment needs for `payload_len` bytes in one record.
+    /// Bytes that a segment needs for `payload_len` bytes in one record, with or without an id.
     pub(crate) fn len_for(payload_len: usize) -> u64 {
-        let body = (payload_len + ROW_LEN).next_multiple_of(ALIGNMENT);
+        let body = (payload_len + ROW_LEN + ID_LEN).next_multiple_of(ALIGNMENT);
         let len = segment::HEADER_LEN + batch::HEADER_LEN + body + seal::LEN;
         len.next_multiple_of(segment::HEADER_LEN) as u64
     }
 
-    /// How many of the records that end at `ends`, counted from byte `start`, fit as one batch.
-    pub(crate) fn fitting(&self, start: u32, ends: &[u32]) -> usize {
+    /// How many of the records that end at `ends`, counted from byte `start`, fit as one batch;
+    /// `ids` tells how many ids the first so many of them have.
+    pub(crate) fn fitting(&self, start: u32, ends: &[u32], ids: impl Fn(usize) -> usize) -> usize {
         let room = (self.allocated - self.position).saturating_sub(seal::LEN as u64);
         let fits = |count: usize, end: u32| {
-            let body = (count * ROW_LEN + (end - start) as usize).next_multiple_of(ALIGNMENT);
+            let beside = count * ROW_LEN + ids(count) * ID_LEN;
+            let body = (beside + (end - start) as usize).next_multiple_of(ALIGNMENT);
             (batch::HEADER_LEN + body) as u64 <= room && body <= batch::MAX_BODY_LEN as usize
         };
         // The length rises with the count, so halving finds the last that fits.
@@ -156,9 +161,11 @@ impl Active {
             table_sum: crc32c::crc32c(&table),
             payload_len: narrow(records.payloads.len())?,
             durable_end,
+            ids_len: narrow(records.ids.len())?,
+            ids_sum: crc32c::crc32c(records.ids),
         };
         let entry = Entry { seq: end.seq, position: self.position, time: end.time };
-        let chain = self.write(&header, &[&table, records.payloads])?;
+        let chain = self.write(&header, &[&table, records.payloads, records.ids])?;
         self.first_time.get_or_insert(end.time);
         self.view.note_time(end.time);
         self.last_time = end.time;
@@ -182,6 +189,8 @@ impl Active {
             table_sum: 0,
             payload_len: 0,
             durable_end: end.seq,
+            ids_len: 0,
+            ids_sum: 0,
         };
         let chain = self.write(&header, &[])?;
         Ok(End { chain, ..end })

@@ -1,15 +1,16 @@
 //! One batch: the records of one stream that one group commit writes. Pure: bytes in, bytes out.
 //!
-//! On disk a batch is a 64-byte header, the record table, then all payloads back to back, padded
-//! to 8 bytes (FORMAT.md). The table holds each payload's checksum, the header the table's, and
-//! the header's own is seeded with the segment's salt: so one chain of checksums covers every
-//! byte, each payload byte is summed once, and a payload that looks like a batch never passes
-//! for one.
+//! On disk a batch is a 64-byte header, the record table, then all payloads back to back, then the
+//! ids of those records that have one, padded to 8 bytes (FORMAT.md). The table holds each payload's
+//! checksum, the header the table's and the ids', and the header's own is seeded with the segment's
+//! salt: so one chain of checksums covers every byte, each payload byte is summed once, and a
+//! payload that looks like a batch never passes for one.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
+use crate::dedup_id::{self, DedupId};
 use crate::error::Corruption;
 
 /// Bytes of a batch header.
@@ -73,6 +74,10 @@ pub(crate) struct Header {
     pub(crate) payload_len: u32,
     /// First seq not known to be synced when this batch was written.
     pub(crate) durable_end: u64,
+    /// Bytes of the ids behind the payloads.
+    pub(crate) ids_len: u32,
+    /// Their checksum.
+    pub(crate) ids_sum: u32,
 }
 
 impl Header {
@@ -93,9 +98,29 @@ impl Header {
         (crc32c::crc32c(table) == self.table_sum).then(|| table.chunks_exact(ROW_LEN).map(row))
     }
 
-    /// Bytes of table, payloads and padding: what follows the header.
+    /// Where the ids start in the body.
+    fn ids_start(&self) -> usize {
+        self.table_len() + self.payload_len as usize
+    }
+
+    /// The ids in `body`, or what is wrong with them.
+    pub(crate) fn ids(&self, body: &Bytes) -> Result<Bytes, Corruption> {
+        let start = self.ids_start();
+        let end = start + self.ids_len as usize;
+        if body.len() < end {
+            return Err(Corruption::Content);
+        }
+        let ids = body.slice(start..end);
+        if crc32c::crc32c(&ids) != self.ids_sum {
+            return Err(Corruption::Checksum);
+        }
+        dedup_id::check(&ids, self.count)?;
+        Ok(ids)
+    }
+
+    /// Bytes of table, payloads, ids and padding: what follows the header.
     pub(crate) fn body_len(&self) -> usize {
-        (self.table_len() + self.payload_len as usize).next_multiple_of(ALIGNMENT)
+        (self.ids_start() + self.ids_len as usize).next_multiple_of(ALIGNMENT)
     }
 
     /// Bytes of the whole batch on disk.
@@ -115,7 +140,9 @@ impl Header {
         out[32..36].copy_from_slice(&self.chain.to_le_bytes());
         out[36..40].copy_from_slice(&self.table_sum.to_le_bytes());
         out[40..44].copy_from_slice(&self.payload_len.to_le_bytes());
+        out[44..48].copy_from_slice(&self.ids_len.to_le_bytes());
         out[48..56].copy_from_slice(&self.durable_end.to_le_bytes());
+        out[56..60].copy_from_slice(&self.ids_sum.to_le_bytes());
         let sum = salted_sum(salt, &out[8..]);
         out[4..8].copy_from_slice(&sum.to_le_bytes());
         (out, sum)
@@ -141,6 +168,8 @@ impl Header {
             table_sum: u32_at(bytes, 36),
             payload_len: u32_at(bytes, 40),
             durable_end: u64_at(bytes, 48),
+            ids_len: u32_at(bytes, 44),
+            ids_sum: u32_at(bytes, 56),
         };
         let numbered = header.first_seq.checked_add(header.count.into()).is_some();
         let fits = header.body_len() <= MAX_BODY_LEN as usize;
@@ -183,6 +212,8 @@ pub struct Batch {
     pub ends: Vec<u32>,
     /// All payloads, back to back: each a message's ZMTP frames as they came.
     pub payloads: Bytes,
+    /// The ids of those records that have one, in the form of the disk: see [`Batch::ids`].
+    pub(crate) ids: Bytes,
 }
 
 impl Batch {
@@ -201,6 +232,11 @@ impl Batch {
         let index = usize::try_from(seq.checked_sub(self.first_seq)?).ok()?;
         let end = *self.ends.get(index)? as usize;
         self.payloads.get(self.start_of(index)..end)
+    }
+
+    /// The ids of those records that have one, with their seqs, in order.
+    pub fn ids(&self) -> impl Iterator<Item = (u64, DedupId)> + '_ {
+        dedup_id::decode(&self.ids).map(|(index, id)| (self.first_seq + u64::from(index), id))
     }
 
     /// The same, to be kept longer than the batch.
@@ -242,17 +278,17 @@ impl Batch {
         index(seqs.start)..index(seqs.end)
     }
 
-    /// Verifies a batch body (table, payloads, padding) against its header and takes it apart.
+    /// Verifies a batch body (table, payloads, ids, padding) against its header and takes it apart.
     ///
     /// # Errors
     /// What is wrong, for the first record or table that is.
     pub(crate) fn decode(header: &Header, body: &Bytes) -> Result<Self, Corruption> {
         let rows = header.rows(body).ok_or(Corruption::Checksum)?;
-        let payload_end = header.table_len() + header.payload_len as usize;
-        if body.len() < payload_end {
+        if body.len() < header.ids_start() {
             return Err(Corruption::Content);
         }
-        let payloads = body.slice(header.table_len()..payload_end);
+        let payloads = body.slice(header.table_len()..header.ids_start());
+        let ids = header.ids(body)?;
         let mut ends = Vec::with_capacity(header.count as usize);
         let mut start = 0usize;
         for row in rows {
@@ -267,7 +303,7 @@ impl Batch {
         if start != payloads.len() {
             return Err(Corruption::Content);
         }
-        Ok(Self { first_seq: header.first_seq, time: header.time, ends, payloads })
+        Ok(Self { first_seq: header.first_seq, time: header.time, ends, payloads, ids })
     }
 }
 
@@ -301,11 +337,14 @@ pub(crate) fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 mod tests {
     use super::*;
 
+    const ID: DedupId = DedupId { key: [1; 16], content: [2; 16] };
+
     fn sample() -> (Header, Bytes) {
         let payloads = b"onefour";
         let (ends, sums) =
             ([3, 3, 7], [crc32c::crc32c(b"one"), crc32c::crc32c(b""), crc32c::crc32c(b"four")]);
         let table = encode_table(&ends, &sums);
+        let ids = dedup_id::encode(&[(2, ID)], 0, 3);
         let header = Header {
             kind: Kind::Records,
             count: 3,
@@ -315,9 +354,12 @@ mod tests {
             table_sum: crc32c::crc32c(&table),
             payload_len: payloads.len().try_into().unwrap(),
             durable_end: 7,
+            ids_len: ids.len().try_into().unwrap(),
+            ids_sum: crc32c::crc32c(&ids),
         };
         let mut body = table;
         body.extend_from_slice(payloads);
+        body.extend_from_slice(&ids);
         body.resize(header.body_len(), 0);
         (header, body.into())
     }
@@ -333,6 +375,7 @@ mod tests {
         assert_eq!(batch.payload(9).unwrap(), "four");
         assert_eq!(batch.payload(10), None);
         assert_eq!(batch.payload(6), None);
+        assert_eq!(batch.ids().collect::<Vec<_>>(), [(9, ID)]);
     }
 
     #[test]
@@ -349,7 +392,7 @@ mod tests {
     #[test]
     fn every_flipped_body_bit_is_noticed_but_for_padding() {
         let (header, body) = sample();
-        let meaningful = header.table_len() + header.payload_len as usize;
+        let meaningful = header.ids_start() + header.ids_len as usize;
         for bit in 0..meaningful * 8 {
             let mut damaged = body.to_vec();
             damaged[bit / 8] ^= 1 << (bit % 8);

@@ -115,6 +115,7 @@ impl Committer {
         self.made_room = false;
         self.append_journal(now.instant)?;
         for log in &mut self.logs {
+            log.follow_rules();
             log.append_waiting(now, &mut || self.salts.next_u64())?;
             if log.quiet_at().is_some_and(|quiet| now.instant >= quiet) {
                 log.mark(now.instant)?;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::error::LogError;
 use crate::vfs::Vfs;
-use crate::volume::LOCK;
+use crate::volume::{DEAD_LETTERS, KEPT_IDS, LOCK};
 
 pub use check::{CheckOptions, Checked, Report, Severity, check};
 pub use dump::{DumpOptions, Dumped, dump};
@@ -43,9 +43,22 @@ fn names(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<String>, LogError> {
     }
 }
 
-/// The directories of both logs of a stream, and whether it is that of its dead letters.
-fn logs_of(stream: &Path) -> [(PathBuf, bool); 2] {
-    [(stream.to_owned(), false), (stream.join(crate::volume::DEAD_LETTERS), true)]
+/// What a log of a stream holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holding {
+    Records,
+    DeadLetters,
+    /// Copies of ids, which are no messages.
+    Ids,
+}
+
+/// The directories that the logs of a stream have, or would have.
+fn logs_of(stream: &Path) -> [(PathBuf, Holding); 3] {
+    [
+        (stream.to_owned(), Holding::Records),
+        (stream.join(DEAD_LETTERS), Holding::DeadLetters),
+        (stream.join(KEPT_IDS), Holding::Ids),
+    ]
 }
 
 /// Bytes of a file, 0 if it cannot be told.

@@ -68,7 +68,7 @@
 //! name. Readers see [`Read::Deleted`] there, and deliveries settle it as [`Op::Lost`].
 //!
 //! # Modules
-//! - bytes, pure: `batch`, `segment`, `seal`, `index`, `meta`
+//! - bytes, pure: `batch`, `dedup_id`, `segment`, `seal`, `index`, `meta`
 //! - the log: `pending` (in), `log`, `active` and `publish` (write), `handle`, `tail`, `reader`, `lookup`, `scan`,
 //!   `window` (read), `retire` with `retention` and `age` (what goes), `recover`, `budget`
 //! - damage: `verify` and `scrub` find it, `mend` with `salvage` and `quarantine` gets over it on a
@@ -89,6 +89,7 @@ mod batch;
 mod budget;
 mod commit_stats;
 mod committer;
+mod dedup_id;
 mod deletions;
 mod direct;
 pub mod disk;
@@ -142,8 +143,10 @@ mod window;
 mod writer;
 
 pub use batch::{Batch, MAX_RECORD_LEN};
+pub use budget::SpaceLimit;
 pub use commit_stats::CommitStats;
 pub use committer::{Committer, Now};
+pub use dedup_id::DedupId;
 pub use error::{Corruption, LogError};
 pub use fate::{Fate, Refusal};
 pub use handle::{LogHandle, Marks, OnDamage};
@@ -155,9 +158,12 @@ pub use mend::{Authority, Mended};
 pub use mending::Accepted;
 pub use pending::{CommitQueue, Rejection, Run, Submitted};
 pub use reader::{Read, Reader};
-pub use retention::Retention;
+pub use retention::{Retention, RetentionRules};
 pub use scrub::{ScrubOptions, ScrubProgress, Scrubber};
 pub use state::Op;
 pub use sync_mode::SyncMode;
-pub use volume::{DeliveryOptions, Finding, Running, Stream, StreamOptions, Volume, VolumeOptions};
+pub use volume::{
+    DeliveryOptions, Finding, Holder, KeptIds, Running, Stream, StreamOptions, Volume,
+    VolumeOptions,
+};
 pub use writer::Writer;

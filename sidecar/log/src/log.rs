@@ -19,7 +19,7 @@ use crate::holes::Holes;
 use crate::pending::CommitQueue;
 use crate::recover::Recovered;
 use crate::rest::Rest;
-use crate::retention::Retention;
+use crate::retention::{Retention, RetentionRules};
 use crate::segment;
 use crate::sync_mode::SyncMode;
 use crate::tail::InMemory;
@@ -50,6 +50,8 @@ pub(crate) struct Log {
     pub(crate) budget: Arc<Budget>,
     /// Epoch of this writer.
     pub(crate) epoch: u64,
+    /// Whether its batches may hold ids, which every reader of its segments must then know.
+    pub(crate) keeps_ids: bool,
     pub(crate) next_number: u64,
     pub(crate) end: End,
     /// Jumps that the next segment's header tells of.
@@ -74,7 +76,9 @@ pub(crate) struct Log {
     pub(crate) unpublished: Vec<InMemory>,
     /// To be decided when those are published.
     pub(crate) undecided: Vec<(Arc<Fate<u64>>, u64)>,
-    /// How records may go without having been settled.
+    /// How records may go without having been settled, as it is wanted now ...
+    pub(crate) rules: Arc<RetentionRules>,
+    /// ... and as of this step.
     pub(crate) retention: Retention,
     /// Not above the commit time of any record that is neither deleted nor too old.
     pub(crate) oldest_time: u64,
@@ -152,7 +156,7 @@ impl Log {
             let first = ends.first().map_or(0, |end| end - start);
             return self.create_segment(Active::len_for(first as usize), salt);
         };
-        let count = active.fitting(start, ends);
+        let count = active.fitting(start, ends, |count| rest.ids_in(count));
         let Some(&end) = count.checked_sub(1).and_then(|last| ends.get(last)) else {
             if active.is_empty() {
                 // Segments are made for the record that comes first, so this one fits in none.
@@ -165,7 +169,8 @@ impl Log {
         let ends: Vec<u32> = ends.iter().take(count).map(|end| end - start).collect();
         let payloads = rest.payloads.slice(start as usize..end as usize);
         let sums = rest.sums.get(rest.done..rest.done + count).unwrap_or_default();
-        let records = Records { payloads: &payloads, ends: &ends, sums };
+        let ids = rest.encoded_ids(count);
+        let records = Records { payloads: &payloads, ends: &ends, sums, ids: &ids };
         let first_seq = self.end.seq;
         self.oldest_time = self.oldest_time.min(self.end.time);
         self.end = active.append(self.end, self.durable_end, &records)?;
@@ -175,7 +180,7 @@ impl Log {
         } else {
             (Bytes::copy_from_slice(&payloads), payloads.len())
         };
-        let batch = Batch { first_seq, time: self.end.time, ends, payloads };
+        let batch = Batch { first_seq, time: self.end.time, ends, payloads, ids };
         self.unpublished.push(InMemory::new(batch, memory));
         rest.done += count;
         Ok(())
@@ -197,6 +202,7 @@ impl Log {
             jumps: self.jumps,
             created: self.end.time,
             epoch: self.epoch,
+            keeps_ids: self.keeps_ids,
             salt: salt(),
             len,
             mended: false,

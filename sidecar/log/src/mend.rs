@@ -191,6 +191,7 @@ impl Mender<'_> {
             jumps: known.jumps(),
             created: known.created(),
             epoch: self.epoch,
+            keeps_ids: known.keeps_ids(),
             salt: (self.salt)(),
             len: len.max(Active::len_for(0)),
             mended: true,
@@ -245,6 +246,7 @@ impl Mender<'_> {
             jumps: recovered.jumps,
             created: recovered.end.time,
             epoch: self.epoch,
+            keeps_ids: false,
             salt: (self.salt)(),
             len: Active::len_for(0),
             mended: true,
@@ -280,8 +282,8 @@ impl Mender<'_> {
             let kept = records(&mut |batch: Batch| {
                 let sums: Vec<u32> = batch.sums().collect();
                 end = End { seq: batch.first_seq, time: end.time.max(batch.time), ..end };
-                let Batch { ends, payloads, .. } = &batch;
-                let records = Records { payloads, ends, sums: &sums };
+                let Batch { ends, payloads, ids, .. } = &batch;
+                let records = Records { payloads, ends, sums: &sums, ids };
                 end = active.append(end, batch.first_seq, &records)?;
                 Ok(())
             })?;

@@ -19,6 +19,14 @@ pub struct Accepted {
     pub kept: u64,
 }
 
+impl Accepted {
+    /// The same of a log whose records are copies of ids: losing one loses no message.
+    #[must_use]
+    pub fn without_records(self) -> Self {
+        Self { lost: 0, kept: 0, ..self }
+    }
+}
+
 impl AddAssign for Accepted {
     fn add_assign(&mut self, other: Self) {
         self.places += other.places;

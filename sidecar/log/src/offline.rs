@@ -12,7 +12,7 @@ use crate::retention::Retention;
 use crate::sync_mode::SyncMode;
 use crate::verify::verify;
 use crate::vfs::Vfs;
-use crate::volume::{STREAMS, StreamOptions, Volume, VolumeOptions};
+use crate::volume::{KEPT_IDS, STREAMS, StreamOptions, Volume, VolumeOptions};
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub fn accept_gap(
     seed: u64,
 ) -> Result<Outcome, LogError> {
     let path = dir.join(STREAMS).join(stream);
-    vfs.list(&path).map_err(LogError::io("open", &path))?;
+    let names = vfs.list(&path).map_err(LogError::io("open", &path))?;
     let options = VolumeOptions {
         queue_bytes: 1 << 20,
         tail_bytes: 0,
@@ -52,18 +52,22 @@ pub fn accept_gap(
         // Nothing goes meanwhile, whatever the rules of the stream are.
         retention: Retention { replay: true, ..Retention::default() },
         deliveries: Vec::new(),
+        // Whoever keeps none would let go of those that are there.
+        keeps_ids: names.iter().any(|name| name == KEPT_IDS),
     };
     let mut volume = Volume::open(vfs, dir, &options, &[stream])?;
     let now = Now { instant: Instant::now(), unix_nanos };
     let mut outcome = Outcome { accepted: Accepted::default(), stopped: None };
     for opened in &volume.streams {
-        for log in [&opened.log, &opened.dead_letters] {
+        let ids = opened.kept_ids.as_ref().map(|kept| &kept.log);
+        for log in opened.logs() {
             // Behind what stops the log at the start there may be more.
             while find_damage(log) && outcome.stopped.is_none() {
                 let fate = log.accept_gap();
                 volume.committer.commit(now)?;
                 if let Some(Ok(one)) = fate.outcome() {
-                    outcome.accepted += one;
+                    let is_ids = ids.is_some_and(|ids| Arc::ptr_eq(ids, log));
+                    outcome.accepted += if is_ids { one.without_records() } else { one };
                 }
                 outcome.stopped = log.marks().stopped;
             }

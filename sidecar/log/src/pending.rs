@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use event_listener::EventListener;
 
 use crate::batch::ROW_LEN;
+use crate::dedup_id::{DedupId, ID_LEN, Indexed};
 use crate::fate::{Fate, Refusal};
 use crate::sync::{Event, Mutex, MutexGuard};
 use crate::waker::Waker;
@@ -58,18 +59,21 @@ pub(crate) struct Pending {
     pub(crate) payloads: BytesMut,
     pub(crate) ends: Vec<u32>,
     pub(crate) sums: Vec<u32>,
+    /// Ids of those records that have one, in order.
+    pub(crate) ids: Vec<Indexed>,
     pub(crate) fate: Arc<Fate<u64>>,
 }
 
 impl Pending {
     fn with(payloads: BytesMut) -> Self {
-        Self { payloads, ends: Vec::new(), sums: Vec::new(), fate: Fate::undecided() }
+        let (ends, sums, ids) = (Vec::new(), Vec::new(), Vec::new());
+        Self { payloads, ends, sums, ids, fate: Fate::undecided() }
     }
 
     /// What it takes of the byte budget: as much as it will take on disk, so that many empty
     /// records are no way around it.
     fn bytes(&self) -> usize {
-        self.payloads.len() + self.ends.len() * ROW_LEN
+        self.payloads.len() + self.ends.len() * ROW_LEN + self.ids.len() * ID_LEN
     }
 }
 
@@ -104,6 +108,17 @@ impl CommitQueue {
     ///
     /// Checksums are computed here, on the caller's thread and before the lock is taken.
     pub fn submit(&self, run: Run<'_>, scratch: &mut Vec<u32>) -> Result<Submitted, Rejection> {
+        self.submit_with_ids(run, &[], scratch)
+    }
+
+    /// The same, with the ids of those records that have one: the index of each in the run, in
+    /// order. Only a log that keeps ids takes any (see [`crate::StreamOptions::keeps_ids`]).
+    pub fn submit_with_ids(
+        &self,
+        run: Run<'_>,
+        ids: &[(u32, DedupId)],
+        scratch: &mut Vec<u32>,
+    ) -> Result<Submitted, Rejection> {
         scratch.clear();
         let mut total = 0;
         for record in run.records {
@@ -116,13 +131,16 @@ impl CommitQueue {
             return Err(Rejection::Closed(refusal));
         }
         let pending = &mut inner.pending;
-        let more = total + run.records.len() * ROW_LEN;
+        let more = total + run.records.len() * ROW_LEN + ids.len() * ID_LEN;
         // Ends have 32 bits.
         let reachable = u32::try_from(pending.payloads.len() + total).is_ok();
         if !reachable || (!pending.ends.is_empty() && pending.bytes() + more > self.limit) {
             return Err(Rejection::Full);
         }
         let index = pending.ends.len() as u64;
+        // Fewer than payload bytes and rows, which have 32 bits.
+        let before = u32::try_from(index).unwrap_or(u32::MAX);
+        pending.ids.extend(ids.iter().map(|&(at, id)| (before + at, id)));
         copy_records(pending, run);
         pending.sums.extend_from_slice(scratch);
         let submitted = Submitted { fate: Arc::clone(&pending.fate), index };

@@ -1,9 +1,11 @@
 //! A group of records on its way into the log, which may take more than one step.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::dedup_id::{self, Indexed};
 use crate::fate::Fate;
 use crate::pending::{CommitQueue, Pending};
 
@@ -15,6 +17,7 @@ pub(crate) struct Rest {
     pub(crate) capacity: usize,
     pub(crate) ends: Vec<u32>,
     pub(crate) sums: Vec<u32>,
+    ids: Vec<Indexed>,
     pub(crate) fate: Arc<Fate<u64>>,
     pub(crate) first_seq: u64,
     /// Records of it already appended.
@@ -24,14 +27,33 @@ pub(crate) struct Rest {
 impl Rest {
     /// All of it, to be appended from `first_seq` on.
     pub(crate) fn new(pending: Pending, first_seq: u64, queue: &CommitQueue) -> Self {
-        let Pending { payloads, ends, sums, fate } = pending;
+        let Pending { payloads, ends, sums, ids, fate } = pending;
         let (payloads, capacity) = shrink(payloads, queue);
-        Self { payloads, capacity, ends, sums, fate, first_seq, done: 0 }
+        Self { payloads, capacity, ends, sums, ids, fate, first_seq, done: 0 }
     }
 
     /// Where the first record starts that is not appended.
     pub(crate) fn start(&self) -> u32 {
         self.done.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0)
+    }
+
+    /// The indices of the next `count` records.
+    fn next(&self, count: usize) -> Range<u32> {
+        // A group has fewer records than bytes, which have 32 bits.
+        let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        index(self.done)..index(self.done + count)
+    }
+
+    /// How many of the next `count` records have an id.
+    pub(crate) fn ids_in(&self, count: usize) -> usize {
+        let Range { start, end } = self.next(count);
+        dedup_id::count(&self.ids, start, end)
+    }
+
+    /// The ids of the next `count` records.
+    pub(crate) fn encoded_ids(&self, count: usize) -> Bytes {
+        let Range { start, end } = self.next(count);
+        dedup_id::encode(&self.ids, start, end).into()
     }
 }
 

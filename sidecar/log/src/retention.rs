@@ -1,7 +1,12 @@
-//! Which of a log's oldest segments a limit takes, settled or not. Pure.
+//! Which of a log's oldest segments a limit takes, settled or not: pure; and the rules, which others
+//! may change.
 
 use std::ops::Range;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+
+use crate::sync::Mutex;
+use crate::waker::Waker;
 
 /// Under a limit a segment is closed when it holds an eighth of what the limit lets stay, so that
 /// little more than that stays.
@@ -22,6 +27,33 @@ pub struct Retention {
     pub max_messages: Option<u64>,
     /// The oldest segment goes when a record finds no room.
     pub drop_when_full: bool,
+}
+
+/// The retention of one stream's records, to be changed while it is in use.
+#[derive(Debug)]
+pub struct RetentionRules {
+    given: Mutex<Retention>,
+    waker: Arc<Waker>,
+}
+
+impl RetentionRules {
+    pub(crate) fn new(given: Retention, waker: &Arc<Waker>) -> Arc<Self> {
+        Arc::new(Self { given: Mutex::new(given), waker: Arc::clone(waker) })
+    }
+
+    /// Sets the rules, which the writer follows from its next step on. What they take is taken by
+    /// whole segments as those are: their sizes stay what they were. `replay` stays what it was,
+    /// for what was deleted by the other policy does not come back.
+    pub fn set(&self, given: Retention) {
+        let mut rules = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        *rules = Retention { replay: rules.replay, ..given };
+        drop(rules);
+        self.waker.wake();
+    }
+
+    pub(crate) fn get(&self) -> Retention {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A closed segment, as far as its retention is concerned.

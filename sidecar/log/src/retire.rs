@@ -26,6 +26,16 @@ pub(crate) struct Due {
 }
 
 impl Log {
+    /// Takes over rules that were changed.
+    pub(crate) fn follow_rules(&mut self) {
+        let given = self.rules.get();
+        if given != self.retention {
+            self.retention = given;
+            // Nothing is known of what is too old by these.
+            (self.oldest_time, self.look_at) = (0, None);
+        }
+    }
+
     /// Closes the segment that is written to when its records have been in it for long, so that
     /// they can go in time, and makes way for the last one when that is to go. Without space it
     /// stays as it is. What was written is published.

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 
 use crate::batch::{Batch, HEADER_LEN, Header, Kind, array_at};
+use crate::dedup_id::{self, Indexed};
 use crate::error::LogError;
 use crate::ranges::RangeSet;
 use crate::scan::{Found, Walk};
@@ -82,7 +83,7 @@ impl Salvage {
     }
 
     /// Hands out all whole records, in the order of their seqs, each once, and returns their seqs.
-    /// Neighbours of one batch come together.
+    /// Neighbours of one batch come together, with their ids if those of the batch are whole.
     ///
     /// # Errors
     /// Of the disk, or of `each`.
@@ -98,7 +99,7 @@ impl Salvage {
             let Some((header, body)) = read else { continue };
             let runs = whole_records(&header, &body, next_seq);
             let whole: u64 = runs.iter().map(|run| run.ends.len() as u64).sum();
-            if whole < u64::from(header.count) {
+            if whole < u64::from(header.count) || header.ids(&body).is_err() {
                 let end = position + header.disk_len();
                 self.damaged.insert(position..end.min(self.limit));
             }
@@ -142,12 +143,18 @@ fn whole_records(header: &Header, body: &Bytes, from: u64) -> Vec<Batch> {
                     time: header.time,
                     ends: vec![row.len],
                     payloads: body.slice(place..),
+                    ids: Bytes::new(),
                 }),
             }
         }
         place = end;
     }
+    let ids: Vec<Indexed> =
+        header.ids(body).map(|ids| dedup_id::decode(&ids).collect()).unwrap_or_default();
+    // They are of the batch, so they differ by less than its 32 bits.
+    let index = |seq: u64| u32::try_from(seq - header.first_seq).unwrap_or(u32::MAX);
     for run in &mut runs {
+        run.ids = dedup_id::encode(&ids, index(run.first_seq), index(run.end_seq())).into();
         let mut total = 0;
         for end in &mut run.ends {
             total += *end;

@@ -142,7 +142,7 @@ impl Walk {
             return Err(Halt::Invalid(Corruption::Checksum));
         }
         let Header { first_seq, time, .. } = found.header;
-        Ok(Batch { first_seq, time, ends: Vec::new(), payloads: body })
+        Ok(Batch { first_seq, time, ends: Vec::new(), payloads: body, ids: Bytes::new() })
     }
 
     /// Goes on behind `found`.

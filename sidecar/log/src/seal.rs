@@ -38,6 +38,8 @@ impl Seal {
             table_sum: crc32c::crc32c(&payload),
             payload_len: PAYLOAD_LEN_FIELD,
             durable_end: self.end_seq,
+            ids_len: 0,
+            ids_sum: 0,
         };
         let (header, sum) = header.encode(salt);
         ([&header[..], &payload].concat(), sum)
@@ -57,6 +59,7 @@ impl Seal {
         };
         let whole = header.kind == Kind::Seal
             && header.payload_len == PAYLOAD_LEN_FIELD
+            && header.ids_len == 0
             && crc32c::crc32c(payload) == header.table_sum
             && seal.position.checked_add(LEN as u64) == Some(file_len);
         whole.then_some((seal, sum))

@@ -12,14 +12,16 @@ pub(crate) const HEADER_LEN: usize = HEADER_LEN_FIELD as usize;
 /// Format written by this version.
 pub(crate) const MAJOR: u16 = 1;
 /// Minor versions add fields that an older reader may ignore.
-pub(crate) const MINOR: u16 = 0;
+pub(crate) const MINOR: u16 = 1;
 
 const MAGIC: [u8; 8] = *b"LBSEGMNT";
 /// Feature bit: the segment was made anew after damage. Seqs may be missing from it, and the segment
 /// after it may still be chained to what it replaces.
 const MENDED: u32 = 1;
+/// Feature bit: batches may hold ids behind their payloads.
+const HAS_IDS: u32 = 2;
 /// Feature bits that this version knows.
-pub(crate) const FEATURES: u32 = MENDED;
+pub(crate) const FEATURES: u32 = MENDED | HAS_IDS;
 /// Where the salt stands.
 pub(crate) const SALT_AT: usize = 80;
 /// Where the header's checksum stands; the rest of the block is zero.
@@ -57,6 +59,8 @@ pub(crate) struct Header {
     pub(crate) created: u64,
     /// Epoch of the writer that made it.
     pub(crate) epoch: u64,
+    /// Whether batches may hold ids.
+    pub(crate) keeps_ids: bool,
     /// Random; seeds the checksum of every batch header in the file.
     pub(crate) salt: u64,
     /// Bytes set aside for the file before it got its name. It is shorter only once it is sealed.
@@ -72,7 +76,8 @@ impl Header {
         out[..8].copy_from_slice(&MAGIC);
         out[8..10].copy_from_slice(&MAJOR.to_le_bytes());
         out[10..12].copy_from_slice(&MINOR.to_le_bytes());
-        let features = if self.mended { MENDED } else { 0 };
+        let feature = |set: bool, bit: u32| if set { bit } else { 0 };
+        let features = feature(self.mended, MENDED) | feature(self.keeps_ids, HAS_IDS);
         out[12..16].copy_from_slice(&features.to_le_bytes());
         out[16..20].copy_from_slice(&HEADER_LEN_FIELD.to_le_bytes());
         out[24..40].copy_from_slice(&self.log.0);
@@ -114,6 +119,7 @@ impl Header {
             jumps: u32_at(block, 60),
             created: u64_at(block, 64),
             epoch: u64_at(block, 72),
+            keeps_ids: features & HAS_IDS != 0,
             salt: u64_at(block, SALT_AT),
             len: u64_at(block, 88),
             mended: features & MENDED != 0,
@@ -185,6 +191,7 @@ mod tests {
             jumps: 11,
             created: 7,
             epoch: 8,
+            keeps_ids: true,
             salt: 9,
             len: 10,
             mended: false,
@@ -209,16 +216,20 @@ mod tests {
 
     #[test]
     fn a_newer_major_version_is_named_not_called_damage() {
-        let (mut block, _) = sample().encode();
-        block[8] = 9;
-        let sum = header_sum(block.first_chunk().unwrap());
-        block[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
-        assert_eq!(Header::decode(&block), Err(Rejected::Version { major: 9, features: 0 }));
+        let resealed = |at: usize, byte: u8| {
+            let (mut block, _) = sample().encode();
+            block[at] = byte;
+            let sum = header_sum(block.first_chunk().unwrap());
+            block[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
+            Header::decode(&block)
+        };
+        assert_eq!(resealed(8, 9), Err(Rejected::Version { major: 9, features: HAS_IDS }));
+        assert_eq!(resealed(12, 4), Err(Rejected::Version { major: MAJOR, features: 4 }));
     }
 
     #[test]
     fn a_feature_that_is_not_known_is_named_too() {
-        let (mut block, _) = Header { mended: true, ..sample() }.encode();
+        let (mut block, _) = Header { mended: true, keeps_ids: false, ..sample() }.encode();
         assert!(Header::decode(&block).is_ok_and(|(header, _)| header.mended));
         block[12] |= 4;
         let sum = header_sum(block.first_chunk().unwrap());

@@ -13,6 +13,10 @@ use crate::ids::{DeliveryId, StreamId};
 use crate::ranges::RangeSet;
 pub use op::Op;
 
+/// Name of the delivery that holds a stream's records until their ids are copied. No file can name
+/// one like that, and no application reads from it.
+pub(crate) const IDS_HOLDER: &str = "$ids";
+
 /// What was tried with a record that is not settled.
 ///
 /// Of two for one record the greater holds: a later hand-out knows of all earlier failures and
@@ -58,6 +62,11 @@ impl DeliveryState {
         })
     }
 
+    /// Whether it only holds records until their ids are copied.
+    pub(crate) fn holds_ids(&self) -> bool {
+        self.name == IDS_HOLDER
+    }
+
     fn settle(&mut self, range: &Range<u64>) {
         let range = range.start.max(self.cursor)..range.end;
         if range.is_empty() {
@@ -97,14 +106,19 @@ pub struct StreamState {
 }
 
 impl StreamState {
+    /// Those that somebody reads from, or may again.
+    fn readers(&self) -> impl Iterator<Item = &DeliveryState> {
+        self.deliveries.values().filter(|delivery| !delivery.holds_ids())
+    }
+
     /// Whether every delivery, the ones that no file names any more included, has settled all of
-    /// `seqs`. A stream that no delivery reads keeps everything.
+    /// `seqs`. A stream that nobody reads keeps everything.
     pub fn all_settled(&self, seqs: &Range<u64>) -> bool {
         let settled = |delivery: &DeliveryState| {
             let above = seqs.start.max(delivery.cursor)..seqs.end;
             above.is_empty() || delivery.settled.covers(&above)
         };
-        !self.deliveries.is_empty() && self.deliveries.values().all(settled)
+        self.readers().next().is_some() && self.deliveries.values().all(settled)
     }
 
     /// The seq above every record that any delivery has settled: the log must reach that far.
@@ -119,14 +133,14 @@ impl StreamState {
     }
 
     /// Runs of `seqs` that at least one delivery has not settled; without deliveries all that may
-    /// be records.
+    /// be records. A record that is held for its id alone is settled.
     pub fn unsettled(&self, seqs: &Range<u64>) -> Vec<Range<u64>> {
         let mut unsettled = RangeSet::new();
-        if self.deliveries.is_empty() {
+        if self.readers().next().is_none() {
             unsettled.insert(seqs.clone());
             self.jumps.iter().for_each(|jump| unsettled.remove(jump));
         }
-        for delivery in self.deliveries.values() {
+        for delivery in self.readers() {
             delivery.unsettled(seqs.clone()).for_each(|range| unsettled.insert(range));
         }
         unsettled.iter().collect()

@@ -16,7 +16,8 @@ pub(crate) struct InMemory {
 impl InMemory {
     /// `memory`: bytes of the buffer behind the batch's payloads, which no other batch shares.
     pub(crate) fn new(batch: Batch, memory: usize) -> Self {
-        let cost = memory + batch.ends.capacity() * size_of::<u32>() + size_of::<Batch>();
+        let beside = batch.ends.capacity() * size_of::<u32>() + batch.ids.len();
+        let cost = memory + beside + size_of::<Batch>();
         Self { batch: Arc::new(batch), cost }
     }
 }
@@ -59,11 +60,19 @@ impl Tail {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn batch(first_seq: u64, records: u32) -> Batch {
         let ends = (1..=records).collect();
-        Batch { first_seq, time: 0, ends, payloads: vec![0; records as usize].into() }
+        Batch {
+            first_seq,
+            time: 0,
+            ends,
+            payloads: vec![0; records as usize].into(),
+            ids: Bytes::new(),
+        }
     }
 
     /// A batch of ten records in a buffer of this size.

@@ -2,6 +2,7 @@
 //! sidecar needs. A damaged stream is handed out stopped and keeps nothing else from opening.
 
 mod files;
+mod kept_ids;
 mod streams;
 mod versions;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{RngCore, SeedableRng};
 
+use crate::budget::SpaceLimit;
 use crate::committer::Committer;
 use crate::error::LogError;
 use crate::handle::{LogHandle, OnDamage};
@@ -22,14 +24,18 @@ use crate::journal_queue::JournalQueue;
 use crate::lookup::Place;
 use crate::mend::Mended;
 use crate::reserve::Reserve;
-use crate::retention::Retention;
+use crate::retention::{Retention, RetentionRules};
 use crate::state::DeliveryState;
 use crate::sync_mode::SyncMode;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 use crate::writer::Writer;
-pub(crate) use files::{DEAD_LETTERS, JOURNAL, LOCK, STREAMS, read_stream_meta, read_volume_meta};
+pub(crate) use files::{
+    DEAD_LETTERS, JOURNAL, KEPT_IDS, LOCK, STREAMS, read_stream_meta, read_volume_meta,
+};
 use files::{make_dir, open_volume_meta};
+pub(crate) use kept_ids::copies_of;
+pub use kept_ids::{Holder, KeptIds};
 use streams::Opening;
 
 /// Sizes, in bytes, that hold for the whole volume.
@@ -64,6 +70,8 @@ pub struct StreamOptions {
     pub retention: Retention,
     /// The deliveries that hold its data. Those that are not named any more keep holding.
     pub deliveries: Vec<DeliveryOptions>,
+    /// Whether records may come with ids that outlive them: costs a sixteenth of the space.
+    pub keeps_ids: bool,
 }
 
 /// One delivery to open or make.
@@ -114,6 +122,24 @@ pub struct Stream {
     pub dead_letters: Arc<LogHandle>,
     /// What the journal says of its deliveries, the removed ones included.
     pub deliveries: Vec<(DeliveryId, DeliveryState)>,
+    /// What is kept of its records' ids, if it keeps any.
+    pub kept_ids: Option<KeptIds>,
+    /// An id that no delivery of this stream had yet, and none below it is free.
+    pub next_delivery: DeliveryId,
+    /// The space that it may take.
+    pub space: SpaceLimit,
+    /// How its records may go without having been settled.
+    pub retention: Arc<RetentionRules>,
+    /// What it says of those of the dead letters' log.
+    pub dead_letter_deliveries: Vec<(DeliveryId, DeliveryState)>,
+}
+
+impl Stream {
+    /// All its logs: of records, of dead letters, and of copied ids if it keeps any.
+    pub fn logs(&self) -> impl Iterator<Item = &Arc<LogHandle>> {
+        let ids = self.kept_ids.as_ref().map(|kept| &kept.log);
+        [&self.log, &self.dead_letters].into_iter().chain(ids)
+    }
 }
 
 /// Something that recovery noticed.

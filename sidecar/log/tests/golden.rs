@@ -15,18 +15,24 @@ use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{Finding, LogError, OnDamage, Stream, StreamOptions, Urgency, Volume};
 use volume_support::layout::batches;
-use volume_support::{Clock, Payload, dir, log_of, options, read_all, settle, stream, submit};
+use volume_support::{
+    Clock, Payload, dedup_id, dir, log_of, options, read_all, read_ids, settle, stream, submit,
+    submit_with_ids,
+};
 
 fn golden(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(version)
 }
 
-fn streams() -> Vec<StreamOptions> {
-    ["clean", "torn", "flipped"].map(|name| stream(name, 1 << 20, &["out"])).into()
+/// `keeps_ids` is new in 1.1: the first stream then has ids.
+fn streams(keeps_ids: bool) -> Vec<StreamOptions> {
+    let mut streams = ["clean", "torn", "flipped"].map(|name| stream(name, 1 << 20, &["out"]));
+    streams[0].keeps_ids = keeps_ids;
+    streams.into()
 }
 
-fn open(disk: &SimDisk) -> Volume {
-    Volume::open(Arc::new(disk.clone()), dir(), &options(), &streams()).unwrap()
+fn open(disk: &SimDisk, keeps_ids: bool) -> Volume {
+    Volume::open(Arc::new(disk.clone()), dir(), &options(), &streams(keeps_ids)).unwrap()
 }
 
 fn payload(stream: usize, number: u64) -> Payload {
@@ -44,12 +50,15 @@ const OTHERS: u64 = 6;
 fn write(version: &str) {
     let disk = SimDisk::new(1);
     disk.create_dir(dir()).unwrap();
-    let mut volume = open(&disk);
+    let mut volume = open(&disk, true);
     let mut clock = Clock::new();
     for number in 0..CLEAN {
         for (at, stream) in volume.streams.iter().enumerate() {
             if at == 0 || number < OTHERS {
-                submit(&stream.log, &[payload(at, number), Payload::default()]).unwrap();
+                let ids = [(0, dedup_id(number))];
+                let ids = if at == 0 { &ids[..] } else { &[] };
+                submit_with_ids(&stream.log, &[payload(at, number), Payload::default()], ids)
+                    .unwrap();
             }
         }
         volume.committer.commit(clock.after(1)).unwrap();
@@ -58,6 +67,8 @@ fn write(version: &str) {
         }
     }
     submit(&volume.streams[0].dead_letters, &[payload(9, 0)]).unwrap();
+    let copies = &volume.streams[0].kept_ids.as_ref().unwrap().log;
+    submit(copies, &[payload(8, 0)]).unwrap();
     settle(&volume, 0, 0, 0..3, Urgency::Now);
     settle(&volume, 0, 0, 5..7, Urgency::Now);
     volume.committer.commit(clock.after(10)).unwrap();
@@ -114,13 +125,9 @@ fn holds(stream: &Stream, at: usize, count: u64) {
 
 #[test]
 fn version_1_0_says_what_it_said_when_it_was_written() {
-    let version = std::env::var("LIFEBOAT_WRITE_GOLDEN").unwrap_or_default();
-    if !version.is_empty() && !version.ends_with("mended") {
-        write(&version);
-    }
     let disk = SimDisk::new(1);
     copy_in(&disk, &golden("volume-1.0"), dir());
-    let mut volume = open(&disk);
+    let mut volume = open(&disk, false);
     assert_eq!(volume.epoch, 2);
     assert_eq!(volume.id.to_string(), "df230b49615d175307d580c33d6fda61");
     let ids = volume.streams.iter().map(|stream| stream.id.to_string());
@@ -160,11 +167,45 @@ fn version_1_0_says_what_it_said_when_it_was_written() {
     assert_eq!(fate.outcome(), Some(Ok(2 * CLEAN)), "and it goes on");
 }
 
+#[test]
+fn version_1_1_says_it_too_and_the_ids() {
+    let version = std::env::var("LIFEBOAT_WRITE_GOLDEN").unwrap_or_default();
+    if !version.is_empty() && !version.ends_with("mended") {
+        write(&version);
+    }
+    let disk = SimDisk::new(1);
+    copy_in(&disk, &golden("volume-1.1"), dir());
+    let volume = open(&disk, true);
+    let [clean, torn, flipped] = &volume.streams[..] else { panic!("three streams") };
+    holds(clean, 0, CLEAN);
+    let ids: Vec<_> = (0..CLEAN).map(|number| (2 * number, dedup_id(number))).collect();
+    assert_eq!(read_ids(&clean.log, 0).unwrap(), ids);
+    let kept = clean.kept_ids.as_ref().unwrap();
+    assert!(read_all(&kept.log, 0).unwrap() == [(0, payload(8, 0))]);
+    assert_eq!((kept.source.cursor, kept.copies.cursor), (0, 0));
+    assert_eq!(clean.deliveries.len(), 1, "what holds is no delivery of the file's");
+    holds(torn, 1, OTHERS - 1);
+    assert!(flipped.log.marks().stopped.is_some());
+}
+
+#[test]
+fn a_volume_of_1_0_goes_on_with_ids() {
+    let disk = SimDisk::new(1);
+    copy_in(&disk, &golden("volume-1.0"), dir());
+    let mut volume = open(&disk, true);
+    let clean = &volume.streams[0];
+    let end = 2 * CLEAN;
+    assert_eq!(clean.kept_ids.as_ref().unwrap().source.cursor, end, "no older one has an id");
+    submit_with_ids(&clean.log, &[payload(0, 0)], &[(0, dedup_id(7))]).unwrap();
+    volume.committer.commit(Clock::new().after(0)).unwrap();
+    assert_eq!(read_ids(&volume.streams[0].log, 0).unwrap(), [(end, dedup_id(7))]);
+}
+
 /// Writes what this version makes of the damaged stream of 1.0.
 fn write_mended(version: &str) {
     let disk = SimDisk::new(1);
     copy_in(&disk, &golden("volume-1.0"), dir());
-    let streams = streams().into_iter();
+    let streams = streams(false).into_iter();
     let streams: Vec<_> = streams
         .map(|stream| StreamOptions { on_damage: OnDamage::SkipWithGap, ..stream })
         .collect();
@@ -181,7 +222,7 @@ fn a_mended_segment_of_version_1_0_says_what_it_said_when_it_was_written() {
     }
     let disk = SimDisk::new(1);
     copy_in(&disk, &golden(MENDED), dir());
-    let volume = open(&disk);
+    let volume = open(&disk, false);
     let damage = |finding: &Finding| matches!(finding, Finding::Damage(_));
     assert!(!volume.findings.iter().any(damage), "{:?}", volume.findings);
     let [clean, _, flipped] = &volume.streams[..] else { panic!("three streams") };

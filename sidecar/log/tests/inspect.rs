@@ -185,10 +185,8 @@ fn another_version_is_refused_before_anything_is_touched() {
         let disk = image.with(&path, &bytes);
         let before = files(&disk, dir());
         let refused = open(Arc::new(disk.clone())).unwrap_err();
-        let LogError::Version { path: refused_path, reason } = &refused else {
-            panic!("{refused}")
-        };
-        assert_eq!(refused_path, &path);
+        let LogError::Version { path: file, reason } = &refused else { panic!("{refused}") };
+        assert_eq!(file, &path);
         assert!(reason.contains("this version reads"), "{reason}");
         assert!(reason.contains("66") || reason.contains("0x42"), "{reason}");
         assert!(files(&disk, dir()) == before, "{} was touched", path.display());

@@ -169,6 +169,28 @@ fn the_oldest_make_room_if_the_user_says_so() {
 }
 
 #[test]
+fn rules_are_changed_while_they_are_in_use() {
+    let mut rig = Rig::new(1 << 20, Retention::default());
+    rig.store(20, MINUTE);
+    assert_eq!((rig.marks().expired_end, rig.marks().log_start), (0, 0));
+    let rules = Arc::clone(&rig.volume.streams[0].retention);
+    let max_age = |minutes| Retention { max_age: Some(minutes * MINUTE), ..Retention::default() };
+    rules.set(max_age(10));
+    rig.pass(Duration::from_millis(200));
+    let expired = rig.marks().expired_end;
+    assert!((90..=110).contains(&expired), "{expired}");
+    rules.set(max_age(5));
+    rig.pass(Duration::from_millis(200));
+    assert_eq!(rig.marks().expired_end, expired + 50);
+    rules.set(Retention { replay: true, ..Retention::default() });
+    rig.settle(0, 0..200);
+    rig.settle(1, 0..200);
+    rig.pass(MINUTE);
+    let start = rig.marks().log_start;
+    assert!(start > 100, "settled records go as before, for the policy stays: {start}");
+}
+
+#[test]
 fn after_a_restart_the_only_segment_makes_room_too() {
     let retention = Retention { drop_when_full: true, ..Retention::default() };
     let mut rig = Rig::new(10 << 10, retention);

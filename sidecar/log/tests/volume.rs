@@ -39,6 +39,7 @@ fn work() -> StreamOptions {
         on_damage: OnDamage::Stop,
         retention: Retention::default(),
         deliveries: vec![named("out")],
+        keeps_ids: false,
     }
 }
 

@@ -1,15 +1,21 @@
 //! The command line: what can be said, and its help. What it does is in [`crate::commands`].
 
 mod accept_gap;
+mod change;
 mod check;
 mod completions;
 mod demo;
+mod discard;
 mod dump;
+mod peek;
+mod purge;
 mod receive;
+mod redrive;
 mod run;
 mod seek;
 mod send;
 mod status;
+mod tail;
 mod version;
 
 use std::time::Duration;
@@ -18,15 +24,21 @@ use clap::{Parser, Subcommand};
 use lifeboat_api::DurationText;
 
 pub use self::accept_gap::AcceptGap;
+pub use self::change::Change;
 pub use self::check::Check;
 pub use self::completions::Completions;
 pub use self::demo::Demo;
+pub use self::discard::Discard;
 pub use self::dump::{Dump, Format as DumpFormat};
+pub use self::peek::Peek;
+pub use self::purge::Purge;
 pub use self::receive::{Protocol as ReceiveProtocol, Receive};
+pub use self::redrive::Redrive;
 pub use self::run::{AdminAddress, Run};
 pub use self::seek::Seek;
 pub use self::send::{Protocol as SendProtocol, Send};
 pub use self::status::Status;
+pub use self::tail::Tail;
 pub use self::version::Version;
 use crate::commands;
 use crate::exit::Exit;
@@ -53,6 +65,16 @@ enum Command {
     Demo(Demo),
     /// Say where a running queue stands
     Status(Status),
+    /// Look at records without consuming them
+    Peek(Peek),
+    /// Follow a stream without consuming it
+    Tail(Tail),
+    /// Put dead letters back into their stream
+    Redrive(Redrive),
+    /// Settle single records for one delivery
+    Discard(Discard),
+    /// Settle or remove everything of a kind
+    Purge(Purge),
     /// Send messages to a queue
     Send(Send),
     /// Receive messages from a queue
@@ -78,6 +100,11 @@ impl Cli {
             Command::Run(options) => commands::run::run(&options),
             Command::Demo(options) => commands::demo::run(&options),
             Command::Status(options) => commands::status::run(&options),
+            Command::Peek(options) => commands::peek::run(&options),
+            Command::Tail(options) => commands::tail::run(&options),
+            Command::Redrive(options) => commands::redrive::run(&options),
+            Command::Discard(options) => commands::discard::run(&options),
+            Command::Purge(options) => commands::purge::run(&options),
             Command::Send(options) => commands::send::run(&options),
             Command::Receive(options) => commands::receive::run(&options),
             Command::Seek(options) => commands::seek::run(&options),

@@ -18,7 +18,10 @@ Examples:
 
 The file is a PersistentQueue as you would `kubectl apply` it. One replica runs here; what only the
 operator heeds is accepted and ignored. SIGINT and SIGTERM stop it: intake ends, everything is
-synced, what is stored stays. A second signal ends it at once.", &Exit::ALL))]
+synced, what is stored stays. A second signal ends it at once.
+
+The file is watched, and SIGHUP has it looked at: sockets, their rules and limits change while the
+queue runs; `lifeboat status` names what waits for a restart. A wrong file changes nothing.", &Exit::ALL))]
 pub struct Run {
     /// The queue's file
     pub file: PathBuf,

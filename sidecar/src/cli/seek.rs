@@ -1,10 +1,9 @@
 //! The command line of `lifeboat seek`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::{DATA, after_help};
+use super::{Change, after_help};
+use crate::control::verb;
 use crate::exit::Exit;
 
 /// Options of `lifeboat seek`.
@@ -30,18 +29,12 @@ pub struct Seek {
     /// first, last, new, a seq, or a time in UTC (RFC 3339)
     #[arg(value_name = "PLACE", value_parser = place)]
     pub to: String,
-    /// Only say what would be delivered again, and what would not be any more
-    #[arg(long)]
-    pub dry_run: bool,
-    /// As JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Data directory of the running queue
-    #[arg(long, default_value = DATA, value_name = "DIR")]
-    pub data: PathBuf,
+    /// How it is done
+    #[command(flatten)]
+    pub change: Change,
 }
 
 /// A place that can be read, as it was written.
 fn place(text: &str) -> Result<String, String> {
-    crate::seek::parse(text).map(|_| text.to_owned())
+    verb::Seek::place(text).map(|_| text.to_owned())
 }

@@ -3,9 +3,11 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
+
 use super::failure::Failure;
-use crate::control::{self, Reply, Request};
-use crate::seek::{Seek, Sought};
+use crate::control::client::{AskError, Told, ask};
+use crate::control::{Code, Verb};
 use crate::status::Status;
 
 /// Where the queue on `data` stands.
@@ -13,42 +15,42 @@ use crate::status::Status;
 /// # Errors
 /// In words, when none runs there or it does not answer.
 pub(super) async fn status(data: &Path) -> Result<Status, Failure> {
-    match ask(data, &Request::Status).await? {
-        Reply::Status(status) => Ok(*status),
-        other => Err(unexpected(&other)),
-    }
+    verb(data, Verb::Status, |_| Ok(())).await
 }
 
-/// Has the queue on `data` move a cursor.
+/// The result of a verb; `told` is called with what comes before it.
 ///
 /// # Errors
-/// As [`status`]; and the queue's own, in its words.
-pub(super) async fn seek(data: &Path, order: Seek) -> Result<Sought, Failure> {
-    match ask(data, &Request::Seek(order)).await? {
-        Reply::Sought(sought) => Ok(sought),
-        other => Err(unexpected(&other)),
+/// In words, when no queue runs there, when it refuses or does not answer, or when `told` fails.
+pub(super) async fn verb<T: DeserializeOwned>(
+    data: &Path,
+    verb: Verb,
+    told: impl FnMut(Told) -> io::Result<()>,
+) -> Result<T, Failure> {
+    ask(data, verb, told).await.map_err(|error| failure(data, error))
+}
+
+/// Whether nobody was there to ask.
+pub(super) fn runs_nowhere(error: &AskError) -> bool {
+    let AskError::Io(error) = error else { return false };
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+}
+
+/// Why there is no result, in words.
+pub(super) fn failure(data: &Path, error: AskError) -> Failure {
+    match error {
+        AskError::Io(error) => Failure::new(no_answer(data, &error)),
+        AskError::Caller(error) => Failure::new(format!("cannot print: {error}")),
+        AskError::Refused(error) => match error.code {
+            Code::NotFound | Code::BadRequest => Failure::usage(error.text),
+            _ => Failure::new(error.text),
+        },
     }
 }
 
-fn unexpected(reply: &Reply) -> Failure {
-    match reply {
-        Reply::Error(error) => Failure::new(error.clone()),
-        other => Failure::new(format!("the queue answers something else: {other:?}")),
-    }
-}
-
-/// What the queue on `data` answers to any request.
-///
-/// # Errors
-/// In words, when none runs there or it does not answer.
-async fn ask(data: &Path, request: &Request) -> Result<Reply, Failure> {
-    control::ask(data, request).await.map_err(|error| failure(data, &error))
-}
-
-/// Why the queue on `data` cannot be asked, in words.
-pub(super) fn failure(data: &Path, error: &io::Error) -> Failure {
+fn no_answer(data: &Path, error: &io::Error) -> String {
     let place = data.display();
-    Failure::new(match error.kind() {
+    match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
             format!("no queue runs on {place}: start one with `lifeboat run FILE --data {place}`")
         }
@@ -56,5 +58,5 @@ pub(super) fn failure(data: &Path, error: &io::Error) -> Failure {
             format!("not allowed to ask the queue on {place}: be the user that runs it")
         }
         _ => format!("the queue on {place} does not answer: {error}"),
-    })
+    }
 }

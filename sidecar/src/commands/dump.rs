@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::fail;
 use super::failure::Failure;
-use super::printer::{Frame, frame_of};
 use crate::cli::{Dump, DumpFormat};
 use crate::exit::Exit;
+use crate::readable::Frame;
 
 /// A record as JSON.
 #[derive(Debug, Serialize)]
@@ -24,7 +24,7 @@ struct Line<'a> {
     seq: u64,
     /// Unix time of its commit, in nanoseconds.
     time: u64,
-    frames: Vec<Frame<'a>>,
+    frames: Vec<Frame>,
 }
 
 /// Prints every record that `options` asks for and that can be read.
@@ -52,7 +52,7 @@ fn print(out: &mut impl Write, item: &Dumped<'_>, format: DumpFormat) -> io::Res
     match (item, format) {
         (Dumped::Record { payload, .. }, DumpFormat::Raw) => out.write_all(payload),
         (Dumped::Record { stream, seq, time, payload }, DumpFormat::Json) => {
-            let frames = frames(payload).map(|frame| frame_of(frame.body)).collect();
+            let frames = frames(payload).map(|frame| Frame::of(frame.body)).collect();
             let line = Line { stream, seq: *seq, time: *time, frames };
             serde_json::to_writer(&mut *out, &line)?;
             out.write_all(b"\n")

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Serialize;
+
+use crate::readable::Frame;
 
 /// Prints messages on stdout.
 #[derive(Debug)]
@@ -16,20 +16,12 @@ pub(super) struct Printer {
 
 /// One message as JSON.
 #[derive(Debug, Serialize)]
-struct Line<'a> {
+struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     seq: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<u32>,
-    frames: Vec<Frame<'a>>,
-}
-
-/// A frame: text where it is text.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(super) enum Frame<'a> {
-    Text(&'a str),
-    Bytes { base64: String },
+    frames: Vec<Frame>,
 }
 
 impl Printer {
@@ -52,19 +44,11 @@ impl Printer {
     fn line(&self, record: Option<(u64, u32)>, body: &[Bytes]) -> io::Result<String> {
         if self.json {
             let (seq, attempt) = record.unzip();
-            let frames = body.iter().map(|frame| frame_of(frame)).collect();
+            let frames = body.iter().map(|frame| Frame::of(frame)).collect();
             return Ok(serde_json::to_string(&Line { seq, attempt, frames })?);
         }
         let texts: Vec<_> = body.iter().map(|frame| String::from_utf8_lossy(frame)).collect();
         Ok(texts.join(&self.separator))
-    }
-}
-
-/// A frame as JSON has it.
-pub(super) fn frame_of(frame: &[u8]) -> Frame<'_> {
-    match std::str::from_utf8(frame) {
-        Ok(text) => Frame::Text(text),
-        Err(_) => Frame::Bytes { base64: STANDARD.encode(frame) },
     }
 }
 

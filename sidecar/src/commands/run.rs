@@ -1,25 +1,41 @@
 //! `lifeboat run`: a queue from its file, until a signal.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lifeboat_api::Dataplane;
 use lifeboat_log::LogError;
 use tokio::select;
+use tokio::time::sleep;
 
 use super::fail;
-use super::signals::Signals;
-use crate::app::{self, Place, Sidecar, StartError};
+use super::signals::RunSignals;
+use crate::app::{self, Applied, Place, Sidecar, StartError};
 use crate::cli::Run;
+use crate::descriptors;
 use crate::exit::Exit;
+use crate::reload::watch::{self, FileWatch};
 use crate::telemetry;
+
+/// How long until what could not be opened is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// Runs the queue in `options.file`.
 pub fn run(options: &Run) -> Exit {
     telemetry::start();
-    let (dataplane, place) = match prepare(options) {
-        Ok(prepared) => prepared,
+    descriptors::raise_limit();
+    let place = match place(options) {
+        Ok(place) => place,
+        Err(error) => return fail(&error, Exit::BadInput),
+    };
+    // Watched before it is read, so that no change is missed.
+    let file = FileWatch::new(&options.file);
+    let loaded = match load(&options.file, &place.sockets) {
+        Ok(loaded) => loaded,
         Err(problems) => {
-            eprintln!("{problems}");
+            for problem in problems {
+                eprintln!("{}: {problem}", options.file.display());
+            }
             return Exit::BadInput;
         }
     };
@@ -27,57 +43,109 @@ pub fn run(options: &Run) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error, Exit::Failure),
     };
-    let exit = runtime.block_on(serve(&dataplane, &place));
+    let exit = runtime.block_on(serve(loaded, file, &place));
     runtime.shutdown_background();
     exit
 }
 
-/// Reads and checks everything, and touches nothing.
-fn prepare(options: &Run) -> Result<(Dataplane, Place), String> {
-    let file = options.file.display();
-    let text =
-        std::fs::read_to_string(&options.file).map_err(|error| format!("{file}: {error}"))?;
-    let named = |problems: lifeboat_api::Problems| {
-        let lines: Vec<String> =
-            problems.iter().map(|problem| format!("{file}: {problem}")).collect();
-        lines.join("\n")
-    };
-    let tree = lifeboat_api::parse(&text).map_err(named)?;
-    let dataplane = lifeboat_api::validate_dataplane(&tree).map_err(named)?;
+/// Finds where everything goes, and touches nothing.
+fn place(options: &Run) -> Result<Place, String> {
     let data = absolute(&options.data)?;
     let sockets = match &options.sockets {
         Some(sockets) => absolute(sockets)?,
         None => data.join("sockets"),
     };
-    dataplane.check_sockets(&sockets).map_err(named)?;
-    let place = Place { data, sockets, host: options.host.clone(), admin: options.admin.0 };
-    Ok((dataplane, place))
+    Ok(Place { data, sockets, host: options.host.clone(), admin: options.admin.0 })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, String> {
     std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-async fn serve(dataplane: &Dataplane, place: &Place) -> Exit {
-    let mut signals = match Signals::listen() {
+/// A file that was read and checked.
+struct Loaded {
+    dataplane: Dataplane,
+    hash: String,
+}
+
+/// Reads and checks the queue's file.
+///
+/// # Errors
+/// Every problem, with its field.
+fn load(file: &Path, sockets: &Path) -> Result<Loaded, Vec<String>> {
+    let text = watch::read(file).map_err(|error| vec![error.to_string()])?;
+    let lines = |problems: lifeboat_api::Problems| {
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let tree = lifeboat_api::parse(&text).map_err(lines)?;
+    let dataplane = lifeboat_api::validate_dataplane(&tree).map_err(lines)?;
+    dataplane.check_sockets(sockets).map_err(lines)?;
+    Ok(Loaded { dataplane, hash: watch::hash(&text) })
+}
+
+async fn serve(loaded: Loaded, mut file: FileWatch, place: &Place) -> Exit {
+    let mut signals = match RunSignals::listen() {
         Ok(signals) => signals,
         Err(error) => return fail(&error, Exit::Failure),
     };
-    let sidecar = match app::start(dataplane, place).await {
+    let mut sidecar = match app::start(&loaded.dataplane, place).await {
         Ok(sidecar) => sidecar,
         Err(error) => return fail(&error, start_exit(&error)),
     };
-    announce(&sidecar, dataplane, place);
-    select! {
-        () = signals.next() => {
-            tracing::info!("stopping: what is stored stays");
-            select! {
-                exit = stop(sidecar) => exit,
-                () = signals.next() => Exit::Failure,
+    note(&sidecar, file.path(), loaded.hash, Applied::default());
+    announce(&sidecar, &loaded.dataplane, place);
+    loop {
+        let again = !sidecar.node.config().problems.is_empty();
+        select! {
+            () = signals.end.next() => {
+                tracing::info!("stopping: what is stored stays");
+                return select! {
+                    exit = stop(sidecar) => exit,
+                    () = signals.end.next() => Exit::Failure,
+                };
+            }
+            () = sidecar.failed() => return stop(sidecar).await,
+            () = file.changed() => {}
+            _ = signals.hangup.recv() => {}
+            () = sleep(TRY_AGAIN), if again => {}
+        }
+        reload(&mut sidecar, file.path(), place).await;
+    }
+}
+
+/// Applies the file as it is now. One that is wrong changes nothing.
+async fn reload(sidecar: &mut Sidecar, file: &Path, place: &Place) {
+    match load(file, &place.sockets) {
+        Ok(Loaded { dataplane, hash }) => {
+            let applied = sidecar.apply(&dataplane).await;
+            note(sidecar, file, hash, applied);
+        }
+        Err(problems) => {
+            let mut config = sidecar.node.config();
+            if config.problems != problems {
+                for problem in &problems {
+                    tracing::error!(file = %file.display(), problem, "the file is not applied");
+                }
+                config.problems = problems;
             }
         }
-        () = sidecar.failed() => stop(sidecar).await,
     }
+}
+
+/// Has status say what became of a file.
+fn note(sidecar: &Sidecar, file: &Path, hash: String, applied: Applied) {
+    let Applied { changes, pending, problems } = applied;
+    let mut config = sidecar.node.config();
+    if config.hash != hash || changes > 0 || config.problems != problems {
+        tracing::info!(file = %file.display(), hash, changes, ?pending, "the file is applied");
+        for problem in &problems {
+            tracing::error!(problem, "a socket could not be opened; it is tried again");
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        config.applied = now.as_secs();
+    }
+    config.file = file.display().to_string();
+    (config.hash, config.problems, config.pending_restart) = (hash, problems, pending);
 }
 
 async fn stop(sidecar: Sidecar) -> Exit {
@@ -105,12 +173,13 @@ fn announce(sidecar: &Sidecar, dataplane: &Dataplane, place: &Place) {
     let node = &sidecar.node;
     println!("{} is open; data in {}", node.name, place.data.display());
     for stream in &node.streams {
-        let ingress = stream.ingress.iter().map(|ingress| (&ingress.socket, "producers"));
-        let deliveries = stream.deliveries.iter().map(|delivery| (&delivery.socket, "apps"));
+        let ingress = stream.ingress().into_iter().map(|it| (it.socket, "producers"));
+        let deliveries = stream.deliveries().into_iter().map(|it| (it.socket, "apps"));
         for (socket, side) in ingress.chain(deliveries) {
             let kind = socket.protocol.unwrap_or(socket.socket);
             let name = format!("{}.{}", stream.name, socket.name);
-            println!("  {side:<9}  {name:<24}  {kind:<7}  {}", socket.endpoint);
+            let to = if socket.connects { "connects to " } else { "" };
+            println!("  {side:<9}  {name:<24}  {kind:<7}  {to}{}", socket.endpoint);
         }
     }
     if let Some(admin) = sidecar.admin {

@@ -1,4 +1,4 @@
-//! The signals that end a command.
+//! The signals that a command heeds.
 
 use std::io;
 
@@ -30,5 +30,24 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+}
+
+/// What a running queue heeds: the signals that end it, and SIGHUP.
+#[derive(Debug)]
+pub(super) struct RunSignals {
+    /// SIGINT and SIGTERM.
+    pub(super) end: Signals,
+    /// SIGHUP: look at the file again.
+    pub(super) hangup: Signal,
+}
+
+impl RunSignals {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self { end: Signals::listen()?, hangup: signal(SignalKind::hangup())? })
     }
 }

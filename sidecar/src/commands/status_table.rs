@@ -4,9 +4,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 
 use super::human::{age, bytes, count, counted, rate};
+use super::table::table;
 use crate::status::{SocketStatus, State, Status, StreamState, StreamStatus};
 
 /// Renders `status`. `now` is the Unix time.
@@ -45,6 +46,20 @@ pub(super) fn render(status: &Status, now: Duration) -> String {
                 "\n{name}.{socket} lost to retention: {expired} too old, {dropped} for space"
             );
         }
+        if stream.dedup.as_ref().is_some_and(|dedup| !dedup.ready) {
+            let _ = writeln!(
+                out,
+                "\n{}: ids are not known, messages with ids wait or are refused",
+                stream.name
+            );
+        }
+    }
+    for problem in &status.config.problems {
+        let _ = writeln!(out, "\nthe file is not applied: {problem}");
+    }
+    if !status.config.pending_restart.is_empty() {
+        let fields = status.config.pending_restart.join(", ");
+        let _ = writeln!(out, "\nchanged in the file, applied by a restart: {fields}");
     }
     if !status.removed.is_empty() {
         let _ = writeln!(out, "\nstored here, not in the file: {}", status.removed.join(", "));
@@ -117,7 +132,7 @@ fn sockets(streams: &[StreamStatus]) -> Table {
                 count(socket.connections),
                 "-".to_owned(),
                 "-".to_owned(),
-                socket.endpoint.clone(),
+                place(socket),
             ]);
         }
         for delivery in &stream.deliveries {
@@ -128,11 +143,16 @@ fn sockets(streams: &[StreamStatus]) -> Table {
                 socket.map_or_else(|| "-".to_owned(), |socket| count(socket.connections)),
                 count(delivery.in_flight),
                 count(stream.published_end.saturating_sub(delivery.cursor)),
-                socket.map_or_else(|| "-".to_owned(), |socket| socket.endpoint.clone()),
+                socket.map_or_else(|| "-".to_owned(), place),
             ]);
         }
     }
     table
+}
+
+fn place(socket: &SocketStatus) -> String {
+    let to = if socket.connects { "connects to " } else { "" };
+    format!("{to}{}", socket.endpoint)
 }
 
 fn kind(socket: &SocketStatus) -> String {
@@ -142,23 +162,10 @@ fn kind(socket: &SocketStatus) -> String {
     }
 }
 
-/// A table with these columns, those of `numbers` aligned right.
-fn table(columns: &[&str], numbers: std::ops::Range<usize>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(columns);
-    for (at, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if numbers.contains(&at) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{DeliveryStatus, IngressStatus};
+    use crate::status::{ConfigStatus, DeliveryStatus, IngressStatus};
 
     fn socket(name: &str, socket: &str, protocol: Option<&str>) -> SocketStatus {
         SocketStatus {
@@ -166,6 +173,7 @@ mod tests {
             socket: socket.to_owned(),
             protocol: protocol.map(str::to_owned),
             endpoint: format!("ipc:///run/lifeboat/work.{name}"),
+            connects: false,
             connections: 2,
         }
     }
@@ -201,7 +209,12 @@ mod tests {
             max_bytes: 1 << 30,
             ingress_per_second: 1_000.0,
             delivered_per_second: 0.5,
-            ingress: vec![IngressStatus { socket: socket("push", "PULL", None), messages: 9 }],
+            dedup: None,
+            ingress: vec![IngressStatus {
+                socket: socket("push", "PULL", None),
+                messages: 9,
+                duplicates: 0,
+            }],
             deliveries: vec![
                 delivery(Some(socket("workers", "ROUTER", Some("Credit"))), "workers"),
                 delivery(None, "old"),
@@ -225,6 +238,11 @@ mod tests {
             sync: "Interval 200ms".to_owned(),
             streams: vec![stream()],
             removed: vec!["gone".to_owned()],
+            config: ConfigStatus {
+                problems: vec!["spec: bad".to_owned()],
+                pending_restart: vec!["spec.storage.size".to_owned()],
+                ..ConfigStatus::default()
+            },
         }
     }
 
@@ -263,6 +281,8 @@ mod tests {
         assert!(text.contains("work.workers lost to retention: 5 too old, 0 for space"));
         assert!(text.contains("work lost 5 records to damage"));
         assert!(text.contains("stored here, not in the file: gone"));
+        assert!(text.contains("the file is not applied: spec: bad"));
+        assert!(text.contains("applied by a restart: spec.storage.size"));
         assert!(!text.contains('\x1b'), "no colours");
     }
 }

@@ -87,6 +87,12 @@ fn in_status(side: Side, target: &str, status: &Status) -> Result<Target, Failur
     let (noun, command) = side.words();
     let here = sockets(side, status);
     if let Some((stream, socket)) = named(&here, target) {
+        if socket.connects {
+            return Err(Failure::usage(format!(
+                "{target} connects to {} itself: nothing can connect to it",
+                socket.endpoint
+            )));
+        }
         let kind = kind_of(socket).ok_or_else(|| {
             let spoken = socket.protocol.as_deref().unwrap_or(&socket.socket);
             Failure::usage(format!("{target} speaks {spoken}, which `{command}` does not"))

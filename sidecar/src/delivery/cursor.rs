@@ -67,6 +67,16 @@ impl Cursor {
         }
     }
 
+    /// What it would be with these settled too.
+    #[must_use]
+    pub fn with_settled(&self, ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
+        let mut cursor = self.clone();
+        for range in ranges {
+            cursor.settle(range, |_| ());
+        }
+        cursor
+    }
+
     /// Settles `range`, names what was not settled before, lowest first, and returns how many.
     pub fn settle(&mut self, range: Range<u64>, mut newly: impl FnMut(Range<u64>)) -> u64 {
         let mut count = 0;

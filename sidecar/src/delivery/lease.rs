@@ -8,7 +8,7 @@
 //! A step is a method here or in one of the files beside: `grant` (handing out), `verdict` (what
 //! the application says), `expiry` (what time brings), `departure` (what a connection leaves
 //! behind). None of them writes, sends or reads a clock.
-//! The rules are those of DESIGN section 5, "Attempts".
+//! How attempts, failures and suspects are counted is in ARCHITECTURE.md, "A broken connection".
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -215,7 +215,13 @@ impl Leases {
 
     /// Sets a connection's credit (absolute); the first one makes the connection known.
     pub fn set_credit(&mut self, connection: u64, credit: u32, effects: &mut Effects) {
-        effects.wake |= self.windows.resize(connection, credit.min(self.policy.max_in_flight));
+        effects.wake |= self.windows.resize(connection, credit);
+    }
+
+    /// Other rules from now on. Leases that run keep their time, records that wait keep their wait,
+    /// and a record that has failed more often than it may now is parked at its next failure.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
     }
 
     /// Settles what no application needs to settle: a recorded gap, records that retention took or

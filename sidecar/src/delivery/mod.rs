@@ -4,7 +4,7 @@
 //! [`cursor`]: everything below it is settled. All of it is pure: time and input are arguments, and
 //! what must be written to the state journal, parked or sent comes out as values.
 //!
-//! The invariant of DESIGN section 6, as far as a delivery sees it:
+//! The log's invariant, as far as a delivery sees it:
 //! `log_start <= cursor <= delivered_end <= published_end`.
 
 use std::ops::Range;

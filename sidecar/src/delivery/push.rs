@@ -77,6 +77,11 @@ impl PushCursor {
         }
     }
 
+    /// Another trail from now on.
+    pub fn set_policy(&mut self, policy: TrailPolicy) {
+        self.policy = policy;
+    }
+
     /// A connection is ready for records. Its wire positions count from its next byte.
     pub fn connect(&mut self, connection: u64) {
         self.connections.entry(connection).or_default();

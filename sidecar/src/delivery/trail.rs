@@ -4,7 +4,7 @@
 //! A PULL cannot acknowledge. Its libzmq reads ahead: as many messages as its receive high-water
 //! mark, one more, and an 8 KiB decoder buffer full of those after them. So a record that it has
 //! *taken* is *settled* when it has also taken the `messages + 1` records after it and 8,192 bytes
-//! after those (DESIGN section 6), or when it has stayed for `time` since. This knows neither the
+//! after those, or when it has stayed for `time` since. This knows neither the
 //! cursor nor other connections.
 
 use std::collections::VecDeque;

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep_until;
 
 use super::Standing;
+use super::hold::Hold;
 use super::payloads::{Found, Payloads};
 use super::{holes, overtake};
 use crate::dead_letter::{self, Label};
@@ -77,6 +78,7 @@ pub struct LeasedDelivery {
     dead_letters: Arc<LogHandle>,
     journal: Arc<JournalQueue>,
     inner: Mutex<Inner>,
+    pub(super) hold: Hold,
     /// Connections that were given nothing may be given something.
     work: Event,
     /// An earlier deadline came up.
@@ -102,6 +104,7 @@ impl LeasedDelivery {
         let leases = Leases::new(parts.policy, parts.recovered, &mut effects);
         let counted = leases.counters();
         let inner = Inner { leases, effects, counted, armed: None };
+        let hold = Hold::new(&parts.log);
         let delivery = Arc::new(Self {
             origin: Origin { stream: parts.stream_id.0, delivery: parts.delivery_id.0 },
             payloads: Payloads::new(Arc::clone(&parts.log)),
@@ -116,6 +119,7 @@ impl LeasedDelivery {
             dead_letters: parts.dead_letters,
             journal: parts.journal,
             inner: Mutex::new(inner),
+            hold,
             work: Event::new(),
             timer: Notify::new(),
             parks: sender,
@@ -185,7 +189,7 @@ impl LeasedDelivery {
         // Under the lock: the journal is told in the order of the steps.
         self.journal.submit(over.ops(self.stream_id, self.delivery_id), Urgency::Lazy);
         drop(inner);
-        self.work.notify(usize::MAX);
+        self.wake();
     }
 
     fn op(&self, op: JournalOp) -> Op {
@@ -222,6 +226,40 @@ impl LeasedDelivery {
     /// The epoch of the tokens that are handed out now.
     pub(super) fn epoch(&self) -> u64 {
         self.lock().leases.epoch()
+    }
+
+    /// Other rules from now on.
+    pub(super) fn set_policy(&self, policy: Policy) {
+        self.step(|leases, _| leases.set_policy(policy));
+        self.wake();
+    }
+
+    /// Settles what no application needs to settle.
+    pub(super) fn skip(&self, seqs: Range<u64>) -> u64 {
+        let (count, _) = self.step(|leases, effects| leases.skip(seqs, effects));
+        self.wake();
+        count
+    }
+
+    /// Keeps back what is not published yet.
+    pub(super) fn hold_new(&self) {
+        self.step(|_, _| self.hold.set());
+    }
+
+    /// Lets everything through but these records, which are settled in the same step.
+    pub(super) fn release(&self, without: &[Range<u64>]) {
+        self.step(|leases, effects| {
+            for seqs in without {
+                leases.skip(seqs.clone(), effects);
+            }
+            self.hold.release();
+        });
+        self.wake();
+    }
+
+    /// Every connection looks again.
+    fn wake(&self) {
+        self.work.notify(usize::MAX);
     }
 
     /// Completes when connections that were given nothing may be given something.

@@ -2,6 +2,7 @@
 
 mod credit_session;
 mod fetch_session;
+mod hold;
 mod holes;
 mod leased;
 mod outgoing;
@@ -11,6 +12,7 @@ mod push;
 mod rep_session;
 mod verdicts;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use lifeboat_api::{Delivery, DeliveryKind};
@@ -20,7 +22,9 @@ use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, Oversize, 
 pub use leased::{LeasedDelivery, LeasedParts, Parking};
 pub use push::{PushDelivery, PushParts};
 
+use crate::delivery::backoff::{Backoff, Policy};
 use crate::delivery::cursor::Cursor;
+use crate::delivery::trail::TrailPolicy;
 use crate::stop::Stop;
 use crate::wire::credit::{MAX_BYTES, MAX_PARTS};
 
@@ -94,6 +98,49 @@ impl Outlet {
         Ok(())
     }
 
+    /// Other rules from now on; `false`, and nothing changed, when they are of another kind of
+    /// delivery.
+    pub fn set_rules(&self, kind: &DeliveryKind) -> bool {
+        match (self, kind) {
+            (Self::Push(delivery), DeliveryKind::Push(trail)) => {
+                delivery.set_policy(trail_policy(*trail));
+            }
+            (Self::Credit(delivery), DeliveryKind::Credit(credit)) => {
+                delivery.set_policy(policy(credit));
+            }
+            (Self::Rep(delivery), DeliveryKind::Rep(rep)) => {
+                delivery.set_policy(rep_policy(rep));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Settles what no application needs to settle, such as what an operator discards. Returns how
+    /// many records were not settled before. Durable with the journal's next sync.
+    pub fn skip(&self, seqs: Range<u64>) -> u64 {
+        match self {
+            Self::Push(delivery) => delivery.skip(seqs),
+            Self::Credit(delivery) | Self::Rep(delivery) => delivery.skip(seqs),
+        }
+    }
+
+    /// Keeps back what is not published yet, until the guard is dropped. One guard at a time.
+    pub fn hold_new(&self) -> HeldBack {
+        match self {
+            Self::Push(delivery) => delivery.hold_new(),
+            Self::Credit(delivery) | Self::Rep(delivery) => delivery.hold_new(),
+        }
+        HeldBack(self.clone())
+    }
+
+    fn release(&self, without: &[Range<u64>]) {
+        match self {
+            Self::Push(delivery) => delivery.release(without),
+            Self::Credit(delivery) | Self::Rep(delivery) => delivery.release(without),
+        }
+    }
+
     /// The life of one application's connection.
     pub async fn serve(self, connection: Connection, stop: Stop) {
         match self {
@@ -104,6 +151,48 @@ impl Outlet {
                 _ => credit_session::serve(connection, delivery, stop).await,
             },
         }
+    }
+}
+
+/// Lets a delivery hand out again what came meanwhile, once it is dropped.
+#[derive(Debug)]
+pub struct HeldBack(Outlet);
+
+impl HeldBack {
+    /// The same, without these records: they are settled before any can be handed out.
+    pub fn release_without(self, seqs: &[Range<u64>]) {
+        self.0.release(seqs);
+    }
+}
+
+impl Drop for HeldBack {
+    fn drop(&mut self) {
+        self.0.release(&[]);
+    }
+}
+
+/// A PUSH delivery's trail as its file has it.
+pub fn trail_policy(trail: lifeboat_api::Trail) -> TrailPolicy {
+    TrailPolicy { messages: trail.messages.into(), time: trail.time }
+}
+
+/// A Credit delivery's rules as its file has them.
+pub fn policy(credit: &lifeboat_api::Credit) -> Policy {
+    Policy {
+        ack_timeout: credit.ack_timeout,
+        max_in_flight: credit.max_in_flight,
+        max_attempts: credit.max_attempts,
+        backoff: Backoff::new(credit.backoff.clone()),
+    }
+}
+
+/// The rules of a delivery to REP applications as its file has them: each has one record at a time.
+pub fn rep_policy(rep: &lifeboat_api::Rep) -> Policy {
+    Policy {
+        ack_timeout: rep.ack_timeout,
+        max_in_flight: 1,
+        max_attempts: rep.max_attempts,
+        backoff: Backoff::new(rep.backoff.clone()),
     }
 }
 

@@ -73,15 +73,15 @@ impl Outgoing {
     /// Leases up to `max` records: a lease runs, and keeps the record from other connections, from
     /// now on. `false` when nothing may go out now.
     pub(super) fn lease(&mut self, max: u32) -> bool {
-        let log = &self.delivery.log;
-        if log.is_stopped() {
+        let hold = &self.delivery.hold;
+        if self.delivery.log.is_stopped() {
             // Nothing is leased that cannot be read.
             return self.is_ready();
         }
         let mut grants = Vec::new();
         let (epoch, fate) = self.delivery.step(|leases, effects| {
             // Read in here: another connection may have handed out more than was published before.
-            let (now, published_end) = (Instant::now(), log.published_end());
+            let (now, published_end) = (Instant::now(), hold.end());
             leases.grant(self.connection, now, published_end, max, &mut grants, effects);
             leases.epoch()
         });

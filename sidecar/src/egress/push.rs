@@ -13,9 +13,11 @@ use tokio::select;
 use tokio::time::sleep_until;
 
 use super::Standing;
+use super::hold::Hold;
 use super::payloads::{Found, Payloads};
 use super::{holes, overtake};
 use crate::delivery::push::PushCursor;
+use crate::delivery::trail::TrailPolicy;
 use crate::delivery::{Effects, JournalOp};
 use crate::metrics::DeliveryMetrics;
 use crate::share::{OutputMemory, OutputShare};
@@ -56,6 +58,7 @@ pub struct PushDelivery {
     output: Arc<OutputMemory>,
     metrics: DeliveryMetrics,
     inner: Mutex<Inner>,
+    hold: Hold,
     /// Records became due again.
     work: Event,
 }
@@ -72,6 +75,7 @@ impl PushDelivery {
     /// Starts from what the journal knows. [`Self::run`] must follow.
     pub fn new(parts: PushParts) -> Arc<Self> {
         let inner = Inner { cursor: parts.cursor, effects: Effects::default(), redelivered: 0 };
+        let hold = Hold::new(&parts.log);
         Arc::new(Self {
             stream_id: parts.stream_id,
             delivery_id: parts.delivery_id,
@@ -81,6 +85,7 @@ impl PushDelivery {
             output: parts.output,
             metrics: parts.metrics,
             inner: Mutex::new(inner),
+            hold,
             work: Event::new(),
         })
     }
@@ -106,6 +111,35 @@ impl PushDelivery {
             () = stop.ordered() => {}
             () = overtake::follow(&self.log, |seqs| self.step_over(seqs)) => {}
         }
+    }
+
+    /// Another trail from now on.
+    pub(super) fn set_policy(&self, policy: TrailPolicy) {
+        self.step(|cursor, _| cursor.set_policy(policy));
+        self.work.notify(usize::MAX);
+    }
+
+    /// Settles what no application needs to settle.
+    pub(super) fn skip(&self, seqs: Range<u64>) -> u64 {
+        let count = self.step(|cursor, effects| cursor.skip(seqs, effects));
+        self.work.notify(usize::MAX);
+        count
+    }
+
+    /// Keeps back what is not published yet.
+    pub(super) fn hold_new(&self) {
+        self.step(|_, _| self.hold.set());
+    }
+
+    /// Lets everything through but these records, which are settled in the same step.
+    pub(super) fn release(&self, without: &[Range<u64>]) {
+        self.step(|cursor, effects| {
+            for seqs in without {
+                cursor.skip(seqs.clone(), effects);
+            }
+            self.hold.release();
+        });
+        self.work.notify(usize::MAX);
     }
 
     /// One step of the cursor; what it settles is journaled in the order of the steps.
@@ -223,8 +257,10 @@ impl Session {
         let limit = self.share.limit();
         self.connection.set_low_mark(limit / 2);
         while self.connection.queued() < limit {
-            let published_end = self.delivery.log.published_end();
-            let next = self.delivery.lock().cursor.next(published_end);
+            let next = {
+                let inner = self.delivery.lock();
+                inner.cursor.next(self.delivery.hold.end())
+            };
             let Some(next) = next else {
                 self.delivery.payloads.rest();
                 return;
@@ -242,10 +278,10 @@ impl Session {
     /// was faster.
     fn send(&mut self, batch: &Batch, next: u64, limit: usize) {
         let max = records_within(batch, next, limit as u64);
-        let (id, log) = (self.id, Arc::clone(&self.delivery.log));
+        let (id, limit) = (self.id, &self.delivery.hold);
         let run = self.delivery.step(|cursor, _| {
             // Read in here: another connection may have taken more than was published before.
-            let run = cursor.take(id, log.published_end(), max)?;
+            let run = cursor.take(id, limit.end(), max)?;
             let held = batch.first_seq..batch.end_seq();
             if held.contains(&run.start) && run.end <= held.end {
                 cursor.sent(id, run.start, batch.sizes(run.clone()));

@@ -14,7 +14,11 @@ use crate::wire::receipt::{Receipt, append_reply};
 pub(super) enum Answer {
     /// Whatever becomes of the group's next record.
     OfRecord,
-    /// 400, whatever happens; so for the next two.
+    /// 200 with this seq: it was stored before.
+    Stored(u64),
+    /// 409.
+    Conflict,
+    /// 400, whatever happens; so for the others.
     Malformed,
     /// 413.
     TooLarge,
@@ -107,6 +111,8 @@ fn reply(group: &Group, mut seqs: Range<u64>, out: &mut Vec<u8>, count: &mut imp
         let (envelope, rest) = envelopes.split_at(len as usize);
         envelopes = rest;
         let receipt = match answer {
+            Answer::Stored(seq) => Receipt::Stored(seq),
+            Answer::Conflict => Receipt::Conflict,
             Answer::Malformed => Receipt::Malformed,
             Answer::TooLarge => Receipt::TooLarge,
             Answer::Unavailable => Receipt::Unavailable,

@@ -5,15 +5,18 @@
 
 mod answers;
 mod intake;
+mod once;
 mod pull;
 mod receipt;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lifeboat_api::{Ingress, IngressKind, OnFull};
 use lifeboat_log::{CommitQueue, LogHandle};
 use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, Oversize, SocketType};
 
+use crate::dedup::{Dedup, Scope};
 use crate::metrics::IngressMetrics;
 use crate::share::OutputMemory;
 use crate::stop::Stop;
@@ -29,8 +32,21 @@ pub struct IngressContext {
     pub output: Arc<OutputMemory>,
     /// What it counts.
     pub metrics: Arc<IngressMetrics>,
+    /// How repeats are known, where they are.
+    pub repeats: Option<Repeats>,
     /// When to end.
     pub stop: Stop,
+}
+
+/// How an ingress knows a message that comes again.
+#[derive(Debug)]
+pub struct Repeats {
+    /// The ids of the stream.
+    pub dedup: Arc<Dedup>,
+    /// Within what an id means the same message.
+    pub scope: Scope,
+    /// How long it does.
+    pub window: Duration,
 }
 
 impl IngressContext {

@@ -9,6 +9,7 @@ use tokio::select;
 use super::IngressContext;
 use super::answers::{Answer, Answers, Group};
 use super::intake::{Handed, Intake};
+use super::once::{Admitted, Once};
 use crate::share::{OutputShare, packed};
 use crate::stop::Stop;
 use crate::wire::envelope::{Client, Submission, split};
@@ -25,6 +26,7 @@ pub(super) async fn serve(connection: Connection, context: &IngressContext) {
         first: true,
         intake: Intake::default(),
         group: Group::default(),
+        once: context.repeats.as_ref().map(Once::new),
         answers: Answers::default(),
         share: context.output.join(),
         room: None,
@@ -43,6 +45,8 @@ struct Session<'a> {
     intake: Intake,
     /// Answers to what is in `intake`.
     group: Group,
+    /// Instead of both, where repeats are known.
+    once: Option<Once<'a>>,
     answers: Answers,
     /// Answers owed, and not yet taken by the producer, beyond which reading stops.
     share: OutputShare,
@@ -89,16 +93,21 @@ impl Session<'_> {
         let mut start = 0u32;
         for &end in messages.ends() {
             let wire = messages.bytes().get(start as usize..end as usize).unwrap_or_default();
-            let envelope = |range| wire.get(range).unwrap_or_default();
+            let part = |range| wire.get(range).unwrap_or_default();
             match split(wire, self.client, self.first) {
                 Submission::Probe => {}
                 Submission::Message { envelope: head, body } => {
                     // A body is the tail of its message.
-                    self.intake.push(start + offset(body.start)..end);
-                    self.group.owe(Answer::OfRecord, envelope(head));
+                    let record = start + offset(body.start)..end;
+                    if let Some(once) = &mut self.once {
+                        once.offer(part(head), part(body), record);
+                    } else {
+                        self.intake.push(record);
+                        self.group.owe(Answer::OfRecord, part(head));
+                    }
                 }
                 Submission::Malformed { envelope: head } => {
-                    self.group.owe(Answer::Malformed, envelope(head));
+                    owe(&mut self.group, &mut self.once, Answer::Malformed, part(head));
                 }
             }
             self.first = false;
@@ -106,7 +115,8 @@ impl Session<'_> {
         }
         if let Some(head) = messages.too_large() {
             self.first = false;
-            self.group.owe(Answer::TooLarge, envelope_of(head, self.client));
+            let head = envelope_of(head, self.client);
+            owe(&mut self.group, &mut self.once, Answer::TooLarge, head);
         }
         self.hand_over();
     }
@@ -114,6 +124,9 @@ impl Session<'_> {
     /// Tries to hand over what is in `intake`.
     fn hand_over(&mut self) {
         self.room = None;
+        if self.once.is_some() {
+            return self.admit();
+        }
         let submitted = if self.intake.len() == 0 {
             None
         } else {
@@ -131,6 +144,29 @@ impl Session<'_> {
             }
         };
         self.answers.push(std::mem::take(&mut self.group), submitted);
+        self.handed_over();
+    }
+
+    /// The same where repeats are known.
+    fn admit(&mut self) {
+        let Some(once) = &mut self.once else { return };
+        let bytes = self.connection.messages().bytes();
+        match once.admit(bytes, self.context) {
+            Admitted::Groups(groups) => {
+                for (group, submitted) in groups {
+                    self.answers.push(group, submitted);
+                }
+            }
+            Admitted::Wait(until) => {
+                self.room = Some(until);
+                return;
+            }
+        }
+        self.handed_over();
+    }
+
+    /// What was read is on its way, and some of it may be answered at once.
+    fn handed_over(&mut self) {
         self.connection.consume_all();
         if self.answers.next().is_none() {
             self.answer();
@@ -156,6 +192,14 @@ impl Session<'_> {
             self.answer();
         }
         CloseReason::Shutdown
+    }
+}
+
+/// Owes an answer that hangs on no record.
+fn owe(group: &mut Group, once: &mut Option<Once<'_>>, answer: Answer, envelope: &[u8]) {
+    match once {
+        Some(once) => once.owe(answer, envelope),
+        None => group.owe(answer, envelope),
     }
 }
 

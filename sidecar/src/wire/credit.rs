@@ -186,20 +186,13 @@ mod tests {
 
     use super::super::token::TOKEN_LEN;
     use super::*;
+    use crate::wire::testing::message;
 
     const ORIGIN: Origin = Origin { stream: *b"0123456789abcdef", delivery: 3 };
     const LEASE: LeaseKey = LeaseKey { epoch: 5, seq: 1234, attempt: 2 };
 
     fn token() -> [u8; TOKEN_LEN] {
         Token::new(ORIGIN, LEASE).encode()
-    }
-
-    fn message(frames: &[&[u8]]) -> Vec<u8> {
-        let mut wire = Vec::new();
-        for (at, body) in frames.iter().enumerate() {
-            push_frame(&mut wire, at + 1 < frames.len(), body);
-        }
-        wire
     }
 
     fn refusal(frames: &[&[u8]]) -> Option<Refusal> {

@@ -71,25 +71,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn message(frames: &[&[u8]]) -> Vec<u8> {
-        let mut wire = Vec::new();
-        for (at, body) in frames.iter().enumerate() {
-            push_frame(&mut wire, at + 1 < frames.len(), body);
-        }
-        wire
-    }
-
-    /// Splits and shows the parts as wire bytes.
-    fn parts(frames: &[&[u8]], client: Client) -> Option<(Vec<u8>, Vec<u8>)> {
-        let wire = message(frames);
-        match split(&wire, client, false) {
-            Submission::Message { envelope, body } => {
-                Some((wire[envelope].to_vec(), wire[body].to_vec()))
-            }
-            _ => None,
-        }
-    }
+    use crate::wire::testing::{message, parts};
 
     #[test]
     fn a_req_body_starts_behind_its_delimiter() {

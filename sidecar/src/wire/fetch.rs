@@ -70,18 +70,11 @@ pub fn append_empty(out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::testing::message as body;
     use crate::wire::token::Token;
 
     const ORIGIN: Origin = Origin { stream: *b"0123456789abcdef", delivery: 3 };
     const LEASE: LeaseKey = LeaseKey { epoch: 5, seq: 1234, attempt: 2 };
-
-    fn body(frames: &[&[u8]]) -> Vec<u8> {
-        let mut wire = Vec::new();
-        for (at, body) in frames.iter().enumerate() {
-            push_frame(&mut wire, at + 1 < frames.len(), body);
-        }
-        wire
-    }
 
     #[test]
     fn fetch_and_next_wait_as_long_as_they_say() {

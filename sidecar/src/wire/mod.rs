@@ -12,4 +12,6 @@ pub mod fetch;
 pub mod receipt;
 pub mod refusal;
 pub mod rep;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod token;

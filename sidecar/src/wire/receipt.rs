@@ -53,25 +53,7 @@ pub fn append_reply(out: &mut Vec<u8>, envelope: &[u8], receipt: Receipt) {
 mod tests {
     use super::*;
     use crate::wire::envelope::{Client, Submission, split};
-
-    fn message(frames: &[&[u8]]) -> Vec<u8> {
-        let mut wire = Vec::new();
-        for (at, body) in frames.iter().enumerate() {
-            push_frame(&mut wire, at + 1 < frames.len(), body);
-        }
-        wire
-    }
-
-    /// Splits and shows the parts as wire bytes.
-    fn parts(frames: &[&[u8]], client: Client) -> Option<(Vec<u8>, Vec<u8>)> {
-        let wire = message(frames);
-        match split(&wire, client, false) {
-            Submission::Message { envelope, body } => {
-                Some((wire[envelope].to_vec(), wire[body].to_vec()))
-            }
-            _ => None,
-        }
-    }
+    use crate::wire::testing::{message, parts};
 
     #[test]
     fn a_correlated_req_has_its_request_id_echoed() {

@@ -61,14 +61,7 @@ pub fn parse_cut(head: &[u8]) -> Reply<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn message(frames: &[&[u8]]) -> Vec<u8> {
-        let mut wire = Vec::new();
-        for (at, body) in frames.iter().enumerate() {
-            push_frame(&mut wire, at + 1 < frames.len(), body);
-        }
-        wire
-    }
+    use crate::wire::testing::message;
 
     #[test]
     fn a_request_is_the_record_behind_an_empty_frame() {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
 
 mod admin;
+mod control;
 mod demo;
 mod receive;
 mod run;
@@ -10,6 +11,7 @@ mod status;
 #[path = "../support/mod.rs"]
 mod support;
 mod usage;
+mod verbs;
 
 use lifeboat_sidecar::status::Status;
 use support::{Home, Lifeboat, Outcome, lifeboat};

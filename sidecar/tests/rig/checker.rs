@@ -1,5 +1,5 @@
 //! Judges a history: nothing receipted is lost, nothing comes that was not sent, and duplicates and
-//! order follow the rules of DESIGN sections 5 and 6. Pure.
+//! order follow the rules of ARCHITECTURE.md. Pure.
 //!
 //! Order is meant like this. *By seq, the records of one producer's socket are in the order in
 //! which it sent them*, over all rounds: libzmq keeps that order across connections, and so must

@@ -74,9 +74,12 @@ impl Queue {
         child.wait().unwrap();
     }
 
-    /// Cuts the power of the disk under the process, and gives it back once that is gone.
+    /// Cuts the power of process and disk, and gives it back once the process is gone. Power goes for
+    /// both at once: a sync that is under way when a file system is shut down may still succeed, with
+    /// nothing on the disk, and nobody must be left who says so.
     pub(crate) fn cut_power(&self, lifeboat: Lifeboat) {
         let disk = self.disk.as_ref().expect("a disk of its own");
+        lifeboat.freeze();
         disk.cut_power();
         drop(lifeboat);
         disk.power_on();

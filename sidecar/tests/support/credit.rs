@@ -31,7 +31,11 @@ pub(crate) struct App {
 impl App {
     /// Connects and hears HELLO. Gives no credit.
     pub(crate) fn connect(endpoint: &str) -> Self {
-        let socket = connected(zmq::DEALER, endpoint);
+        Self::over(connected(zmq::DEALER, endpoint))
+    }
+
+    /// Hears HELLO on a connected DEALER. Gives no credit.
+    pub(crate) fn over(socket: zmq::Socket) -> Self {
         let mut app = Self { socket, stream_id: String::new() };
         match app.hear() {
             Heard::Hello(stream_id) => app.stream_id = stream_id,

@@ -13,13 +13,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use lifeboat_sidecar::control::{self, Reply, Request};
+use lifeboat_sidecar::control::{self, Line, Request, Verb};
 use lifeboat_sidecar::status::{DeliveryStatus, Status, StreamStatus};
 
+pub(crate) mod both;
 pub(crate) mod credit;
 pub(crate) mod loop_disk;
+pub(crate) mod monitor;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod repeats;
+pub(crate) mod siege;
 pub(crate) mod sockets;
 pub(crate) mod tally;
 pub(crate) mod traffic;
@@ -234,16 +238,28 @@ impl Drop for Lifeboat {
 
 /// What the queue that runs on `data` says of itself, over its control socket.
 pub(crate) fn status(data: &Path) -> Status {
+    serde_json::from_value(ask(data, Verb::Status).unwrap()).unwrap()
+}
+
+/// The result of a verb, or why there is none; items and progress are passed over.
+pub(crate) fn ask(data: &Path, verb: Verb) -> Result<serde_json::Value, control::VerbError> {
+    let request = serde_json::to_string(&Request::new(verb)).unwrap();
+    ask_raw(data, &request)
+}
+
+/// The same with a request as it is written.
+pub(crate) fn ask_raw(data: &Path, request: &str) -> Result<serde_json::Value, control::VerbError> {
     let mut stream = UnixStream::connect(control::path_in(data)).unwrap();
-    let mut request = serde_json::to_vec(&Request::Status).unwrap();
-    request.push(b'\n');
-    stream.write_all(&request).unwrap();
-    let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer).unwrap();
-    match serde_json::from_str(&answer).unwrap() {
-        Reply::Status(status) => *status,
-        other => panic!("{other:?}"),
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(format!("{request}\n").as_bytes()).unwrap();
+    for line in BufReader::new(stream).lines() {
+        match serde_json::from_str(&line.unwrap()).unwrap() {
+            Line::Result(result) => return Ok(result),
+            Line::Error(error) => return Err(error),
+            Line::Item(_) | Line::Progress(_) | Line::Alive => {}
+        }
     }
+    panic!("no answer to {request}");
 }
 
 /// Asks until there is an answer.

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::Lifeboat;
+use super::{Lifeboat, wait_for};
 
 impl Lifeboat {
     /// Resident memory in bytes (proc(5), status).
@@ -23,6 +23,24 @@ impl Lifeboat {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
     }
 
+    /// SIGSTOP, and waits until none of its threads will run any more: each is stopped, or in a call
+    /// of the disk's, behind which it stops (proc(5), stat: state).
+    pub(crate) fn freeze(&self) {
+        self.signal(rustix::process::Signal::STOP);
+        let still = |thread: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(thread.unwrap().path().join("stat"));
+            // A thread that is gone runs no more.
+            stat.map_or(true, |stat| {
+                let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+                matches!(state, Some('T' | 'D'))
+            })
+        };
+        let tasks = format!("/proc/{}/task", self.id());
+        wait_for("all threads to stop", || {
+            std::fs::read_dir(&tasks).unwrap().all(still).then_some(())
+        });
+    }
+
     /// Processor time so far, in clock ticks (proc(5), stat: utime and stime).
     pub(crate) fn ticks(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
@@ -39,6 +57,26 @@ impl Lifeboat {
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         answer
+    }
+
+    /// Connections of a socket of the stream `work` that ended or were refused for this reason;
+    /// an empty name or reason stands for all.
+    pub(crate) fn ended(&self, socket: &str, reason: &str) -> u64 {
+        let given = [("socket", socket), ("reason", reason)].into_iter();
+        let labels: Vec<String> = given
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}=\"{value}\""))
+            .collect();
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        self.metric("lifeboat_connections_ended_total", &labels)
+    }
+
+    /// Waits until so many connections have ended, and checks that no more have; see
+    /// [`Lifeboat::ended`].
+    pub(crate) fn wait_ended(&self, socket: &str, reason: &str, count: u64) {
+        let all = || (self.ended(socket, reason) >= count).then_some(());
+        wait_for(&format!("{count} of {socket:?} to end, {reason}"), all);
+        assert_eq!(self.ended(socket, reason), count, "{socket:?} {reason}");
     }
 
     /// The sum of all series of a metric whose labels hold every one of `labels`.

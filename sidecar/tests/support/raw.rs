@@ -43,8 +43,13 @@ impl Raw {
 
     /// Connects and finishes the handshake as a socket of this type.
     pub(crate) fn ready(endpoint: &str, socket: &str) -> Self {
+        Self::ready_with(endpoint, &ready(socket))
+    }
+
+    /// The same with this READY command.
+    pub(crate) fn ready_with(endpoint: &str, ready: &[u8]) -> Self {
         let mut raw = Self::connect(endpoint);
-        assert!(raw.send(&greeting("NULL")) && raw.send(&ready(socket)));
+        assert!(raw.send(&greeting("NULL")) && raw.send(ready));
         raw.receive(64);
         let header = raw.receive(2);
         assert_eq!(header[0], 4, "a command");
@@ -79,6 +84,19 @@ impl Raw {
         bytes
     }
 
+    /// Whether anything comes before the other side closes or resets.
+    pub(crate) fn hears(&mut self) -> bool {
+        let mut byte = [0];
+        let read = match &mut self.0 {
+            Stream::Tcp(stream) => stream.read(&mut byte),
+            Stream::Unix(stream) => stream.read(&mut byte),
+        };
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => panic!("nothing in time"),
+            read => read.is_ok_and(|count| count > 0),
+        }
+    }
+
     /// All that comes until the other side closes or resets.
     pub(crate) fn receive_to_end(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -95,9 +113,22 @@ impl Raw {
 
 /// A READY command with just this socket type.
 pub(crate) fn ready(socket: &str) -> Vec<u8> {
-    let mut body = b"\x05READY\x0bSocket-Type\0\0\0".to_vec();
-    body.push(u8::try_from(socket.len()).unwrap());
-    body.extend(socket.as_bytes());
+    command(&[("Socket-Type", socket)])
+}
+
+/// A READY command with this socket type and routing id.
+pub(crate) fn ready_as(socket: &str, identity: &str) -> Vec<u8> {
+    command(&[("Socket-Type", socket), ("Identity", identity)])
+}
+
+fn command(properties: &[(&str, &str)]) -> Vec<u8> {
+    let mut body = b"\x05READY".to_vec();
+    for (name, value) in properties {
+        body.push(u8::try_from(name.len()).unwrap());
+        body.extend(name.as_bytes());
+        body.extend(u32::try_from(value.len()).unwrap().to_be_bytes());
+        body.extend(value.as_bytes());
+    }
     [&[4, u8::try_from(body.len()).unwrap()][..], &body].concat()
 }
 

@@ -9,9 +9,18 @@ pub(crate) const REQ_CORRELATE: i32 = 52;
 /// ZMQ_REQ_RELAXED.
 pub(crate) const REQ_RELAXED: i32 = 53;
 
+/// ZMQ_RECONNECT_STOP, and its bit for handshakes that fail.
+pub(crate) const RECONNECT_STOP: i32 = 109;
+pub(crate) const RECONNECT_STOP_HANDSHAKE_FAILED: i32 = 2;
+
 /// A socket in a context of its own, so that dropping it is like its process ending.
 pub(crate) fn unconnected(kind: zmq::SocketType) -> zmq::Socket {
-    let socket = zmq::Context::new().socket(kind).unwrap();
+    unconnected_in(&zmq::Context::new(), kind)
+}
+
+/// The same in a context that others share.
+pub(crate) fn unconnected_in(context: &zmq::Context, kind: zmq::SocketType) -> zmq::Socket {
+    let socket = context.socket(kind).unwrap();
     let patience = i32::try_from(PATIENCE.as_millis()).unwrap();
     socket.set_linger(patience).unwrap();
     socket.set_rcvtimeo(patience).unwrap();

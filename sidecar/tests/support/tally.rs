@@ -10,6 +10,12 @@ impl Tally {
         Self(vec![0; sent])
     }
 
+    /// The same with more numbers, none of which was delivered yet.
+    pub(crate) fn grown(mut self, sent: usize) -> Self {
+        self.0.resize(sent, 0);
+        self
+    }
+
     /// Counts a delivery; true when it is the first of its number.
     pub(crate) fn count(&mut self, body: &[u8]) -> bool {
         let number = usize::try_from(number(body)).unwrap();

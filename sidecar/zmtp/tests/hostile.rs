@@ -240,6 +240,32 @@ async fn a_consumer_that_never_reads_costs_what_the_caller_lets_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_dies_unread_ends_a_connection_that_did_not_listen_to_it() {
+    let (_dir, endpoints) = both_transports();
+    for endpoint in endpoints {
+        let config = config(SocketType::Router, &[SocketType::Dealer]);
+        let rig = Rig::start(&endpoint, config, |mut connection: Connection| async move {
+            // More than the kernel holds.
+            connection.enqueue(Bytes::from(wire(&[[7; 1015]]).repeat(64 << 10)));
+            while !connection.has_room() {
+                connection.set_reading(false);
+                if connection.drive().await.is_err() {
+                    return;
+                }
+            }
+            connection.set_reading(true);
+            while connection.drive().await.is_ok() {}
+        })
+        .await;
+        let mut deaf = Raw::ready(&rig.endpoint, "DEALER").await;
+        deaf.receive(1024).await;
+        drop(deaf);
+        let gone = |counts: &Counts| counts.closed(CloseReason::PeerClosed) == 1;
+        wait_for("closed", &rig.counts, gone).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_without_memory_waits_and_is_closed_small_ones_go_on() {
     let (_dir, endpoints) = both_transports();
     for endpoint in endpoints {

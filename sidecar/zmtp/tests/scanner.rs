@@ -1,8 +1,11 @@
 //! The scanner over byte streams: however they are cut, they read the same.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panic")]
 
-use lifeboat_zmtp::codec::scanner::{Scan, Scanner};
+#[path = "support/pieces.rs"]
+mod pieces;
+
 use lifeboat_zmtp::{CloseReason, Limits, Oversize, push_frame};
+use pieces::Found;
 use proptest::prelude::*;
 
 const MAX: usize = 1000;
@@ -13,68 +16,8 @@ fn limits(oversize: Oversize) -> Limits {
     Limits::DEFAULT.with_max_message_size(MAX as u64).with_max_parts(PARTS).with_oversize(oversize)
 }
 
-/// What a stream holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Found {
-    Message(Vec<u8>),
-    Command(Vec<u8>),
-    TooLarge(Vec<u8>),
-    Refused(CloseReason),
-}
-
-/// Reads `pieces` one after the other as a connection does.
 fn read<'a>(limits: Limits, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Found> {
-    let (mut scanner, mut buffer, mut found) = (Scanner::new(limits), Vec::new(), Vec::new());
-    for piece in pieces {
-        buffer.extend_from_slice(piece);
-        if let Err(reason) = drain(&mut scanner, &mut buffer, &mut found) {
-            found.push(Found::Refused(reason));
-            return found;
-        }
-    }
-    found
-}
-
-fn drain(
-    scanner: &mut Scanner,
-    buffer: &mut Vec<u8>,
-    found: &mut Vec<Found>,
-) -> Result<(), CloseReason> {
-    loop {
-        let mut ends = Vec::new();
-        let outcome = scanner.scan(buffer, &mut ends, 3);
-        let mut start = 0;
-        for &end in &ends {
-            found.push(Found::Message(buffer[start..end as usize].to_vec()));
-            start = end as usize;
-        }
-        let mut starved = false;
-        match outcome {
-            Ok(Scan::Starved { wanted }) => {
-                assert!(wanted > buffer.len());
-                let most = MAX + PARTS as usize * 9 + (4 << 10);
-                assert!(wanted - scanner.message_start() <= most, "{wanted}");
-                starved = true;
-            }
-            Ok(Scan::Full) => assert_eq!(ends.len(), 3),
-            Ok(Scan::TooLarge { head }) => {
-                found.push(Found::TooLarge(buffer[head].to_vec()));
-            }
-            Ok(Scan::Command { wire, body }) if ends.is_empty() => {
-                assert!(wire.start < body.start && wire.end == body.end);
-                found.push(Found::Command(buffer[wire.clone()].to_vec()));
-                scanner.pass_command(wire, buffer)?;
-            }
-            Err(reason) if ends.is_empty() => return Err(reason),
-            Ok(Scan::Skipped | Scan::Command { .. }) | Err(_) => {}
-        }
-        let done = scanner.message_start();
-        buffer.drain(..done);
-        scanner.consumed(done);
-        if starved {
-            return Ok(());
-        }
-    }
+    pieces::read(limits, (MAX, PARTS), 3, pieces)
 }
 
 fn whole(limits: Limits, bytes: &[u8]) -> Vec<Found> {

@@ -97,6 +97,8 @@ impl Builder {
             table_sum: crc32c::crc32c(summed),
             payload_len: u32::try_from(payloads.len()).unwrap_or(u32::MAX),
             durable_end: change.durable.map_or(0, Number::value),
+            ids_len: 0,
+            ids_sum: 0,
         };
         match change.rare {
             None => {}

@@ -57,6 +57,8 @@ pub struct Batch {
     pub table_sum: u32,
     pub payload_len: u32,
     pub durable_end: u64,
+    pub ids_len: u32,
+    pub ids_sum: u32,
 }
 
 impl Batch {
@@ -73,7 +75,9 @@ impl Batch {
         out[32..36].copy_from_slice(&self.chain.to_le_bytes());
         out[36..40].copy_from_slice(&self.table_sum.to_le_bytes());
         out[40..44].copy_from_slice(&self.payload_len.to_le_bytes());
+        out[44..48].copy_from_slice(&self.ids_len.to_le_bytes());
         out[48..56].copy_from_slice(&self.durable_end.to_le_bytes());
+        out[56..60].copy_from_slice(&self.ids_sum.to_le_bytes());
         let sum = salted(salt, &out[8..]);
         out[4..8].copy_from_slice(&sum.to_le_bytes());
         (out, sum)

@@ -65,10 +65,13 @@ fn batch(bytes: &[u8], salt: u64) -> Option<Valid> {
         table_sum: short(36, 4)?,
         payload_len: short(40, 4)?,
         durable_end: number(bytes, 48, 8)?,
+        ids_len: short(44, 4)?,
+        ids_sum: short(56, 4)?,
     };
     let sum = salted(salt, bytes.get(8..BATCH_HEADER)?);
     let (table, payloads) = (header.count as usize * 8, header.payload_len as usize);
-    let body = (table + payloads).next_multiple_of(8);
+    let ids = table + payloads..table + payloads + header.ids_len as usize;
+    let body = ids.end.next_multiple_of(8);
     let intact = bytes.starts_with(b"LBB1")
         && short(4, 4)? == sum
         && header.kind <= SEAL
@@ -78,13 +81,25 @@ fn batch(bytes: &[u8], salt: u64) -> Option<Valid> {
     let body = bytes.get(BATCH_HEADER..BATCH_HEADER + body).filter(|_| intact)?;
     let len = BATCH_HEADER + body.len();
     let records = if header.kind == RECORDS {
-        let payloads = body.get(table..table + payloads)?;
+        let payloads = body.get(table..ids.start)?;
+        if !ids_are_whole(&header, body.get(ids)?) {
+            return None;
+        }
         records(&header, body.get(..table)?, payloads)?
     } else {
         let payload = body.get(..payloads)?;
         (crc32c::crc32c(payload) == header.table_sum).then(Vec::new)?
     };
     Some(Valid { header, sum, len, records })
+}
+
+/// Whether these are rows of ids of the batch's records, in order.
+fn ids_are_whole(header: &Batch, ids: &[u8]) -> bool {
+    let rows: Vec<_> =
+        ids.chunks(36).map(|row| number(row, 0, 4).filter(|_| row.len() == 36)).collect();
+    crc32c::crc32c(ids) == header.ids_sum
+        && rows.is_sorted_by(|row, next| row < next)
+        && rows.iter().all(|row| row.is_some_and(|index| index < header.count.into()))
 }
 
 fn records(header: &Batch, table: &[u8], mut payloads: &[u8]) -> Option<Vec<Record>> {

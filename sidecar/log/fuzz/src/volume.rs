@@ -39,6 +39,7 @@ pub fn open(disk: &SimDisk, seed: u64) -> Result<Volume, LogError> {
         deliveries: vec![DeliveryOptions { name: "d".into(), from: None }],
         retention: Retention::default(),
         on_damage: OnDamage::Stop,
+        keeps_ids: true,
     };
     disk.create_dir(Path::new(DIR)).map_err(LogError::io("create", Path::new(DIR)))?;
     Volume::open(Arc::new(disk.clone()), Path::new(DIR), &options, &[stream])

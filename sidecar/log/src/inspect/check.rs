@@ -18,7 +18,7 @@ use crate::recover::Recovered;
 use crate::state::State;
 use crate::verify::{Verified, verify};
 use crate::vfs::Vfs;
-use crate::volume::{JOURNAL, STREAMS, read_stream_meta, read_volume_meta};
+use crate::volume::{JOURNAL, STREAMS, copies_of, read_stream_meta, read_volume_meta};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +51,7 @@ pub struct Report {
     pub files: u64,
     /// Bytes of them.
     pub bytes: u64,
-    /// Whole records in all logs.
+    /// Whole records in all logs, those that hold copies of ids included.
     pub records: u64,
     /// What is to be said, damage and notes, in the order of the files.
     pub findings: Vec<Checked>,
@@ -147,10 +147,10 @@ impl Check<'_> {
     fn stream(&mut self, dir: &Path) -> Result<(), LogError> {
         self.report.files += 1;
         let ids = match read_stream_meta(&*self.vfs, dir) {
-            Ok(meta) => [Some(meta.id), Some(meta.dead_letters)],
+            Ok(meta) => [meta.id, meta.dead_letters, copies_of(meta.id)].map(Some),
             Err(error) => {
                 self.damage(dir, error)?;
-                [None, None]
+                [None; 3]
             }
         };
         for ((log, _), id) in logs_of(dir).into_iter().zip(ids) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{hold, logs_of, names, segments};
+use super::{Holding, hold, logs_of, names, segments};
 use crate::batch::Batch;
 use crate::error::LogError;
 use crate::vfs::Vfs;
@@ -58,10 +58,11 @@ pub fn dump(
 ) -> Result<(), LogError> {
     let _held = hold(&**vfs, dir)?;
     let root = dir.join(STREAMS);
+    let wanted = if options.dead_letters { Holding::DeadLetters } else { Holding::Records };
     for stream in names(&**vfs, &root)? {
-        if options.stream.as_ref().is_none_or(|wanted| *wanted == stream) {
-            for (log, dead) in logs_of(&root.join(&stream)) {
-                if dead == options.dead_letters {
+        if options.stream.as_ref().is_none_or(|only| *only == stream) {
+            for (log, holding) in logs_of(&root.join(&stream)) {
+                if holding == wanted {
                     one_log(&**vfs, &log, &stream, &options.seqs, each)?;
                 }
             }

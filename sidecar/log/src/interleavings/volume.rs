@@ -58,6 +58,7 @@ fn open(disk: &SimDisk) -> Volume {
         deliveries: vec![DeliveryOptions { name: "d".into(), from: None }],
         retention: Retention::default(),
         on_damage: OnDamage::Stop,
+        keeps_ids: false,
     };
     Volume::open(Arc::new(disk.clone()), dir(), &options, &[stream]).unwrap()
 }

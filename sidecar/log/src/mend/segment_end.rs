@@ -52,6 +52,14 @@ impl Known {
         }
     }
 
+    /// Whether its batches may hold ids; they may where that is not known.
+    pub(super) fn keeps_ids(&self) -> bool {
+        match self {
+            Self::Header(header) => header.keeps_ids,
+            Self::Place { .. } => true,
+        }
+    }
+
     /// Unix time of its creation in nanoseconds.
     pub(super) fn created(&self) -> u64 {
         match self {

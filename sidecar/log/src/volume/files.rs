@@ -16,6 +16,8 @@ use crate::vfs::{Vfs, read_all, replace};
 pub(crate) const LOCK: &str = "lock";
 pub(crate) const STREAMS: &str = "streams";
 pub(crate) const DEAD_LETTERS: &str = "dead-letters";
+/// Directory of the copies of ids, within a stream's.
+pub(crate) const KEPT_IDS: &str = "ids";
 pub(crate) const JOURNAL: &str = "journal";
 const VOLUME_META: &str = "volume.meta";
 const STREAM_META: &str = "stream.meta";

@@ -8,7 +8,7 @@ use rand::rngs::SmallRng;
 
 use super::files::{DEAD_LETTERS, make_dir, open_stream_meta};
 use super::{DeliveryOptions, Finding, Stream, StreamOptions, VolumeOptions};
-use crate::budget::Budget;
+use crate::budget::{Budget, SpaceLimit, divide};
 use crate::error::LogError;
 use crate::fate::Refusal;
 use crate::handle::{LogHandle, OnDamage, View};
@@ -19,14 +19,16 @@ use crate::log::Log;
 use crate::mend::{Authority, Mender, Patient, examine, quarantine_bytes};
 use crate::recover::{Damage, Recovered};
 use crate::reserve::Reserve;
-use crate::retention::Retention;
-use crate::state::{DeliveryState, Op};
+use crate::retention::{Retention, RetentionRules};
+use crate::state::{DeliveryState, Op, StreamState};
 use crate::sync_mode::SyncMode;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 
 /// Dead letters are few: their segments need not be large.
 const DEAD_LETTER_SEGMENT: u64 = 1 << 20;
+/// The first id of a delivery.
+const FIRST: DeliveryId = DeliveryId(1);
 /// Of a stream that cannot say who it is.
 const UNKNOWN: StreamId = StreamId([0; 16]);
 
@@ -44,14 +46,16 @@ pub(super) struct Opening<'a> {
     pub(super) random: &'a mut SmallRng,
 }
 
-/// One of a stream's two logs.
-struct LogOptions<'a> {
-    budget: &'a Arc<Budget>,
-    segment_bytes: u64,
-    tail_bytes: usize,
-    on_damage: OnDamage,
-    retention: Retention,
-    sync: SyncMode,
+/// One of a stream's logs.
+#[derive(Clone, Copy)]
+pub(super) struct LogOptions<'a> {
+    pub(super) budget: &'a Arc<Budget>,
+    pub(super) segment_bytes: u64,
+    pub(super) tail_bytes: usize,
+    pub(super) on_damage: OnDamage,
+    pub(super) keeps_ids: bool,
+    pub(super) retention: &'a Arc<RetentionRules>,
+    pub(super) sync: SyncMode,
 }
 
 impl Opening<'_> {
@@ -70,21 +74,40 @@ impl Opening<'_> {
             Err(error) => return Err(error),
         };
         let dead_dir = make_dir(&**self.vfs, &dir, DEAD_LETTERS)?;
-        let budget = &Arc::new(Budget::new(options.max_bytes));
-        let StreamOptions { segment_bytes, on_damage, retention, .. } = *options;
+        let StreamOptions { segment_bytes, on_damage, keeps_ids, .. } = *options;
         let VolumeOptions { tail_bytes, sync, .. } = *self.options;
-        let records = LogOptions { budget, segment_bytes, tail_bytes, on_damage, retention, sync };
-        let (log, found_end) = self.log(dir, meta.id, &records)?;
+        let budget = &Arc::new(Budget::new(divide(options.max_bytes, keeps_ids).0));
+        let retention = &RetentionRules::new(options.retention, self.waker);
+        let records =
+            LogOptions { budget, segment_bytes, tail_bytes, on_damage, keeps_ids, retention, sync };
+        let (log, found_end) = self.log(dir.clone(), meta.id, &records)?;
         let segment_bytes = segment_bytes.min(DEAD_LETTER_SEGMENT);
-        let (retention, sync) = (Retention::default(), SyncMode::Always);
-        let dead_letters = LogOptions { segment_bytes, tail_bytes: 0, retention, sync, ..records };
+        let dead_letters = LogOptions {
+            segment_bytes,
+            tail_bytes: 0,
+            keeps_ids: false,
+            retention: &self.unlimited(),
+            sync: SyncMode::Always,
+            ..records
+        };
         let (dead_letters, _) = self.log(dead_dir, meta.dead_letters, &dead_letters)?;
         self.create_deliveries(meta.id, &log, &options.deliveries)?;
         self.settle_holes(meta.id, &log)?;
+        let kept_ids = self.kept_ids(&dir, meta.id, &log, options)?;
         let state = self.journal.state().stream(meta.id);
-        let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone()).collect();
-        let (name, id) = (options.name.clone(), meta.id);
-        Ok(Stream { name, id, log, found_end, dead_letters, deliveries })
+        Ok(Stream {
+            name: options.name.clone(),
+            id: meta.id,
+            log,
+            found_end,
+            dead_letters,
+            kept_ids,
+            next_delivery: state.map_or(FIRST, StreamState::next_delivery),
+            deliveries: self.deliveries(meta.id),
+            space: SpaceLimit::new(budget, keeps_ids),
+            retention: Arc::clone(retention),
+            dead_letter_deliveries: self.deliveries(meta.dead_letters),
+        })
     }
 
     /// A stream whose `stream.meta` is damaged: stopped, and nothing of it is touched.
@@ -105,12 +128,30 @@ impl Opening<'_> {
         let deliveries = options.deliveries.iter().map(nothing);
         let deliveries = (1..).map(DeliveryId).zip(deliveries).collect();
         self.findings.push(Finding::Damage(damage));
-        let (name, id, found_end) = (options.name.clone(), UNKNOWN, 0);
-        Stream { name, id, log, found_end, dead_letters, deliveries }
+        Stream {
+            name: options.name.clone(),
+            id: UNKNOWN,
+            log,
+            found_end: 0,
+            dead_letters,
+            deliveries,
+            kept_ids: None,
+            next_delivery: FIRST,
+            space: SpaceLimit::new(&Arc::new(Budget::new(options.max_bytes)), options.keeps_ids),
+            retention: self.unlimited(),
+            dead_letter_deliveries: Vec::new(),
+        }
+    }
+
+    /// What the journal says of the deliveries of a log, but for the holders of ids.
+    fn deliveries(&self, log: StreamId) -> Vec<(DeliveryId, DeliveryState)> {
+        let state = self.journal.state().stream(log);
+        let deliveries = state.into_iter().flat_map(|state| state.deliveries.clone());
+        deliveries.filter(|(_, delivery)| !delivery.holds_ids()).collect()
     }
 
     /// Opens a log; also says where its records ended.
-    fn log(
+    pub(super) fn log(
         &mut self,
         dir: PathBuf,
         id: StreamId,
@@ -152,6 +193,7 @@ impl Opening<'_> {
             segment_bytes: options.segment_bytes,
             budget: Arc::clone(options.budget),
             epoch: self.epoch,
+            keeps_ids: options.keeps_ids,
             next_number: recovered.next_number,
             end: recovered.end,
             jumps: recovered.jumps,
@@ -166,7 +208,8 @@ impl Opening<'_> {
             refused: false,
             unpublished: Vec::new(),
             undecided: Vec::new(),
-            retention: options.retention,
+            rules: Arc::clone(options.retention),
+            retention: options.retention.get(),
             oldest_time: 0,
             look_at: None,
             unwitnessed: None,
@@ -174,7 +217,12 @@ impl Opening<'_> {
         Ok((handle, found_end))
     }
 
-    fn append(&mut self, op: &Op) -> Result<(), LogError> {
+    /// The rules of a log from which nothing goes unsettled.
+    pub(super) fn unlimited(&self) -> Arc<RetentionRules> {
+        RetentionRules::new(Retention::default(), self.waker)
+    }
+
+    pub(super) fn append(&mut self, op: &Op) -> Result<(), LogError> {
         let Self { journal, reserve, .. } = self;
         reserve.lend(|| journal.append(std::slice::from_ref(op)))
     }
@@ -226,7 +274,8 @@ impl Opening<'_> {
             if state.deliveries.values().any(|delivery| delivery.name == *name) {
                 continue;
             }
-            let lowest = || state.deliveries.values().map(|delivery| delivery.cursor).min();
+            let others = || state.deliveries.values().filter(|delivery| !delivery.holds_ids());
+            let lowest = || others().map(|delivery| delivery.cursor).min();
             let cursor = match from {
                 Some(place) => self.found(log, place.seq_in(log))?,
                 None => lowest().unwrap_or(log.marks().log_start),

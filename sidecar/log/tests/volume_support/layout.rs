@@ -15,7 +15,7 @@ pub(crate) fn batches(segment: &[u8]) -> Vec<Range<usize>> {
             let bytes = segment[at + offset..at + offset + 4].try_into().unwrap();
             u32::from_le_bytes(bytes) as usize
         };
-        let body = (number(12) * 8 + number(40)).next_multiple_of(8);
+        let body = (number(12) * 8 + number(40) + number(44)).next_multiple_of(8);
         let end = at + BATCH_HEADER + body;
         found.push(at..end);
         at = end;

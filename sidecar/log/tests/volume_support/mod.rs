@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
-    DeliveryOptions, LogError, LogHandle, Now, OnDamage, Op, Place, Read, Rejection, Retention,
-    Run, Stream, StreamOptions, Submitted, SyncMode, Urgency, Volume, VolumeOptions,
+    DedupId, DeliveryOptions, LogError, LogHandle, Now, OnDamage, Op, Place, Read, Rejection,
+    Retention, Run, Stream, StreamOptions, Submitted, SyncMode, Urgency, Volume, VolumeOptions,
 };
 
 /// A record's payload.
@@ -57,6 +57,7 @@ pub(crate) fn stream(name: &str, max_bytes: u64, deliveries: &[&str]) -> StreamO
         on_damage: OnDamage::Stop,
         retention: Retention::default(),
         deliveries,
+        keeps_ids: false,
     }
 }
 
@@ -100,6 +101,18 @@ pub(crate) fn log_of(stream: &Stream, dead: bool) -> &Arc<LogHandle> {
 /// # Errors
 /// Of [`lifeboat_log::CommitQueue::submit`].
 pub(crate) fn submit(log: &LogHandle, payloads: &[Payload]) -> Result<Submitted, Rejection> {
+    submit_with_ids(log, payloads, &[])
+}
+
+/// The same, with the ids of some of them.
+///
+/// # Errors
+/// Of [`lifeboat_log::CommitQueue::submit_with_ids`].
+pub(crate) fn submit_with_ids(
+    log: &LogHandle,
+    payloads: &[Payload],
+    ids: &[(u32, DedupId)],
+) -> Result<Submitted, Rejection> {
     let bytes = payloads.concat();
     let mut end = 0;
     let records: Vec<Range<u32>> = payloads
@@ -110,7 +123,8 @@ pub(crate) fn submit(log: &LogHandle, payloads: &[Payload]) -> Result<Submitted,
             start..end
         })
         .collect();
-    log.queue().submit(Run { bytes: &bytes, records: &records }, &mut Vec::new())
+    let run = Run { bytes: &bytes, records: &records };
+    log.queue().submit_with_ids(run, ids, &mut Vec::new())
 }
 
 /// Hands over that a delivery, by its place in the stream's list, settled records.
@@ -148,6 +162,30 @@ pub(crate) fn read_all(log: &Arc<LogHandle>, from: u64) -> Result<Vec<(u64, Payl
             Read::End => return Ok(found),
         }
     }
+}
+
+/// Every id from the record `from` on, as a reader finds them.
+///
+/// # Errors
+/// Of [`lifeboat_log::Reader::read`].
+pub(crate) fn read_ids(log: &Arc<LogHandle>, from: u64) -> Result<Vec<(u64, DedupId)>, LogError> {
+    let (mut reader, mut seq, mut found) = (log.reader(), from, Vec::new());
+    loop {
+        match reader.read(seq)? {
+            Read::Batch(batch) => {
+                found.extend(batch.ids().filter(|(of, _)| *of >= from));
+                seq = batch.end_seq();
+            }
+            Read::Deleted { next } => seq = next,
+            Read::End => return Ok(found),
+        }
+    }
+}
+
+/// An id of which nothing is like that of another `of`.
+pub(crate) fn dedup_id(of: u64) -> DedupId {
+    let bytes = |salt: u64| (u128::from(of) << 64 | u128::from(of ^ salt)).to_le_bytes();
+    DedupId { key: bytes(1), content: bytes(2) }
 }
 
 /// A clock that only its owner moves.

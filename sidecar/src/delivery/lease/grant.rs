@@ -42,7 +42,7 @@ impl Leases {
         effects: &mut Effects,
     ) {
         self.expire(now, effects);
-        let room = self.windows.room(connection).min(u64::from(max));
+        let room = self.windows.room(connection, self.policy.max_in_flight).min(u64::from(max));
         if room > 0 {
             match self.windows.turn(connection, !self.suspects.is_empty()) {
                 Turn::Wait => {}

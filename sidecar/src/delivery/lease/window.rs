@@ -66,10 +66,11 @@ impl Windows {
         size == 0 && self.draining.take_if(|draining| *draining == connection).is_some()
     }
 
-    /// How many more records it may have.
-    pub(super) fn room(&self, connection: u64) -> u64 {
+    /// How many more records it may have when none may have more than `limit`.
+    pub(super) fn room(&self, connection: u64, limit: u32) -> u64 {
         let window = self.by_connection.get(&connection);
-        window.map_or(0, |window| window.size.saturating_sub(window.in_flight))
+        let size = |window: &Window| window.size.min(u64::from(limit));
+        window.map_or(0, |window| size(window).saturating_sub(window.in_flight))
     }
 
     /// Whose turn it is, of a connection with room, while suspects are due or not.

@@ -7,10 +7,12 @@ use lifeboat_zmtp::codec::greeting::greeting;
 use lifeboat_zmtp::codec::handshake::Handshake;
 use lifeboat_zmtp::codec::limits::MAX_COMMAND;
 use lifeboat_zmtp::codec::metadata::Metadata;
+use lifeboat_zmtp::codec::null::Role;
 use lifeboat_zmtp::{CloseReason, SocketType, Version, push_frame};
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
+    /// A listener's ROUTER, or a PULL that connects.
     router: bool,
     /// What comes before `bytes`.
     start: Start,
@@ -31,13 +33,13 @@ enum Start {
 type Outcome = (Result<Option<(Version, Metadata, usize)>, CloseReason>, Vec<u8>);
 
 fn run<'a>(router: bool, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
-    let (socket, accepts): (_, &[SocketType]) = if router {
-        (SocketType::Router, &[SocketType::Req, SocketType::Dealer])
+    let (role, socket, accepts): (_, _, &[SocketType]) = if router {
+        (Role::Listener, SocketType::Router, &[SocketType::Req, SocketType::Dealer])
     } else {
-        (SocketType::Pull, &[SocketType::Push])
+        (Role::Connector, SocketType::Pull, &[SocketType::Push])
     };
     let (mut out, mut held, mut done) = (Vec::new(), Vec::new(), 0);
-    let mut handshake = Handshake::new(socket, accepts, &mut out);
+    let mut handshake = Handshake::new(role, socket, accepts, &mut out);
     for piece in pieces {
         held.extend_from_slice(piece);
         match handshake.receive(&held, &mut out) {

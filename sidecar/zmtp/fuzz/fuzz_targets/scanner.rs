@@ -2,11 +2,14 @@
 //! as a decoder reads it that knows nothing but RFC 37.
 #![no_main]
 
+#[path = "../../tests/support/pieces.rs"]
+mod pieces;
+
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use lifeboat_zmtp::codec::limits::MAX_COMMAND;
-use lifeboat_zmtp::codec::scanner::{Scan, Scanner};
 use lifeboat_zmtp::{CloseReason, Limits, Oversize};
+use pieces::{Found, read};
 
 const MAX: usize = 300;
 const PARTS: u32 = 6;
@@ -19,69 +22,6 @@ struct Input<'a> {
     /// Bytes that arrive at a time, less one.
     piece: u8,
     bytes: &'a [u8],
-}
-
-/// What a stream holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Found {
-    Message(Vec<u8>),
-    Command(Vec<u8>),
-    TooLarge(Vec<u8>),
-    Refused(CloseReason),
-}
-
-/// Reads `pieces` one after the other as a connection does.
-fn read<'a>(limits: Limits, room: usize, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Found> {
-    let (mut scanner, mut held, mut found) = (Scanner::new(limits), Vec::new(), Vec::new());
-    for piece in pieces {
-        held.extend_from_slice(piece);
-        if let Err(reason) = drain(&mut scanner, &mut held, room, &mut found) {
-            found.push(Found::Refused(reason));
-            break;
-        }
-    }
-    found
-}
-
-fn drain(
-    scanner: &mut Scanner,
-    held: &mut Vec<u8>,
-    room: usize,
-    found: &mut Vec<Found>,
-) -> Result<(), CloseReason> {
-    loop {
-        let mut ends = Vec::new();
-        let outcome = scanner.scan(held, &mut ends, room);
-        let mut start = 0;
-        for &end in &ends {
-            found.push(Found::Message(held[start..end as usize].to_vec()));
-            start = end as usize;
-        }
-        let mut starved = false;
-        match outcome {
-            Ok(Scan::Starved { wanted }) => {
-                assert!(wanted > held.len());
-                let command = usize::try_from(MAX_COMMAND).expect("a few KiB") + 9;
-                let most = MAX + PARTS as usize * 9 + command;
-                assert!(wanted - scanner.message_start() <= most, "asks for {wanted}");
-                starved = true;
-            }
-            Ok(Scan::Full) => assert_eq!(ends.len(), room),
-            Ok(Scan::TooLarge { head }) => found.push(Found::TooLarge(held[head].to_vec())),
-            Ok(Scan::Command { wire, .. }) if ends.is_empty() => {
-                found.push(Found::Command(held[wire.clone()].to_vec()));
-                scanner.pass_command(wire, held)?;
-            }
-            Err(reason) if ends.is_empty() => return Err(reason),
-            Ok(Scan::Skipped | Scan::Command { .. }) | Err(_) => {}
-        }
-        let done = scanner.message_start();
-        held.drain(..done);
-        scanner.consumed(done);
-        if starved {
-            return Ok(());
-        }
-    }
 }
 
 /// The messages and commands before the first thing that breaks a limit or the framing.
@@ -130,9 +70,9 @@ fuzz_target!(|input: Input<'_>| {
         .with_max_message_size(MAX as u64)
         .with_max_parts(PARTS)
         .with_oversize(oversize);
-    let whole = read(limits, 3, std::iter::once(input.bytes));
+    let whole = read(limits, (MAX, PARTS), 3, [input.bytes]);
     let pieces = input.bytes.chunks(usize::from(input.piece) + 1);
-    assert_eq!(read(limits, usize::from(input.room) + 1, pieces), whole);
+    assert_eq!(read(limits, (MAX, PARTS), usize::from(input.room) + 1, pieces), whole);
     let expected = naive(input.bytes);
     let same = whole.iter().zip(&expected).take_while(|(found, expected)| found == expected);
     // A flood of commands inside one message is refused; nothing else may differ before a limit.

@@ -3,17 +3,18 @@
 use super::frame::{COMMAND, Header, LONG, MORE};
 use super::greeting::{GreetingDecoder, Version, greeting};
 use super::limits::MAX_COMMAND;
-use super::metadata::Metadata;
-use super::null;
+use super::metadata::{Metadata, push_ready};
+use super::null::{self, Role};
 use super::reason::CloseReason;
 use super::socket_type::SocketType;
 
-/// The listener's side of one handshake.
+/// Our side of one handshake.
 ///
 /// Give it the unconsumed bytes each time more have come; everything it writes goes to the peer
 /// at once, even when it refuses.
 #[derive(Debug)]
 pub struct Handshake {
+    role: Role,
     socket: SocketType,
     accepts: &'static [SocketType],
     greeting: GreetingDecoder,
@@ -30,10 +31,15 @@ pub struct Received {
 }
 
 impl Handshake {
-    /// A handshake with a peer that just connected; `out` gets our greeting.
-    pub fn new(socket: SocketType, accepts: &'static [SocketType], out: &mut Vec<u8>) -> Self {
+    /// A handshake with a peer just after one of us connected; `out` gets our greeting.
+    pub fn new(
+        role: Role,
+        socket: SocketType,
+        accepts: &'static [SocketType],
+        out: &mut Vec<u8>,
+    ) -> Self {
         out.extend_from_slice(&greeting(null::NAME));
-        Self { socket, accepts, greeting: GreetingDecoder::new(null::NAME), version: None }
+        Self { role, socket, accepts, greeting: GreetingDecoder::new(null::NAME), version: None }
     }
 
     /// Goes as far as `bytes` allow.
@@ -48,6 +54,9 @@ impl Handshake {
                 (all, None) => return Ok(Received { used: all, peer: None }),
                 (greeting, Some(version)) => {
                     used = greeting;
+                    if self.role == Role::Connector {
+                        push_ready(out, self.socket);
+                    }
                     *self.version.insert(version)
                 }
             },
@@ -55,7 +64,7 @@ impl Handshake {
         let Some((body, len)) = command(&bytes[used..])? else {
             return Ok(Received { used, peer: None });
         };
-        let metadata = null::receive(body, self.socket, self.accepts, out)?;
+        let metadata = null::receive(body, self.role, self.socket, self.accepts, out)?;
         Ok(Received { used: used + len, peer: Some((version, metadata)) })
     }
 }
@@ -88,7 +97,7 @@ mod tests {
     const READY_PUSH: &[u8] = b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH";
 
     fn handshake(out: &mut Vec<u8>) -> Handshake {
-        Handshake::new(SocketType::Pull, &[SocketType::Push], out)
+        Handshake::new(Role::Listener, SocketType::Pull, &[SocketType::Push], out)
     }
 
     fn after_greeting(bytes: &[u8]) -> (Result<Received, CloseReason>, Vec<u8>) {
@@ -108,6 +117,25 @@ mod tests {
         let (version, metadata) = received.peer.unwrap();
         assert_eq!((version, metadata.socket), (Version::V3_1, SocketType::Push));
         assert_eq!(out, b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PULL");
+    }
+
+    #[test]
+    fn two_ends_understand_each_other_whoever_is_first() {
+        let (mut to_listener, mut to_connector) = (Vec::new(), Vec::new());
+        let (pull, push) = (SocketType::Pull, SocketType::Push);
+        let mut connector =
+            Handshake::new(Role::Connector, push, &[SocketType::Pull], &mut to_listener);
+        let mut listener =
+            Handshake::new(Role::Listener, pull, &[SocketType::Push], &mut to_connector);
+        // The greeting alone makes the one that connected speak.
+        assert_eq!(connector.receive(&to_connector, &mut to_listener).unwrap().used, 64);
+        to_connector.clear();
+        let heard = listener.receive(&to_listener, &mut to_connector).unwrap();
+        assert_eq!((heard.used, heard.peer.unwrap().1.socket), (to_listener.len(), push));
+        to_listener.clear();
+        let heard = connector.receive(&to_connector, &mut to_listener).unwrap();
+        assert_eq!((heard.used, heard.peer.unwrap().1.socket), (to_connector.len(), pull));
+        assert_eq!(to_listener, b"", "READY was said before");
     }
 
     #[test]

@@ -9,5 +9,6 @@ pub mod limits;
 pub mod metadata;
 pub mod null;
 pub mod reason;
+pub mod reconnect;
 pub mod scanner;
 pub mod socket_type;

@@ -1,4 +1,5 @@
-//! The NULL mechanism, our side: wait for the peer's READY, then answer READY or ERROR.
+//! The NULL mechanism, our side. Where a peer connected to us we wait for its READY and answer READY
+//! or ERROR; where we connected to it we speak first, for it may wait as we would.
 //!
 //! RFC 37 lets either side speak first. Waiting tells an unfit peer why it is refused before it
 //! believes that it is connected.
@@ -11,12 +12,22 @@ use super::socket_type::SocketType;
 /// The name of the mechanism in the greeting.
 pub const NAME: &str = "NULL";
 
+/// Which end of a connection we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The peer connected to us.
+    Listener,
+    /// We connected to the peer, and have sent READY.
+    Connector,
+}
+
 /// Handles the one command of the peer's handshake.
 ///
 /// # Errors
 /// The reason to close; what the peer should be told first is in `out`.
 pub fn receive(
     body: &[u8],
+    role: Role,
     socket: SocketType,
     accepts: &[SocketType],
     out: &mut Vec<u8>,
@@ -33,7 +44,8 @@ pub fn receive(
         if fits { Ok(metadata) } else { Err(CloseReason::SocketType) }
     });
     match fit {
-        Ok(_) => push_ready(out, socket),
+        Ok(_) if role == Role::Listener => push_ready(out, socket),
+        Ok(_) => {}
         Err(CloseReason::SocketType) => push_error(out, "Socket type is not served here"),
         Err(_) => push_error(out, "Invalid READY"),
     }

@@ -13,6 +13,7 @@ use crate::codec::greeting::Version;
 use crate::codec::handshake::Handshake;
 use crate::codec::limits::MAX_COMMAND;
 use crate::codec::metadata::Metadata;
+use crate::codec::null::Role;
 use crate::codec::reason::CloseReason;
 
 /// How long a refused peer may take to read why.
@@ -20,12 +21,13 @@ const ERROR_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Shakes hands. Traffic that came right behind stays in `buffer`.
 pub(super) async fn admit(
+    role: Role,
     stream: &Stream,
     buffer: &mut ReadBuffer,
     config: &ListenerConfig,
 ) -> Result<(Version, Metadata), CloseReason> {
     let mut out = Vec::new();
-    let handshake = shake_hands(stream, buffer, config, &mut out);
+    let handshake = shake_hands(role, stream, buffer, config, &mut out);
     let outcome = timeout(config.handshake_timeout, handshake)
         .await
         .unwrap_or(Err(Refusal::Close(CloseReason::HandshakeTimeout)));
@@ -64,13 +66,14 @@ impl From<io::Error> for Refusal {
 }
 
 async fn shake_hands(
+    role: Role,
     stream: &Stream,
     buffer: &mut ReadBuffer,
     config: &ListenerConfig,
     out: &mut Vec<u8>,
 ) -> Result<(Version, Metadata), Refusal> {
     stream.prepare()?;
-    let mut handshake = Handshake::new(config.socket, config.accepts, out);
+    let mut handshake = Handshake::new(role, config.socket, config.accepts, out);
     loop {
         let received = match handshake.receive(buffer.bytes(), out) {
             Ok(received) => received,

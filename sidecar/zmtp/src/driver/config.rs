@@ -1,4 +1,4 @@
-//! What a listener is told about its connections.
+//! What a listener, or a connector, is told about its connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::codec::heartbeat::HeartbeatConfig;
 use crate::codec::limits::Limits;
 use crate::codec::socket_type::SocketType;
 
-/// Settings of one listener, the same for all its connections.
+/// Settings of one socket, the same for all its connections, whoever made them.
 #[derive(Debug, Clone)]
 pub struct ListenerConfig {
     /// The type we announce.
@@ -21,7 +21,7 @@ pub struct ListenerConfig {
     pub heartbeat: Option<HeartbeatConfig>,
     /// Time for greeting and READY together.
     pub handshake_timeout: Duration,
-    /// Connections at one time, those in the handshake included.
+    /// Connections at one time, those in the handshake included. A connector has one an endpoint.
     pub max_connections: usize,
     /// How long a message may wait for room within the budget before its connection is closed.
     pub memory_patience: Duration,

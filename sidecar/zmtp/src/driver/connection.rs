@@ -10,10 +10,10 @@ use bytes::Bytes;
 use tokio::io::Interest;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::accept::Observer;
 use super::buffer::ReadBuffer;
 use super::config::ListenerConfig;
 use super::messages::Messages;
+use super::observer::Observer;
 use super::output::Output;
 use super::peer::Peer;
 use super::stream::Stream;

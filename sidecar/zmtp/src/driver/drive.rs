@@ -101,7 +101,9 @@ impl Connection {
             Err(error) => {
                 debug!(peer = self.peer().id, %error, "write failed, reading what is left");
                 self.write_failed = true;
-                self.above_mark = false;
+                // The end of the input is yet to come. Whoever turned reading off until there is
+                // room must hear that there is, or this connection would stay for ever.
+                self.above_mark &= !self.input.reading;
                 self.output.discard();
                 Try::Blocked
             }

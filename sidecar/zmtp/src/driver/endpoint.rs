@@ -8,7 +8,7 @@ use std::str::FromStr;
 /// Longest path of a unix socket, in bytes (unix(7), less the final zero).
 const MAX_SOCKET_PATH: usize = 107;
 
-/// Where to listen.
+/// Where to listen, or to connect to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `tcp://host:port`.

@@ -13,8 +13,9 @@ use tokio::net::{TcpListener, UnixListener};
 use super::endpoint::Endpoint;
 use super::stream::Stream;
 
-/// Connections that the kernel keeps until they are accepted.
-const BACKLOG: i32 = 1024;
+/// Connections that the kernel keeps until they are accepted, at most net.core.somaxconn. Beyond it a
+/// tcp peer tries again after a second and more, so a crowd that comes back at once should fit.
+const BACKLOG: i32 = 4096;
 
 /// A bound endpoint. Peers can connect from now on; they wait for [`crate::serve`].
 #[derive(Debug)]
@@ -43,6 +44,8 @@ impl Listener {
             Endpoint::Tcp { host, port } => {
                 let host = host.as_deref().unwrap_or(default_host);
                 let listener = TcpListener::bind((host, *port)).await?;
+                // It listens already, with a backlog of 1,024; listen(2) may be repeated.
+                rustix::net::listen(&listener, BACKLOG)?;
                 let address = listener.local_addr()?;
                 let host = Some(address.ip().to_string());
                 let endpoint = Endpoint::Tcp { host, port: address.port() };

@@ -16,6 +16,7 @@ pub struct Peer {
     pub identity: Bytes,
     /// The protocol spoken with it.
     pub version: Version,
-    /// Its address: `tcp://1.2.3.4:5` or `ipc://` with the path of our listener.
+    /// Its address: `tcp://1.2.3.4:5` or `ipc://` with the path of our listener; where we
+    /// connected, the endpoint.
     pub address: String,
 }

@@ -30,6 +30,7 @@ pub struct Counts {
     pub closed: Mutex<HashMap<CloseReason, usize>>,
     pub refused: Mutex<HashMap<CloseReason, usize>>,
     pub accept_failures: Mutex<usize>,
+    pub connect_failures: Mutex<HashMap<io::ErrorKind, usize>>,
 }
 
 impl Observer for Counts {
@@ -48,6 +49,10 @@ impl Observer for Counts {
     fn accept_failed(&self, _: &io::Error) {
         *self.accept_failures.lock().unwrap() += 1;
     }
+
+    fn connect_failed(&self, _: &str, error: &io::Error) {
+        *self.connect_failures.lock().unwrap().entry(error.kind()).or_default() += 1;
+    }
 }
 
 impl Counts {
@@ -57,6 +62,10 @@ impl Counts {
 
     pub fn closed(&self, reason: CloseReason) -> usize {
         self.closed.lock().unwrap().get(&reason).copied().unwrap_or(0)
+    }
+
+    pub fn connect_failures(&self, kind: io::ErrorKind) -> usize {
+        self.connect_failures.lock().unwrap().get(&kind).copied().unwrap_or(0)
     }
 
     pub fn refused(&self, reason: CloseReason) -> usize {
@@ -136,12 +145,18 @@ impl Rig {
 pub struct Inbox(mpsc::UnboundedReceiver<Parts>);
 
 impl Inbox {
+    /// One, and where its messages are put.
+    pub fn new() -> (mpsc::UnboundedSender<Parts>, Self) {
+        let (sender, inbox) = mpsc::unbounded_channel();
+        (sender, Self(inbox))
+    }
+
     pub async fn next(&mut self) -> Parts {
         tokio::time::timeout(PATIENCE, self.0.recv()).await.expect("a message in time").unwrap()
     }
 }
 
-async fn collect(mut connection: Connection, sender: mpsc::UnboundedSender<Parts>) {
+pub async fn collect(mut connection: Connection, sender: mpsc::UnboundedSender<Parts>) {
     while let Ok(event) = connection.drive().await {
         if event == Event::Messages {
             for message in connection.messages().iter() {

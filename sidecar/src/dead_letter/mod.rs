@@ -3,11 +3,15 @@
 //! A record is copied to its stream's dead-letter log and synced there before its source is
 //! settled. A crash in between leaves both: a dead letter twice, never a loss.
 
+mod shelf;
+
 use std::sync::Arc;
 
 use lifeboat_log::{LogHandle, Rejection, Run};
-use lifeboat_zmtp::push_frame;
+use lifeboat_zmtp::{frames, push_frame};
 use serde::{Deserialize, Serialize};
+
+pub use shelf::Shelf;
 
 use crate::delivery::{Park, ParkReason};
 
@@ -61,6 +65,14 @@ impl Label {
         record.extend_from_slice(message);
         Ok(record)
     }
+
+    /// The label of a dead letter's record, and the message behind it as it was; `None` when it is
+    /// none.
+    pub fn open(record: &[u8]) -> Option<(Self, &[u8])> {
+        let first = frames(record).next()?;
+        let label = serde_json::from_slice(first.body).ok()?;
+        Some((label, record.get(first.wire.len()..)?))
+    }
 }
 
 /// Stores a dead letter and waits until it is synced, however long space is short.
@@ -83,7 +95,6 @@ pub async fn store(dead_letters: &Arc<LogHandle>, record: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::delivery::Tries;
-    use lifeboat_zmtp::frames;
 
     #[test]
     fn a_dead_letter_is_its_label_and_the_message_as_it_was() {
@@ -101,5 +112,7 @@ mod tests {
         assert_eq!(serde_json::from_slice::<Label>(frames[0]).unwrap(), label);
         assert_eq!(label.detail, "no such order");
         assert_eq!(frames[1..], [b"a", b"b"]);
+        assert_eq!(Label::open(&record), Some((label, message.as_slice())));
+        assert_eq!(Label::open(&message), None);
     }
 }

@@ -1,0 +1,269 @@
+//! Applies a changed file to the running queue: sockets, rules and space. The difference comes from
+//! [`crate::reload`]; whoever calls says what became of it.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use lifeboat_api::{Dataplane, Delivery, OnFull};
+use lifeboat_log::state::DeliveryState;
+use lifeboat_log::{DeliveryId, Op, Urgency};
+use tokio::task::spawn_blocking;
+
+use super::sockets::SocketName;
+use super::{PATIENCE, Sidecar};
+use crate::depth::owed;
+use crate::node::{DeliveryNode, Held, RemovedDelivery, StreamNode};
+use crate::reload::{Change, Delta, Side, after, delta};
+use crate::sizing::{place, sizes};
+
+/// What became of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// How many changes were made.
+    pub changes: usize,
+    /// Fields that only a restart applies.
+    pub pending: Vec<String>,
+    /// Sockets that could not be opened, and why. To be tried again with the same file.
+    pub problems: Vec<String>,
+}
+
+impl Sidecar {
+    /// Makes the queue run by `new`, as far as that goes without a restart.
+    pub async fn apply(&mut self, new: &Dataplane) -> Applied {
+        let Delta { changes, pending } = delta(&self.current, new);
+        let mut applied = Applied { pending, ..Applied::default() };
+        let mut failed = Vec::new();
+        for change in changes {
+            let outcome = match change {
+                Change::Close(side, stream, socket) => {
+                    self.close(&(side, stream, socket)).await;
+                    Ok(())
+                }
+                Change::Rules(stream, name) => {
+                    self.set_rules(new, &stream, &name);
+                    Ok(())
+                }
+                // Below, once the streams are what they will be.
+                Change::Space => Ok(()),
+                Change::Open(side, stream, socket) => {
+                    let name = (side, stream, socket);
+                    self.open(new, &name).await.inspect_err(|_| failed.push(name))
+                }
+            };
+            match outcome {
+                Ok(()) => applied.changes += 1,
+                Err(problem) => applied.problems.push(problem),
+            }
+        }
+        self.current = after(&self.current, new, &failed);
+        self.divide();
+        applied
+    }
+
+    /// Gives each stream its share of the volume, and its limits.
+    fn divide(&self) {
+        // The seed is for new volumes.
+        let sizes = sizes(&self.current, self.total, 0);
+        for options in &sizes.streams {
+            let opened = self.opened.iter().find(|opened| opened.name == options.name);
+            let node = self.node.streams.iter().find(|stream| stream.name == options.name);
+            if let (Some(opened), Some(node)) = (opened, node) {
+                opened.space.set(options.max_bytes);
+                opened.retention.set(options.retention);
+                node.max_bytes.store(options.max_bytes, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn set_rules(&self, new: &Dataplane, stream: &str, name: &str) {
+        let node = self.node.streams.iter().find(|node| node.name == stream);
+        let (_, wanted) = wanted(new, Side::Delivery, stream, name);
+        let running = node.map(StreamNode::deliveries).unwrap_or_default();
+        let running = running.iter().find(|delivery| delivery.socket.name == name);
+        if let (Some(Wanted::Delivery(delivery)), Some(running)) = (wanted, running) {
+            running.outlet.set_rules(&delivery.kind);
+        }
+    }
+
+    /// Stops a socket. A delivery keeps what it holds.
+    async fn close(&mut self, name: &SocketName) {
+        self.sockets.close(name, PATIENCE).await;
+        let (side, stream, socket) = name;
+        let Some(stream) = self.node.streams.iter().find(|node| node.name == *stream) else {
+            return;
+        };
+        match side {
+            Side::Ingress => {
+                let mut ingress = lock(&stream.ingress);
+                ingress.retain(|ingress| ingress.socket.name != *socket);
+            }
+            Side::Delivery => {
+                let _one_at_a_time = stream.change.lock().await;
+                let mut deliveries = lock(&stream.deliveries);
+                let Some(at) = deliveries.iter().position(|it| it.socket.name == *socket) else {
+                    return;
+                };
+                let DeliveryNode { id, outlet, socket, .. } = deliveries.remove(at);
+                let held = Held::Closed(outlet);
+                stream.removed().push(RemovedDelivery { id, name: socket.name, held });
+            }
+        }
+    }
+
+    /// Opens a socket of `new`.
+    async fn open(&mut self, new: &Dataplane, name: &SocketName) -> Result<(), String> {
+        let (side, stream, socket) = name;
+        let (field, wanted) = wanted(new, *side, stream, socket);
+        let at = self.opened.iter().position(|opened| opened.name == *stream);
+        let node = self.node.streams.iter().find(|node| node.name == *stream);
+        let (Some(wanted), Some(at), Some(_)) = (wanted, at, node) else {
+            return Err(format!("{field}: its stream does not run"));
+        };
+        match wanted {
+            Wanted::Ingress(ingress) => {
+                let opened = self.opened.get(at).ok_or_else(|| field.clone())?;
+                let on_full = self.on_full(stream);
+                let node = self.node.streams.iter().find(|node| node.name == *stream);
+                let dedup = node.and_then(|node| node.dedup.as_ref());
+                let ingress = self.build.ingress(&field, opened, ingress, on_full, dedup).await;
+                let ingress = ingress.map_err(|error| error.to_string())?;
+                let node = self.node.streams.iter().find(|node| node.name == *stream);
+                if let Some(node) = node {
+                    lock(&node.ingress).push(ingress);
+                }
+            }
+            Wanted::Delivery(delivery) => self.open_delivery(&field, at, delivery).await?,
+        }
+        std::mem::take(&mut self.build.ready).serve(&mut self.sockets);
+        Ok(())
+    }
+
+    /// What a stream does that is full: what it did at the start, for only a restart changes that.
+    fn on_full(&self, stream: &str) -> OnFull {
+        let running = self.current.streams.iter().find(|running| running.name == stream);
+        running.map_or(OnFull::Block, |running| running.retention.on_full)
+    }
+
+    async fn open_delivery(
+        &mut self,
+        field: &str,
+        at: usize,
+        delivery: &Delivery,
+    ) -> Result<(), String> {
+        let opened = self.opened.get(at).ok_or_else(|| field.to_owned())?;
+        let stream = self.node.streams.iter().find(|node| node.name == opened.name);
+        let stream = stream.ok_or_else(|| field.to_owned())?;
+        let _one_at_a_time = stream.change.lock().await;
+        let known = stream.removed().iter().find(|it| it.name == delivery.name).cloned();
+        if let Some(Held::Closed(outlet)) = known.as_ref().map(|known| &known.held)
+            && !outlet.set_rules(&delivery.kind)
+        {
+            return Err(format!("{field}.socket: it was of another kind; applied by a restart"));
+        }
+        let door = self.build.delivery_door(field, opened, delivery).await;
+        let door = door.map_err(|error| error.to_string())?;
+        let (id, outlet) = match known {
+            Some(RemovedDelivery { id, held: Held::Closed(outlet), .. }) => (id, outlet),
+            Some(RemovedDelivery {
+                id,
+                name,
+                held: Held::Journaled { cursor, attempts, lost },
+            }) => {
+                let settled = cursor.settled_above().clone();
+                let cursor = cursor.position();
+                let state = DeliveryState { name, cursor, settled, attempts, lost };
+                (id, self.build.outlet(opened, delivery, id, state))
+            }
+            None => {
+                let (id, state) = self.create(stream, delivery).await?;
+                let outlet = self.build.outlet(opened, delivery, id, state);
+                if delivery.from.is_none() {
+                    for seqs in settled_by_all(stream) {
+                        outlet.skip(seqs);
+                    }
+                }
+                (id, outlet)
+            }
+        };
+        stream.removed().retain(|removed| removed.name != delivery.name);
+        let node = self.build.delivery(opened, delivery, id, outlet.clone(), door);
+        lock(&stream.deliveries).push(node);
+        // From here on it is looked after with the others.
+        outlet.step_over(&stream.log);
+        Ok(())
+    }
+
+    /// Makes a delivery known, from where it is to start on, or else from the lowest cursor of the
+    /// others. When this returns, nothing that it still needs is deleted any more but by a limit.
+    async fn create(
+        &self,
+        stream: &StreamNode,
+        delivery: &Delivery,
+    ) -> Result<(DeliveryId, DeliveryState), String> {
+        let cursor = match delivery.from.map(place) {
+            Some(place) => {
+                let log = Arc::clone(&stream.log);
+                let found = spawn_blocking(move || place.seq_in(&log)).await;
+                let found = found.map_err(|error| error.to_string())?;
+                found.map_err(|error| format!("{}: {error}", delivery.name))?
+            }
+            None => stream.lowest_cursor(),
+        };
+        let id = DeliveryId(stream.next_delivery.fetch_add(1, Ordering::Relaxed));
+        let name = delivery.name.clone();
+        let created =
+            Op::DeliveryCreated { stream: stream.id, delivery: id, name: name.clone(), cursor };
+        let fate = self.node.journal.submit([created], Urgency::Now);
+        fate.wait().await.map_err(|_| format!("{name}: the journal takes nothing more"))?;
+        Ok((id, DeliveryState { name, cursor, ..DeliveryState::default() }))
+    }
+}
+
+/// Records that all deliveries of the stream have settled: some of them may be deleted.
+fn settled_by_all(stream: &StreamNode) -> Vec<Range<u64>> {
+    let all = 0..stream.kept().end;
+    let owed = owed(&stream.kept(), &stream.cursors());
+    let (mut settled, mut from) = (Vec::new(), all.start);
+    for run in owed.iter().chain(std::iter::once(all.end..all.end)) {
+        if from < run.start {
+            settled.push(from..run.start);
+        }
+        from = run.end;
+    }
+    settled
+}
+
+/// What is to be opened.
+enum Wanted<'a> {
+    Ingress(&'a lifeboat_api::Ingress),
+    Delivery(&'a Delivery),
+}
+
+/// A socket of the file, and its field.
+fn wanted<'a>(
+    queue: &'a Dataplane,
+    side: Side,
+    stream: &str,
+    socket: &str,
+) -> (String, Option<Wanted<'a>>) {
+    let found = queue.streams.iter().enumerate().find(|(_, it)| it.name == stream);
+    let Some((at, stream)) = found else { return (format!("{stream}.{socket}"), None) };
+    let (list, index, wanted) = match side {
+        Side::Ingress => {
+            let index = stream.ingress.iter().position(|it| it.name == socket);
+            let wanted = index.and_then(|index| stream.ingress.get(index)).map(Wanted::Ingress);
+            ("ingress", index, wanted)
+        }
+        Side::Delivery => {
+            let index = stream.deliveries.iter().position(|it| it.name == socket);
+            let wanted = index.and_then(|index| stream.deliveries.get(index)).map(Wanted::Delivery);
+            ("deliveries", index, wanted)
+        }
+    };
+    (format!("spec.streams[{at}].{list}[{}]", index.unwrap_or_default()), wanted)
+}
+
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

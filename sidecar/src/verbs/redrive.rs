@@ -1,0 +1,182 @@
+//! `redrive`: dead letters back into their stream, for the delivery that gave them up.
+//!
+//! A letter is stored in the stream again, under a new seq and synced, before it is taken away: a
+//! crash in between leaves both, a duplicate and never a loss. The stream's other deliveries have
+//! settled the record long ago. They are held back while it is stored and then told to skip it;
+//! only a crash right there makes them deliver it again.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use lifeboat_log::{Rejection, Run};
+use tokio::time::timeout;
+
+use super::{durable, find, look, stopping};
+use crate::control::verb::{Done, Redrive, Span};
+use crate::control::{Call, Code, VerbError};
+use crate::dead_letter::Label;
+use crate::egress::Outlet;
+use crate::node::{Node, StreamNode};
+use crate::records::{Record, Records};
+
+/// Letters that are stored together at most.
+const MOST_LETTERS: usize = 256;
+/// ... and bytes, unless one letter has more.
+const MOST_BYTES: usize = 128 << 10;
+/// How long a stream may take to store some: no longer than it is fair to hold deliveries back.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Letters to be stored together.
+#[derive(Debug, Default)]
+struct Lot {
+    /// Seqs among the dead letters.
+    letters: Vec<u64>,
+    /// The delivery of each.
+    deliveries: Vec<String>,
+    /// The messages, one after the other.
+    bytes: Vec<u8>,
+    records: Vec<Range<u32>>,
+}
+
+/// Puts letters back.
+pub(super) async fn redrive(
+    node: &Node,
+    redrive: &Redrive,
+    call: &Call,
+) -> Result<Done, VerbError> {
+    let stream = find::stream(node, &redrive.stream)?;
+    if let Some(name) = &redrive.delivery {
+        find::delivery(stream, name)?;
+    }
+    let _one_at_a_time = stream.change.lock().await;
+    let mut done = Done { dry_run: redrive.dry_run, ..Done::default() };
+    let of = stream.dead_letters.count();
+    let taken = stream.dead_letters.taken();
+    // What is parked from now on stays: it may be the same again.
+    let end = stream.dead_letters.log().published_end();
+    let mut letters = Records::new(stream.dead_letters.log(), 0);
+    let mut lot = Lot::default();
+    let mut looked_at = 0;
+    while let Some(letter) = letters.next(Some(&taken)).map_err(look::unreadable)?
+        && letter.seq() < end
+    {
+        looked_at += 1;
+        match choose(stream, redrive, &letter) {
+            Choice::Passed => {}
+            Choice::Left => done.left += 1,
+            Choice::Goes(..) if redrive.dry_run => done.records += 1,
+            Choice::Goes(delivery, message) => {
+                done.records += 1;
+                if lot.is_full_with(message.len()) {
+                    store(node, stream, std::mem::take(&mut lot)).await?;
+                    call.progress(looked_at, of).await;
+                }
+                lot.push(letter.seq(), delivery, message);
+            }
+        }
+    }
+    if !lot.letters.is_empty() {
+        store(node, stream, lot).await?;
+    }
+    if done.records + done.left == 0 && redrive.seqs.is_some() {
+        let text = format!(
+            "stream {} has no such dead letter; `lifeboat peek {} --dead-letters` lists them",
+            stream.name, stream.name
+        );
+        return Err(VerbError::new(Code::NotFound, text));
+    }
+    if !redrive.dry_run {
+        tracing::info!(stream = stream.name, records = done.records, "redriven by order");
+    }
+    Ok(done)
+}
+
+/// What becomes of a letter.
+enum Choice<'a> {
+    /// It was not meant.
+    Passed,
+    /// It was meant, and there is no delivery for it.
+    Left,
+    /// Back to this delivery, with this message.
+    Goes(String, &'a [u8]),
+}
+
+fn choose<'a>(stream: &StreamNode, redrive: &Redrive, letter: &'a Record) -> Choice<'a> {
+    let among = |spans: &Vec<Span>| spans.iter().any(|span| span.range().contains(&letter.seq()));
+    if !redrive.seqs.as_ref().is_none_or(among) {
+        return Choice::Passed;
+    }
+    match (Label::open(letter.wire()), &redrive.delivery) {
+        (None, None) => Choice::Left,
+        (None, Some(_)) => Choice::Passed,
+        (Some((label, _)), Some(name)) if label.delivery != *name => Choice::Passed,
+        (Some((label, _)), _) if find::delivery(stream, &label.delivery).is_err() => Choice::Left,
+        (Some((label, message)), _) => Choice::Goes(label.delivery, message),
+    }
+}
+
+impl Lot {
+    fn is_full_with(&self, more: usize) -> bool {
+        let full = self.letters.len() >= MOST_LETTERS || self.bytes.len() + more > MOST_BYTES;
+        full && !self.letters.is_empty()
+    }
+
+    fn push(&mut self, letter: u64, delivery: String, message: &[u8]) {
+        // A letter is a record, which is far below 4 GiB, and a lot holds one that is large.
+        let end = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        let start = end(self.bytes.len());
+        self.bytes.extend_from_slice(message);
+        self.records.push(start..end(self.bytes.len()));
+        self.letters.push(letter);
+        self.deliveries.push(delivery);
+    }
+
+    /// Seqs of what does not go to `delivery`, when the first was stored as `first`.
+    fn not_for(&self, delivery: &str, first: u64) -> Vec<Range<u64>> {
+        let owned = (first..).zip(&self.deliveries);
+        owned.filter(|(_, owner)| *owner != delivery).map(|(seq, _)| seq..seq + 1).collect()
+    }
+}
+
+/// Stores a lot for its deliveries only, then takes its letters away.
+async fn store(node: &Node, stream: &StreamNode, lot: Lot) -> Result<(), VerbError> {
+    let deliveries = stream.deliveries();
+    let alone = deliveries.len() == 1 && stream.removed().is_empty();
+    let outlets = deliveries.iter().map(|delivery| &delivery.outlet);
+    let held: Vec<_> = if alone { Vec::new() } else { outlets.map(Outlet::hold_new).collect() };
+    let stored = timeout(PATIENCE, submit(stream, &lot)).await.map_err(|_| {
+        let text = format!(
+            "stream {} does not store them in time: it is full, or its disk is slow; the letters stay",
+            stream.name
+        );
+        VerbError::new(Code::Conflict, text)
+    })?;
+    let first = stored?;
+    for (delivery, held) in deliveries.iter().zip(held) {
+        held.release_without(&lot.not_for(&delivery.socket.name, first));
+    }
+    if !alone {
+        let all = first..first + lot.letters.len() as u64;
+        stream.settle_removed(&node.journal, std::slice::from_ref(&all));
+        durable(&node.journal).await?;
+    }
+    let letters = lot.letters.iter().map(|&letter| letter..letter + 1);
+    stream.dead_letters.take(letters).wait().await.map_err(stopping)
+}
+
+/// Stores the messages of a lot and waits until they are synced; the seq of the first.
+async fn submit(stream: &StreamNode, lot: &Lot) -> Result<u64, VerbError> {
+    let queue = stream.log.queue();
+    loop {
+        let room = queue.room();
+        let run = Run { bytes: &lot.bytes, records: &lot.records };
+        match queue.submit(run, &mut Vec::new()) {
+            Ok(submitted) => {
+                let first = submitted.fate.wait().await.map_err(stopping)?;
+                return Ok(first + submitted.index);
+            }
+            Err(Rejection::Full) => room.await,
+            Err(Rejection::Closed(refusal)) => return Err(stopping(refusal)),
+        }
+    }
+}
