@@ -14,7 +14,7 @@ pub enum Op {
     DeliveryCreated {
         /// The stream that it reads.
         stream: StreamId,
-        /// Its id, never used before in this stream (see [`StreamState::next_delivery`]).
+        /// Its id, never used before in this stream (see `StreamState::next_delivery`).
         delivery: DeliveryId,
         /// Its name in the contract file, at most 255 bytes.
         name: String,
