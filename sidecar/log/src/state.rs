@@ -227,9 +227,9 @@ impl State {
                 if let Some(known) = deliveries.get_mut(delivery) {
                     let (name, lost) =
                         (std::mem::take(&mut known.name), std::mem::take(&mut known.lost));
-                    *known =
-                        DeliveryState { name, lost, cursor: *cursor, ..DeliveryState::default() };
-                    jumps.iter().for_each(|seqs| known.settle(&seqs));
+                    *known = DeliveryState { name, cursor: *cursor, ..DeliveryState::default() };
+                    jumps.iter().chain(lost.iter()).for_each(|seqs| known.settle(&seqs));
+                    known.lost = lost;
                 }
             }
             Op::Attempt { stream, delivery, seq, attempt, failures, suspect } => {

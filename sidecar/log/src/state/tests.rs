@@ -90,7 +90,8 @@ fn a_seek_does_not_forget_what_was_lost() {
     let to = Op::Seeked { stream: STREAM, delivery: ONE, cursor: 1 };
     let state = fold(&[created(1, 0), lost, to]);
     let delivery = state.delivery(STREAM, ONE).unwrap();
-    assert_eq!((delivery.cursor, delivery.settled.len(), delivery.lost.len()), (1, 0, 3));
+    assert_eq!((delivery.cursor, delivery.lost.len()), (1, 3));
+    assert_eq!((delivery.settled.first(), delivery.settled.len()), (Some(2..5), 3));
 }
 
 #[test]
@@ -136,6 +137,9 @@ fn any_step() -> impl Strategy<Value = Op> {
         1 => (0u64..30, 0u64..6).prop_map(|(start, len)| {
             Op::Jump { log: STREAM, range: start..start + len }
         }),
+        1 => (1u32..3, 0u64..30, 0u64..6).prop_map(|(id, start, len)| {
+            Op::Lost { stream: STREAM, delivery: DeliveryId(id), range: start..start + len }
+        }),
         1 => any::<bool>().prop_map(|weak| Op::WeaklySynced { log: STREAM, weak }),
     ]
 }
@@ -152,6 +156,7 @@ type Naive = BTreeMap<DeliveryId, (BTreeSet<u64>, BTreeMap<u64, Attempt>)>;
 
 fn naive(ops: &[Op]) -> Naive {
     let (mut model, mut jumped) = (Naive::new(), BTreeSet::new());
+    let mut lost = BTreeMap::<DeliveryId, BTreeSet<u64>>::new();
     for op in ops {
         match op {
             Op::DeliveryCreated { delivery, cursor, .. } => {
@@ -159,7 +164,8 @@ fn naive(ops: &[Op]) -> Naive {
                 settled.extend((0..*cursor).chain(jumped.iter().copied()));
             }
             Op::Seeked { delivery, cursor, .. } => {
-                let settled = (0..*cursor).chain(jumped.iter().copied()).collect();
+                let lost = lost.entry(*delivery).or_default().iter();
+                let settled = (0..*cursor).chain(jumped.iter().chain(lost).copied()).collect();
                 model.insert(*delivery, (settled, BTreeMap::new()));
             }
             Op::Jump { range: seqs, .. } => {
@@ -167,6 +173,10 @@ fn naive(ops: &[Op]) -> Naive {
                 for (settled, _) in model.values_mut() {
                     settled.extend(seqs.clone());
                 }
+            }
+            Op::Lost { delivery, range, .. } => {
+                lost.entry(*delivery).or_default().extend(range.clone());
+                model.entry(*delivery).or_default().0.extend(range.clone());
             }
             Op::Settled { delivery, range, .. } => {
                 model.entry(*delivery).or_default().0.extend(range.clone());
