@@ -4,6 +4,7 @@
 //! anywhere. [`crate::writer`] runs it.
 
 mod mending;
+mod removing;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -139,6 +140,7 @@ impl Committer {
             self.delete_due()?;
         }
         self.mend_ordered()?;
+        self.remove_ordered()?;
         if self.journal.snapshot_due() {
             self.snapshot()?;
         }

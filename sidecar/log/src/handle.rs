@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError};
 use event_listener::EventListener;
 
 use crate::batch::Batch;
-use crate::fate::Refusal;
+use crate::fate::{Fate, Refusal};
 use crate::holes::Holes;
 use crate::ids::StreamId;
 use crate::index::SparseIndex;
@@ -19,7 +19,8 @@ use crate::mending::Mending;
 use crate::pending::CommitQueue;
 use crate::reader::Reader;
 use crate::recover::Recovered;
-use crate::sync::{AtomicU64, Event, Mutex, MutexGuard, OnceLock};
+use crate::removal::Removal;
+use crate::sync::{AtomicBool, AtomicU64, Event, Mutex, MutexGuard, OnceLock};
 use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
 use crate::waker::Waker;
@@ -34,6 +35,9 @@ pub struct LogHandle {
     floor: Event,
     on_damage: OnDamage,
     mending: Mending,
+    removal: Removal,
+    /// Whether somebody wants what was written to be synced before its time.
+    sync_ordered: AtomicBool,
     view: Mutex<View>,
 }
 
@@ -66,6 +70,8 @@ pub struct Marks {
     pub damage: Option<Arc<str>>,
     /// Whether records wait for space, or were refused for want of it.
     pub full: bool,
+    /// Whether records wait for space.
+    pub waiting: bool,
 }
 
 #[derive(Debug)]
@@ -160,6 +166,7 @@ impl View {
             stopped: None,
             damage: None,
             full: false,
+            waiting: false,
         };
         let (tail, segments) = (Tail::new(tail_bytes), BTreeMap::new());
         let mut view =
@@ -195,9 +202,21 @@ impl LogHandle {
         let queue = CommitQueue::new(queue_bytes, Arc::clone(writer));
         // Whatever is in it is decided with the next commit, so a little is enough.
         let refusing = CommitQueue::new(queue_bytes / 4, Arc::clone(writer));
-        let (published, floor, mending) = (Event::new(), Event::new(), Mending::default());
-        let view = Mutex::new(view);
-        Arc::new(Self { id, queue, refusing, published, floor, on_damage, mending, view })
+        let (published, floor, view) = (Event::new(), Event::new(), Mutex::new(view));
+        let (mending, removal) = (Mending::default(), Removal::default());
+        let sync_ordered = AtomicBool::new(false);
+        Arc::new(Self {
+            id,
+            queue,
+            refusing,
+            published,
+            floor,
+            on_damage,
+            mending,
+            removal,
+            sync_ordered,
+            view,
+        })
     }
 
     /// The log's id.
@@ -226,9 +245,30 @@ impl LogHandle {
         self.view().marks.published_end
     }
 
+    /// Bytes of its segment files that hold published batches, headers included.
+    pub fn data_bytes(&self) -> u64 {
+        self.view().segments.values().map(|segment| segment.published_len()).sum()
+    }
+
     /// Whether damage keeps it from going on.
     pub fn is_stopped(&self) -> bool {
         self.view().marks.stopped.is_some()
+    }
+
+    /// Has what was handed over so far synced with the next commit, whatever the sync mode says:
+    /// [`Marks::durable_end`] tells when that is done.
+    pub fn order_sync(&self) {
+        self.sync_ordered.store(true, Ordering::Release);
+        self.queue.wake_writer();
+    }
+
+    pub(crate) fn sync_is_ordered(&self) -> bool {
+        self.sync_ordered.load(Ordering::Acquire)
+    }
+
+    /// The order is carried out.
+    pub(crate) fn sync_done(&self) {
+        self.sync_ordered.store(false, Ordering::Release);
     }
 
     /// Completes at the next change of [`Self::marks`]. Take the listener, look at the marks, then
@@ -252,6 +292,21 @@ impl LogHandle {
     pub fn in_memory(&self, seq: u64) -> Option<Arc<Batch>> {
         let view = self.view();
         (seq >= view.marks.log_start).then(|| view.tail.get(seq)).flatten()
+    }
+
+    /// Removes the stream whose records these are, with its dead letters and the copies of its ids,
+    /// for ever. Done once the fate says so; a crash before may have done it or not.
+    ///
+    /// The fate's errors: `NoSpace` when it stays, for the journal finds none; `Stopped` for a stream
+    /// that does not know its own id.
+    pub fn remove_stream(&self) -> Arc<Fate<()>> {
+        let fate = self.removal.order();
+        self.queue.wake_writer();
+        fate
+    }
+
+    pub(crate) fn removal(&self) -> &Removal {
+        &self.removal
     }
 
     /// Takes nothing more.

@@ -307,6 +307,7 @@ impl Log {
     pub(crate) fn close(&mut self, refusal: Refusal) {
         self.handle.close(refusal);
         self.handle.mending().close(refusal);
+        self.handle.removal().close(refusal);
         let waiting = self.undecided.drain(..).map(|(fate, _)| fate);
         let stalled = self.stalled.take().map(|rest| rest.fate);
         let ways_in = [self.handle.queue(), self.handle.refusing_queue()];

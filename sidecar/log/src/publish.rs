@@ -20,11 +20,17 @@ impl Log {
 
     /// When what was written is to be synced.
     pub(crate) fn sync_at(&self) -> Option<Instant> {
-        Some(self.unsynced_since? + self.sync.patience()?)
+        let since = self.unsynced_since?;
+        if self.handle.sync_is_ordered() {
+            Some(since)
+        } else {
+            Some(since + self.sync.patience()?)
+        }
     }
 
     /// Everything written is synced.
     pub(crate) fn synced(&mut self) {
+        self.handle.sync_done();
         if let Some(active) = &mut self.active {
             active.synced();
         }
@@ -55,9 +61,14 @@ impl Log {
         for (fate, first_seq) in self.undecided.drain(..) {
             fate.decide(Ok(first_seq));
         }
-        let full = self.stalled.is_some() || self.refused;
-        if self.handle.view().marks.full != full {
-            self.handle.update(|shared| shared.marks.full = full);
+        let waiting = self.stalled.is_some();
+        let now = (waiting || self.refused, waiting);
+        let shown = {
+            let marks = &self.handle.view().marks;
+            (marks.full, marks.waiting)
+        };
+        if shown != now {
+            self.handle.update(|shared| (shared.marks.full, shared.marks.waiting) = now);
         }
     }
 

@@ -152,6 +152,21 @@ fn records_count_as_stored_when_they_are_written_and_are_synced_in_time() {
 }
 
 #[test]
+fn a_sync_is_ordered_before_its_time() {
+    let mut rig = Rig::new(1, SyncMode::Never);
+    rig.store(100);
+    rig.commit(1);
+    rig.store(100);
+    rig.log().order_sync();
+    rig.commit(1);
+    let ends = |rig: &Rig| (rig.log().marks().published_end, rig.log().marks().durable_end);
+    assert_eq!(ends(&rig), (2, 2), "what was handed over before the order, too");
+    rig.store(100);
+    rig.commit(1);
+    assert_eq!(ends(&rig), (3, 2), "one order is one sync");
+}
+
+#[test]
 fn a_stop_in_good_order_makes_no_jump_and_loses_nothing() {
     for sync in [INTERVAL, SyncMode::Never] {
         let mut rig = Rig::new(2, sync);

@@ -11,7 +11,7 @@ use lifeboat_log::{DeliveryId, Op, Urgency};
 use tokio::task::spawn_blocking;
 
 use super::sockets::SocketName;
-use super::{PATIENCE, Sidecar};
+use super::{PATIENCE, Sidecar, gate};
 use crate::depth::owed;
 use crate::node::{DeliveryNode, Held, RemovedDelivery, StreamNode};
 use crate::reload::{Change, Delta, Side, after, delta};
@@ -33,6 +33,7 @@ impl Sidecar {
     pub async fn apply(&mut self, new: &Dataplane) -> Applied {
         let Delta { changes, pending } = delta(&self.current, new);
         let mut applied = Applied { pending, ..Applied::default() };
+        applied.changes += usize::from(self.heed(new).await);
         let mut failed = Vec::new();
         for change in changes {
             let outcome = match change {
@@ -57,6 +58,10 @@ impl Sidecar {
             }
         }
         self.current = after(&self.current, new, &failed);
+        // What the state has kept closed until now.
+        let (opened, problems) = self.unshut().await;
+        applied.changes += opened;
+        applied.problems.extend(problems);
         self.divide();
         applied
     }
@@ -65,12 +70,13 @@ impl Sidecar {
     fn divide(&self) {
         // The seed is for new volumes.
         let sizes = sizes(&self.current, self.total, 0);
+        let state = self.node.state.get();
         for options in &sizes.streams {
             let opened = self.opened.iter().find(|opened| opened.name == options.name);
             let node = self.node.streams.iter().find(|stream| stream.name == options.name);
             if let (Some(opened), Some(node)) = (opened, node) {
                 opened.space.set(options.max_bytes);
-                opened.retention.set(options.retention);
+                opened.retention.set(gate::limits(state, options.retention));
                 node.max_bytes.store(options.max_bytes, Ordering::Relaxed);
             }
         }
@@ -79,7 +85,7 @@ impl Sidecar {
     fn set_rules(&self, new: &Dataplane, stream: &str, name: &str) {
         let node = self.node.streams.iter().find(|node| node.name == stream);
         let (_, wanted) = wanted(new, Side::Delivery, stream, name);
-        let running = node.map(StreamNode::deliveries).unwrap_or_default();
+        let running = node.map(|stream| stream.deliveries()).unwrap_or_default();
         let running = running.iter().find(|delivery| delivery.socket.name == name);
         if let (Some(Wanted::Delivery(delivery)), Some(running)) = (wanted, running) {
             running.outlet.set_rules(&delivery.kind);
@@ -88,7 +94,7 @@ impl Sidecar {
 
     /// Stops a socket. A delivery keeps what it holds.
     async fn close(&mut self, name: &SocketName) {
-        self.sockets.close(name, PATIENCE).await;
+        self.sockets.close(std::slice::from_ref(name), PATIENCE).await;
         let (side, stream, socket) = name;
         let Some(stream) = self.node.streams.iter().find(|node| node.name == *stream) else {
             return;
@@ -111,8 +117,8 @@ impl Sidecar {
         }
     }
 
-    /// Opens a socket of `new`.
-    async fn open(&mut self, new: &Dataplane, name: &SocketName) -> Result<(), String> {
+    /// Opens a socket of `new`, or only makes it known where the state forbids it.
+    pub(super) async fn open(&mut self, new: &Dataplane, name: &SocketName) -> Result<(), String> {
         let (side, stream, socket) = name;
         let (field, wanted) = wanted(new, *side, stream, socket);
         let at = self.opened.iter().position(|opened| opened.name == *stream);
@@ -130,7 +136,11 @@ impl Sidecar {
                 let ingress = ingress.map_err(|error| error.to_string())?;
                 let node = self.node.streams.iter().find(|node| node.name == *stream);
                 if let Some(node) = node {
-                    lock(&node.ingress).push(ingress);
+                    let mut all = lock(&node.ingress);
+                    match all.iter_mut().find(|it| it.socket.name == *socket) {
+                        Some(closed) => *closed = ingress,
+                        None => all.push(ingress),
+                    }
                 }
             }
             Wanted::Delivery(delivery) => self.open_delivery(&field, at, delivery).await?,
@@ -155,6 +165,15 @@ impl Sidecar {
         let stream = self.node.streams.iter().find(|node| node.name == opened.name);
         let stream = stream.ok_or_else(|| field.to_owned())?;
         let _one_at_a_time = stream.change.lock().await;
+        let closed = stream.deliveries().into_iter().find(|it| it.socket.name == delivery.name);
+        if let Some(DeliveryNode { id, outlet, .. }) = closed {
+            let door = self.build.delivery_door(field, opened, delivery).await;
+            let door = door.map_err(|error| error.to_string())?;
+            let node = self.build.delivery(opened, delivery, id, outlet, door);
+            let mut all = lock(&stream.deliveries);
+            all.iter_mut().filter(|it| it.id == id).for_each(|it| *it = node.clone());
+            return Ok(());
+        }
         let known = stream.removed().iter().find(|it| it.name == delivery.name).cloned();
         if let Some(Held::Closed(outlet)) = known.as_ref().map(|known| &known.held)
             && !outlet.set_rules(&delivery.kind)
@@ -264,6 +283,6 @@ fn wanted<'a>(
     (format!("spec.streams[{at}].{list}[{}]", index.unwrap_or_default()), wanted)
 }
 
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -97,6 +97,7 @@ mod tests {
             stopped: None,
             damage: None,
             full: false,
+            waiting: false,
         }
     }
 

@@ -50,6 +50,8 @@ pub struct Standing {
     pub in_flight: u64,
     /// Records handed out so far, redeliveries included.
     pub delivered: u64,
+    /// Of those, the redeliveries.
+    pub redelivered: u64,
     /// Unsettled records that became too old, since the start.
     pub expired: u64,
     /// Unsettled records that a limit of number or space took, since the start.

@@ -99,6 +99,7 @@ impl PushDelivery {
             delivered_end: figures.delivered_end,
             in_flight: figures.in_flight,
             delivered: self.metrics.delivered.get(),
+            redelivered: self.metrics.redelivered.get(),
             expired: self.metrics.expired.get(),
             dropped: self.metrics.dropped.get(),
             lost: self.metrics.lost.get(),

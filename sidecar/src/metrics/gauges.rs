@@ -1,4 +1,4 @@
-//! What is not counted where it happens but looked up when metrics are read.
+//! What is not counted but looked at: set from the status at each scrape.
 
 use prometheus::{IntGauge, IntGaugeVec};
 
@@ -39,6 +39,10 @@ pub struct Gauges {
     pub synced_records: IntGauge,
     /// 1 when the data directory outlives the machine's restart, as far as can be seen.
     pub durable_volume: IntGauge,
+    /// 1 for the state that holds, 0 for the others.
+    pub state: IntGaugeVec,
+    /// 1 when nothing is left to be done.
+    pub drained: IntGauge,
 }
 
 impl Gauges {
@@ -98,6 +102,15 @@ impl Gauges {
             durable_volume: build.gauge(
                 "lifeboat_durable_volume",
                 "0 when the data directory does not outlive the machine's restart",
+            )?,
+            state: build.gauges(
+                "lifeboat_state",
+                "1 for the state that holds, 0 for the others",
+                &["state"],
+            )?,
+            drained: build.gauge(
+                "lifeboat_drained",
+                "1 when no record is unsettled, none is leased, and there is no dead letter",
             )?,
         })
     }

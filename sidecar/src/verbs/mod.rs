@@ -4,6 +4,7 @@
 mod accept_gap;
 mod find;
 mod look;
+mod quiesce;
 mod redrive;
 mod seek;
 mod settle;
@@ -34,6 +35,7 @@ pub async fn perform(verb: Verb, node: &Arc<Node>, call: &Call) -> Result<Value,
         Verb::Discard(discard) => result(&settle::discard(node, &discard).await?),
         Verb::Seek(seek) => result(&seek::seek(node, &seek).await?),
         Verb::AcceptGap(accept) => result(&accept_gap::accept_gap(node, &accept).await?),
+        Verb::Quiesce => result(&quiesce::quiesce(node, call).await?),
         Verb::Purge(purge) => result(&settle::purge(node, &purge).await?),
     }
 }

@@ -12,7 +12,7 @@ use crate::node::{DeliveryNode, Node, StreamNode};
 /// is delivered again.
 pub(super) async fn seek(node: &Node, seek: &Seek) -> Result<Sought, VerbError> {
     let place = Seek::place(&seek.to).map_err(|why| VerbError::new(Code::BadRequest, why))?;
-    let stream = find::stream(node, &seek.stream)?;
+    let stream = &find::stream(node, &seek.stream)?;
     let delivery = find::delivery(stream, &seek.delivery)?;
     let _one_at_a_time = stream.change.lock().await;
     let log = Arc::clone(&stream.log);
