@@ -52,6 +52,15 @@ pub(crate) const ACK_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1
 pub(crate) const BACKOFF_WAIT: RangeInclusive<Duration> = Duration::ZERO..=DAY;
 /// `trail.time`.
 pub(crate) const TRAIL_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=DAY;
+/// `durability.interval`: below it every record is about to be synced anyway, above it a power cut
+/// costs a minute.
+pub(crate) const SYNC_INTERVAL: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_secs(60);
+/// `maxAge`: less than a second is no age for what is kept by whole segments.
+pub(crate) const MAX_AGE: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(10 * 365 * 24 * 60 * 60);
+/// `maxMessages`.
+pub(crate) const MAX_MESSAGES: RangeInclusive<u64> = 1..=i64::MAX.cast_unsigned();
 
 /// `dedup.window`: below it a repeat hardly comes in time; every id takes space on the volume.
 pub(crate) const DEDUP_WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=DAY;

@@ -10,6 +10,7 @@ use crate::endpoint::Endpoint;
 use crate::names::socket_path;
 use crate::remote::Remote;
 use crate::share;
+use crate::start::Start;
 
 /// A queue, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub struct Dataplane {
 pub enum Sync {
     /// After fdatasync, shared by all records that wait for it (group commit).
     Always,
+    /// Once it is written; synced this much later at most. A power cut costs what was not.
+    Interval(Duration),
+    /// Once it is written; synced when the system sees fit.
+    None,
 }
 
 /// One log with its sockets.
@@ -99,6 +104,8 @@ pub struct Delivery {
     pub connect: Vec<Remote>,
     /// Connections at one time.
     pub max_connections: u32,
+    /// Where it starts when it is new; `None`, in a WorkQueue, is all that is still held.
+    pub from: Option<Start>,
 }
 
 /// What a delivery speaks.
@@ -145,9 +152,15 @@ pub struct Rep {
     pub backoff: Vec<Duration>,
 }
 
-/// What a stream keeps: records until every delivery has settled them (WorkQueue).
+/// What a stream keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
+    /// What is kept.
+    pub policy: Policy,
+    /// The age at which records expire.
+    pub max_age: Option<Duration>,
+    /// The number of records kept; under Limits only.
+    pub max_messages: Option<u64>,
     /// The stream's part of the volume in bytes; `None` is an equal part of what the others leave.
     pub max_bytes: Option<u64>,
     /// What happens to producers when there is no room.
@@ -156,11 +169,22 @@ pub struct Retention {
     pub on_damage: OnDamage,
 }
 
+/// What a stream keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Records until every delivery has settled them.
+    WorkQueue,
+    /// Records within limits, settled or not.
+    Limits,
+}
+
 /// What happens to producers when there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFull {
     /// Reading stops until there is room.
     Block,
+    /// The oldest segment goes.
+    DropOldest,
     /// Producers with receipts are answered 503 at once; the others as with `Block`.
     Reject,
 }

@@ -29,12 +29,13 @@ mod resolve;
 pub mod resource;
 mod share;
 mod sockets;
+mod start;
 mod validate;
 mod yaml;
 
 pub use dataplane::{
-    Credit, Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, Limits, OnDamage, OnFull, Rep,
-    Replica, Retention, Stream, Sync, Trail,
+    Credit, Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, Limits, OnDamage, OnFull,
+    Policy, Rep, Replica, Retention, Stream, Sync, Trail,
 };
 pub use duration::DurationText;
 pub use endpoint::{Endpoint, Host, TcpEndpoint};
@@ -44,6 +45,7 @@ pub use names::{SOCKET_PATH_LIMIT, socket_path, variable_name};
 pub use problem::{Problem, Problems};
 pub use quantity::{Quantity, format_bytes};
 pub use remote::Remote;
+pub use start::{Start, StartText};
 pub use validate::{features_in_use, validate_dataplane};
 pub use yaml::{MAX_FILE_SIZE, parse};
 

@@ -5,14 +5,15 @@
 use std::time::Duration;
 
 use crate::dataplane::{
-    Credit, Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, Limits, OnDamage, OnFull, Rep,
-    Replica, Retention, Stream, Sync, Trail,
+    Credit, Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, Limits, OnDamage, OnFull,
+    Policy, Rep, Replica, Retention, Stream, Sync, Trail,
 };
 use crate::defaults;
 use crate::duration::DurationText;
 use crate::problem::Problem;
 use crate::quantity::Quantity;
 use crate::resource;
+use crate::start::{Start, StartText};
 
 /// The data plane of `document`; `ignored` are the fields of it that only the operator heeds.
 pub(crate) fn resolve(
@@ -35,9 +36,12 @@ pub(crate) fn resolve(
 }
 
 fn sync(durability: Option<&resource::Durability>) -> Result<Sync, Problem> {
-    match durability.and_then(|durability| durability.sync) {
-        None | Some(resource::Sync::Always) => Ok(Sync::Always),
-        Some(other) => Err(lacking("spec.durability.sync", other)),
+    let interval = durability.and_then(|durability| durability.interval.as_ref());
+    match (durability.and_then(|durability| durability.sync), interval) {
+        (None | Some(resource::Sync::Always), None) => Ok(Sync::Always),
+        (Some(resource::Sync::Interval), Some(interval)) => Ok(Sync::Interval(interval.value())),
+        (Some(resource::Sync::None), None) => Ok(Sync::None),
+        other => Err(lacking("spec.durability.sync", other)),
     }
 }
 
@@ -50,10 +54,12 @@ fn replica(given: resource::Replica) -> Replica {
 }
 
 fn stream(given: resource::Stream) -> Result<Stream, Problem> {
+    let retention = retention(&given.retention.unwrap_or_default())?;
+    let delivery = |given| delivery(given, retention.policy);
     Ok(Stream {
         ingress: given.ingress.into_iter().map(ingress).collect::<Result<_, _>>()?,
         deliveries: given.deliveries.into_iter().map(delivery).collect::<Result<_, _>>()?,
-        retention: retention(&given.retention.unwrap_or_default())?,
+        retention,
         name: given.name,
     })
 }
@@ -79,7 +85,7 @@ fn ingress(given: resource::Ingress) -> Result<Ingress, Problem> {
     })
 }
 
-fn delivery(given: resource::Delivery) -> Result<Delivery, Problem> {
+fn delivery(given: resource::Delivery, policy: Policy) -> Result<Delivery, Problem> {
     use resource::{DeliveryProtocol, DeliverySocket};
     let kind = match (given.socket, given.protocol) {
         (DeliverySocket::Push, None) => DeliveryKind::Push(trail(given.trail.as_ref())),
@@ -90,6 +96,7 @@ fn delivery(given: resource::Delivery) -> Result<Delivery, Problem> {
         other => return Err(lacking("spec.streams[].deliveries[].socket", other)),
     };
     Ok(Delivery {
+        from: start(given.from.as_ref(), policy),
         name: given.name,
         kind,
         endpoint: given.bind,
@@ -126,22 +133,37 @@ fn rep(given: &resource::Delivery) -> Rep {
 }
 
 fn retention(given: &resource::Retention) -> Result<Retention, Problem> {
-    use resource::Policy;
     let at = |field: &str| format!("spec.streams[].retention.{field}");
-    match given.policy {
-        None | Some(Policy::WorkQueue) => {}
+    let policy = match given.policy {
+        None | Some(resource::Policy::WorkQueue) => Policy::WorkQueue,
+        Some(resource::Policy::Limits) => Policy::Limits,
         Some(other) => return Err(lacking(&at("policy"), other)),
-    }
+    };
     let on_full = match given.on_full {
         None | Some(resource::OnFull::Block) => OnFull::Block,
+        Some(resource::OnFull::DropOldest) => OnFull::DropOldest,
         Some(resource::OnFull::Reject) => OnFull::Reject,
-        Some(other) => return Err(lacking(&at("onFull"), other)),
     };
     let on_damage = match given.on_damage {
         None | Some(resource::OnDamage::Stop) => OnDamage::Stop,
         Some(resource::OnDamage::SkipWithGap) => OnDamage::SkipWithGap,
     };
-    Ok(Retention { max_bytes: given.max_bytes.as_ref().map(Quantity::bytes), on_full, on_damage })
+    Ok(Retention {
+        policy,
+        max_age: given.max_age.as_ref().map(DurationText::value),
+        max_messages: given.max_messages,
+        max_bytes: given.max_bytes.as_ref().map(Quantity::bytes),
+        on_full,
+        on_damage,
+    })
+}
+
+/// Where a new delivery starts: nowhere in particular in a WorkQueue.
+fn start(given: Option<&StartText>, policy: Policy) -> Option<Start> {
+    match policy {
+        Policy::WorkQueue => None,
+        Policy::Limits => Some(given.map_or(Start::First, StartText::value)),
+    }
 }
 
 fn duration_or(given: Option<&DurationText>, default: Duration) -> Duration {

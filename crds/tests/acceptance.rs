@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use lifeboat_api::{
-    Credit, Dataplane, DeliveryKind, Endpoint, Limits, OnDamage, OnFull, Problems, Remote, Rep,
-    Replica, Retention, Sync, Trail, parse, supported_features, validate_dataplane,
+    Credit, Dataplane, DeliveryKind, Endpoint, Limits, OnDamage, OnFull, Policy, Problems, Remote,
+    Rep, Replica, Retention, Start, Sync, Trail, parse, supported_features, validate_dataplane,
 };
 
 fn validate(yaml: &str) -> Result<Dataplane, Problems> {
@@ -125,9 +125,62 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(work.deliveries[0].max_connections, 1024);
     let trail = Trail { messages: 1000, time: Duration::from_secs(60) };
     assert_eq!(work.deliveries[1].kind, DeliveryKind::Push(trail));
-    let retention =
-        Retention { max_bytes: None, on_full: OnFull::Block, on_damage: OnDamage::Stop };
+    let retention = Retention {
+        policy: Policy::WorkQueue,
+        max_age: None,
+        max_messages: None,
+        max_bytes: None,
+        on_full: OnFull::Block,
+        on_damage: OnDamage::Stop,
+    };
     assert_eq!(work.retention, retention);
+    assert_eq!(work.deliveries[0].from, None);
+}
+
+#[test]
+fn the_sync_modes_resolve() {
+    let with = |durability: &str| {
+        let yaml = queue("{name: in, socket: PULL}", "{name: out, socket: PUSH}");
+        accept(&yaml.replace("  streams:", &format!("  durability: {{{durability}}}\n  streams:")))
+            .sync
+    };
+    assert_eq!(with(""), Sync::Always);
+    assert_eq!(with("sync: Always"), Sync::Always);
+    assert_eq!(with("sync: Interval, interval: 200ms"), Sync::Interval(Duration::from_millis(200)));
+    assert_eq!(with("sync: None"), Sync::None);
+}
+
+/// A queue whose stream has this retention and whose second delivery starts there.
+fn kept(retention: &str, from: &str) -> String {
+    let deliveries = format!("{{name: a, socket: PUSH}}, {{name: b, socket: PUSH{from}}}");
+    queue("{name: in, socket: PULL}", &deliveries) + &format!("    retention: {{{retention}}}\n")
+}
+
+#[test]
+fn limits_and_starts_resolve() {
+    let limits = "policy: Limits, maxAge: 72h, maxMessages: 1000, onFull: DropOldest";
+    for (from, expected) in [
+        ("", Start::First),
+        (", from: First", Start::First),
+        (", from: Last", Start::Last),
+        (", from: New", Start::New),
+        (", from: '17'", Start::Seq(17)),
+        (", from: 1970-01-01T00:00:02Z", Start::Time(2_000_000_000)),
+    ] {
+        let queue = accept(&kept(limits, from));
+        let work = &queue.streams[0];
+        assert_eq!(work.deliveries[1].from, Some(expected), "{from}");
+        assert_eq!(work.deliveries[0].from, Some(Start::First));
+        assert_eq!(work.retention.policy, Policy::Limits);
+        assert_eq!(work.retention.max_age, Some(Duration::from_secs(72 * 3600)));
+        assert_eq!(work.retention.max_messages, Some(1000));
+        assert_eq!(work.retention.on_full, OnFull::DropOldest);
+    }
+    let bytes = accept(&kept("policy: Limits, maxBytes: 100Mi", ""));
+    assert_eq!(bytes.streams[0].retention.max_bytes, Some(100 << 20));
+    let aged = accept(&kept("maxAge: 1s, onFull: DropOldest", ""));
+    assert_eq!(aged.streams[0].retention.max_age, Some(Duration::from_secs(1)));
+    assert_eq!(aged.streams[0].retention.policy, Policy::WorkQueue);
 }
 
 #[test]
@@ -214,7 +267,7 @@ kind: PersistentQueue
 metadata: {name: Orders}
 spec:
   storage: {size: 10}
-  durability: {sync: None}
+  durability: {sync: Never}
   sidecar: {memory: lots}
   streams:
   - name: work

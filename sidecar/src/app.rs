@@ -147,6 +147,9 @@ pub async fn start_on(
     let ((intake, intake_stop), (rest, rest_stop)) = (stop::channel(), stop::channel());
     let state = Arc::new(Lifecycle::default());
     state.change(|causes| heed(causes, &ours(dataplane, place.ordinal), volume.id));
+    for (opened, options) in volume.streams.iter().zip(&sizes.streams) {
+        opened.retention.set(gate::limits(state.get(), options.retention));
+    }
     let mut build = Build {
         place: place.clone(),
         state,
@@ -166,7 +169,7 @@ pub async fn start_on(
     let streams = build.streams(dataplane, &volume, &sizes.streams).await?;
     let logs = volume.streams.iter().chain(&volume.others).flat_map(Stream::logs).cloned();
     let scrubber = Scrubber::spawn(logs.collect(), ScrubOptions::default())?;
-    let node = build.node(&dataplane.name, vfs, &volume, streams, scrubber.progress());
+    let node = build.node(dataplane, vfs, &volume, streams, scrubber.progress());
     let node = Arc::new(node);
     for at in 0..node.streams.len() {
         build.services.spawn(watch::holes(Arc::clone(&node), at, build.rest.clone()));

@@ -1,4 +1,4 @@
-//! Every metric of the sidecar: its name, help and labels stand here and nowhere else.
+//! Every metric of the sidecar: its name, help and labels stand here, or in `gauges`, and nowhere else.
 //!
 //! Counters are counted where things happen, through handles resolved once for each socket.
 //! Gauges are not kept: [`crate::admin`] sets them from the status when it is scraped.
@@ -35,6 +35,7 @@ pub struct Metrics {
     lost: IntCounterVec,
     ignored_verdicts: IntCounterVec,
     dead_letters: IntCounterVec,
+    overtaken: IntCounterVec,
     connections: IntGaugeVec,
     connections_ended: IntCounterVec,
     accept_failures: IntCounterVec,
@@ -112,6 +113,11 @@ impl Metrics {
                 "Records parked as dead letters, by reason",
                 &with("reason"),
             )?,
+            overtaken: build.counters(
+                "lifeboat_overtaken_records_total",
+                "Records that retention took before the delivery had settled them, by reason",
+                &with("reason"),
+            )?,
             connections: build.gauges("lifeboat_connections", "Open connections", SOCKET)?,
             connections_ended: build.counters(
                 "lifeboat_connections_ended_total",
@@ -161,6 +167,7 @@ impl Metrics {
     pub fn delivery(&self, stream: &str, socket: &str) -> DeliveryMetrics {
         let labels = [stream, socket];
         let ignored = |kind| self.ignored_verdicts.with_label_values(&[stream, socket, kind]);
+        let overtaken = |reason| self.overtaken.with_label_values(&[stream, socket, reason]);
         let parked = |reason| self.dead_letters.with_label_values(&[stream, socket, reason]);
         DeliveryMetrics {
             delivered: self.delivered.with_label_values(&labels),
@@ -175,6 +182,8 @@ impl Metrics {
             refused_acks: ignored("unknown_record"),
             exhausted: parked("attempts"),
             rejected: parked("rejected"),
+            expired: overtaken("expired"),
+            dropped: overtaken("dropped"),
         }
     }
 
@@ -320,6 +329,10 @@ pub struct DeliveryMetrics {
     pub exhausted: IntCounter,
     /// Dead letters by the application's word.
     pub rejected: IntCounter,
+    /// Unsettled records that became too old.
+    pub expired: IntCounter,
+    /// Unsettled records that a limit of number or space took.
+    pub dropped: IntCounter,
 }
 
 #[cfg(test)]

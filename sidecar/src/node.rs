@@ -8,6 +8,7 @@ mod totals;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lifeboat_api::Sync;
 use lifeboat_log::vfs::{Space, Vfs};
 use lifeboat_log::{CommitStats, JournalQueue, ScrubProgress, VolumeId};
 
@@ -37,6 +38,8 @@ pub struct Node {
     pub started: u64,
     /// Whether nothing speaks against the volume's durability.
     pub durable_volume: bool,
+    /// When records count as safe.
+    pub sync: Sync,
     /// Its streams.
     pub streams: Vec<Arc<StreamNode>>,
     /// Streams that are here and that the file does not name: without sockets, until they are purged.
@@ -79,6 +82,7 @@ impl Node {
             ordinal: self.ordinal,
             started: self.started,
             durable_volume: self.durable_volume,
+            sync: sync_text(self.sync),
             volume: self.volume_status(),
             drained: all.iter().all(|stream| stream.drained),
             app_connected: app_connected(&all),
@@ -133,6 +137,8 @@ impl Node {
             gauges.oldest_seconds.with_label_values(&labels).set(number(oldest));
             let stopped = stream.state == StreamState::Stopped;
             gauges.stopped.with_label_values(&labels).set(i64::from(stopped));
+            let unsynced = number(stream.published_end - stream.durable_end);
+            gauges.unsynced.with_label_values(&labels).set(unsynced);
             if let Some(dedup) = &stream.dedup {
                 gauges.remembered_ids.with_label_values(&labels).set(number(dedup.ids));
                 let set_aside = number(dedup.set_aside);
@@ -148,5 +154,14 @@ impl Node {
             }
         }
         self.metrics.render()
+    }
+}
+
+/// The sync mode as the queue's file has it.
+pub(crate) fn sync_text(sync: Sync) -> String {
+    match sync {
+        Sync::Always => "Always".to_owned(),
+        Sync::Interval(interval) => format!("Interval {interval:?}"),
+        Sync::None => "None".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! How much memory and disk each part may take, from what the queue's file says. Pure.
 
-use lifeboat_api::{Dataplane, Stream};
-use lifeboat_log::{OnDamage, StreamOptions, VolumeOptions};
+use lifeboat_api::{Dataplane, Delivery, OnFull, Policy, Retention, Start, Stream, Sync};
+use lifeboat_log::{DeliveryOptions, OnDamage, Place, StreamOptions, SyncMode, VolumeOptions};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -41,6 +41,7 @@ pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
         queue_bytes: (memory / 24 / count).clamp(256 * KIB, 4 * MIB) as usize,
         tail_bytes: (memory / 6 / count).clamp(256 * KIB, 16 * MIB) as usize,
         snapshot_bytes: 4 * MIB,
+        sync: sync_mode(dataplane.sync),
         reserve_bytes: (quota / 32).clamp(MIB, 16 * MIB),
         seed,
     };
@@ -57,13 +58,49 @@ pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
                 lifeboat_api::OnDamage::Stop => OnDamage::Stop,
                 lifeboat_api::OnDamage::SkipWithGap => OnDamage::SkipWithGap,
             },
-            deliveries: stream.deliveries.iter().map(|delivery| delivery.name.clone()).collect(),
+            retention: retention(&stream.retention),
+            deliveries: stream.deliveries.iter().map(delivery).collect(),
             keeps_ids: stream.dedup_window().is_some(),
         })
         .collect();
     let (connection_bytes, output_bytes) = ((memory / 4) as usize, (memory / 8) as usize);
     let ids_in_memory = (memory / 24 / count / ID_BYTES).clamp(4 * KIB, 32 * KIB) as usize;
     Sizes { volume, streams, connection_bytes, output_bytes, ids_in_memory }
+}
+
+fn sync_mode(given: Sync) -> SyncMode {
+    match given {
+        Sync::Always => SyncMode::Always,
+        Sync::Interval(interval) => SyncMode::Interval(interval),
+        Sync::None => SyncMode::Never,
+    }
+}
+
+/// Under Limits a share that the file names is a limit like the others.
+fn retention(given: &Retention) -> lifeboat_log::Retention {
+    let replay = given.policy == Policy::Limits;
+    lifeboat_log::Retention {
+        replay,
+        max_age: given.max_age,
+        max_messages: given.max_messages,
+        drop_when_full: given.on_full == OnFull::DropOldest
+            || (replay && given.max_bytes.is_some()),
+    }
+}
+
+fn delivery(given: &Delivery) -> DeliveryOptions {
+    DeliveryOptions { name: given.name.clone(), from: given.from.map(place) }
+}
+
+/// The place in a log that a file or a command names.
+pub(crate) fn place(start: Start) -> Place {
+    match start {
+        Start::First => Place::First,
+        Start::Last => Place::Last,
+        Start::New => Place::New,
+        Start::Seq(seq) => Place::Seq(seq),
+        Start::Time(time) => Place::Time(time),
+    }
 }
 
 /// Bytes of the volume that no stream may take: the reserve, and the journal with its snapshots.

@@ -44,6 +44,8 @@ pub struct Status {
     pub syncs: u64,
     /// See `syncs`.
     pub synced_records: u64,
+    /// `Always`, `Interval` with its time, or `None`: when records count as safe.
+    pub sync: String,
     /// The streams, in the file's order.
     pub streams: Vec<StreamStatus>,
     /// Streams whose data is here but that the file does not name any more.
@@ -171,7 +173,10 @@ pub struct StreamStatus {
     pub lost: u64,
     /// First record kept.
     pub log_start: u64,
-    /// First record not yet synced.
+    /// First record that no delivery sees yet.
+    pub published_end: u64,
+    /// First record not yet synced: below `published_end` only in a weak sync mode, where a power
+    /// cut loses what lies between.
     pub durable_end: u64,
     /// Records unsettled by at least one delivery.
     pub depth: u64,
@@ -273,6 +278,10 @@ pub struct DeliveryStatus {
     pub in_flight: u64,
     /// Records handed out again, since the start.
     pub redelivered: u64,
+    /// Records that became too old before they were settled, since the start.
+    pub expired: u64,
+    /// Records that a limit of number or space took before they were settled, since the start.
+    pub dropped: u64,
     /// Records that damage took before this delivery had settled them, ever.
     pub lost: u64,
     /// What "settled" rests on, where the application cannot acknowledge.

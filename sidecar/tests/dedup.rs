@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use support::repeats::{Producer, id, refused, stored};
 use support::sockets::{REQ_CORRELATE, connected, receive, send, set_option, unconnected};
-use support::{Home, Lifeboat, until, wait_for};
+use support::{Home, Lifeboat, until, wait_for, yaml};
 
 const OUT: &str = "{name: out, socket: PUSH}";
 
@@ -48,6 +48,33 @@ fn a_repeat_is_answered_like_the_first_and_not_stored() {
     assert_eq!(lifeboat.metric("lifeboat_duplicates_total", &[]), 2);
     assert_eq!(lifeboat.metric("lifeboat_receipts_total", &["409"]), 1);
     assert_eq!(lifeboat.metric("lifeboat_remembered_ids", &[]), 2);
+}
+
+#[test]
+fn an_id_outlives_its_record_that_a_limit_took() {
+    let queue = yaml("4Gi", &[("work", &ingress("in", "1h"), OUT)]);
+    let home = Home::new(&queue.replace("]}\n", "], retention: {policy: Limits, maxAge: 3s}}\n"));
+    let lifeboat = home.start();
+    assert_eq!(producer(&lifeboat).ask(b"order-001", b"ten"), stored(0));
+    // Its id is copied a second later, long before the limit takes it.
+    wait_for("the record to go", || (home.stream("work").log_start == 1).then_some(()));
+    lifeboat.kill();
+    let lifeboat = home.start();
+    assert_eq!(producer(&lifeboat).ask(b"order-001", b"ten"), stored(0));
+    assert_eq!(producer(&lifeboat).ask(b"order-002", b"ten"), stored(1));
+}
+
+#[test]
+fn in_a_weak_mode_a_kill_makes_no_repeat_new() {
+    let queue = yaml("4Gi", &[("work", &ingress("in", "1h"), OUT)]);
+    let weak = "  durability: {sync: None}\n  streams:";
+    let home = Home::new(&queue.replace("  streams:", weak));
+    let lifeboat = home.start();
+    assert_eq!(producer(&lifeboat).ask(b"order-001", b"ten"), stored(0));
+    lifeboat.kill();
+    let lifeboat = home.start();
+    assert_eq!(producer(&lifeboat).ask(b"order-001", b"ten"), stored(0));
+    assert_eq!(producer(&lifeboat).ask(b"order-002", b"ten"), stored(1 + (1 << 32)));
 }
 
 #[test]

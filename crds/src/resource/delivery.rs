@@ -7,6 +7,7 @@ use super::ingress::Curve;
 use crate::duration::DurationText;
 use crate::endpoint::Endpoint;
 use crate::remote::Remote;
+use crate::start::StartText;
 
 /// A socket that applications connect to, with its own durable cursor.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -42,8 +43,10 @@ pub struct Delivery {
     pub backoff: Option<Vec<DurationText>>,
     /// How long records that a PULL application has taken are still redelivered. PUSH only.
     pub trail: Option<Trail>,
-    /// Where a new cursor starts; under Limits and Latest only.
-    pub from: Option<String>,
+    /// Where a new cursor starts: First, Last, New, a seq such as "1200", or a time in UTC such as
+    /// "2026-01-31T08:00:00Z"; what is not kept any more is passed over. Under Limits only. Default
+    /// First.
+    pub from: Option<StartText>,
     /// Whether exhausted records are kept as dead letters.
     pub dead_letter: Option<bool>,
     /// Encrypted and authenticated by CurveZMQ, on tcp only.

@@ -100,7 +100,7 @@ pub struct Storage {
 pub struct Durability {
     /// When records are synced to the volume. Default Always.
     pub sync: Option<Sync>,
-    /// The time between two syncs; with Interval only.
+    /// The time between two syncs, 10ms to 1m; with Interval only, and required there.
     pub interval: Option<DurationText>,
 }
 
@@ -109,9 +109,11 @@ pub struct Durability {
 pub enum Sync {
     /// Before a record is handed on or receipted; waiting records share one sync.
     Always,
-    /// At a fixed interval: a power cut loses what came in since the last.
+    /// At a fixed interval: records are receipted and handed on before, and a power cut loses what
+    /// came in since the last sync.
     Interval,
-    /// When the system sees fit: a power cut loses what it had not written.
+    /// When the system sees fit: records are receipted and handed on before, and a power cut loses
+    /// what it had not written.
     None,
 }
 

@@ -14,11 +14,14 @@ pub struct Retention {
     pub policy: Option<Policy>,
     /// The stream's share of the volume, its dead letters included: a quantity string; all of a
     /// queue together at most `storage.size`. Default: an equal part of what the streams with
-    /// maxBytes leave over.
+    /// maxBytes leave over. Under Limits it is also a limit: the oldest segment goes when it is
+    /// reached, whatever `onFull` says.
     pub max_bytes: Option<Quantity>,
-    /// The age at which records are dropped.
+    /// The age at which records expire: 1s to 10 years. In a WorkQueue no delivery gets an older
+    /// one any more; under Limits whole segments go, an eighth of the age later at most.
     pub max_age: Option<DurationText>,
-    /// The number of records kept.
+    /// The number of records kept; what is older goes by whole segments, each an eighth of it or
+    /// 1000 records at most. Under Limits only.
     pub max_messages: Option<u64>,
     /// What happens to producers when there is no room. Default Block.
     pub on_full: Option<OnFull>,
@@ -35,7 +38,7 @@ pub struct Retention {
 pub enum Policy {
     /// Records until every delivery that holds them has settled them.
     WorkQueue,
-    /// Records within limits of age, bytes and number; replayable.
+    /// Records within limits of age, bytes and number, at least one of which is given; replayable.
     Limits,
     /// The newest record of each key.
     Latest,

@@ -4,6 +4,7 @@ use super::facts::SocketFacts;
 use super::walk::{Node, Object, Walk};
 use super::{fields, socket};
 use crate::bounds;
+use crate::start::{self, StartText};
 
 /// The fields of a delivery that is acknowledged.
 const OF_ACKS: [&str; 4] = ["ackTimeout", "maxInFlight", "maxAttempts", "backoff"];
@@ -11,6 +12,7 @@ const OF_ACKS: [&str; 4] = ["ackTimeout", "maxInFlight", "maxAttempts", "backoff
 pub(crate) fn check<'a>(walk: &mut Walk, node: &Node<'a>) -> SocketFacts<'a> {
     let Some(delivery) = walk.object(node, fields::DELIVERY) else { return SocketFacts::default() };
     let mut facts = socket::common(walk, &delivery);
+    facts.from = from(walk, &delivery);
     facts.socket = socket::kind(walk, &delivery, "delivery", "ingress");
     if let Some(kind) = facts.socket {
         socket::only_connects(walk, &delivery, "PUSH", kind);
@@ -33,6 +35,13 @@ pub(crate) fn check<'a>(walk: &mut Walk, node: &Node<'a>) -> SocketFacts<'a> {
         }
     }
     facts
+}
+
+/// The path of the field, if it is there.
+fn from(walk: &mut Walk, delivery: &Object<'_>) -> Option<String> {
+    let node = delivery.get("from")?;
+    walk.parsed::<StartText>(&node, start::FORM);
+    Some(node.path)
 }
 
 fn without_acks(walk: &mut Walk, delivery: &Object<'_>) {

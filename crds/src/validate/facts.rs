@@ -17,6 +17,7 @@ pub(crate) struct StreamFacts<'a> {
     pub(crate) path: String,
     pub(crate) name: Option<&'a str>,
     pub(crate) max_bytes: Written<u64>,
+    pub(crate) policy: Written<&'a str>,
     /// The place of `onFull: Reject`, if that is written.
     pub(crate) rejects: Option<String>,
     /// Ingress first, then deliveries.
@@ -31,6 +32,8 @@ pub(crate) struct SocketFacts<'a> {
     /// The ZeroMQ socket, where it is one of this version.
     pub(crate) socket: Option<&'a str>,
     pub(crate) bind: Option<Endpoint>,
+    /// The path of a delivery's `from`, where the file has it.
+    pub(crate) from: Option<String>,
     /// Deliveries take what the ingress let in and have none.
     pub(crate) max_message_size: Option<Written<u64>>,
 }
@@ -49,7 +52,10 @@ pub(crate) enum Written<T> {
 
 impl<T> Written<T> {
     /// Reads the field `node`, where the file has it; `read` reports what is wrong with it.
-    pub(crate) fn of(node: Option<&Node<'_>>, read: impl FnOnce(&Node<'_>) -> Option<T>) -> Self {
+    pub(crate) fn of<'a>(
+        node: Option<&Node<'a>>,
+        read: impl FnOnce(&Node<'a>) -> Option<T>,
+    ) -> Self {
         match node {
             None => Self::Absent,
             Some(node) => read(node).map_or(Self::Bad, Self::Good),

@@ -1,11 +1,12 @@
 //! `spec` and its small parts: storage, durability, sidecar.
 
-use super::facts::Facts;
+use super::facts::{Facts, Written};
 use super::walk::{Node, Walk};
 use super::{fields, stream};
 use crate::{bounds, quantity};
 
 const STREAMS_FORM: &str = "a list of 1 to 8 streams";
+const INTERVAL_FORM: &str = "a duration string such as \"200ms\"";
 const STORAGE_FORM: &str = "a mapping such as {size: 10Gi}";
 
 pub(crate) fn check<'a>(walk: &mut Walk, node: &Node<'a>) -> Facts<'a> {
@@ -35,8 +36,21 @@ fn storage(walk: &mut Walk, node: &Node<'_>) -> Option<u64> {
 
 fn durability(walk: &mut Walk, node: &Node<'_>) {
     let Some(durability) = walk.object(node, fields::DURABILITY) else { return };
-    if let Some(sync) = durability.get("sync") {
-        walk.choice(&sync, "durability.sync");
+    let sync = durability.get("sync");
+    let sync = Written::of(sync.as_ref(), |node| walk.choice(node, "durability.sync"));
+    let interval = durability.get("interval");
+    if let Some(interval) = &interval {
+        walk.duration(interval, bounds::SYNC_INTERVAL);
+    }
+    match (sync, interval) {
+        (Written::Good("Interval"), None) => {
+            walk.required(&durability, "interval", INTERVAL_FORM);
+        }
+        (Written::Absent | Written::Good("Always" | "None"), Some(interval)) => {
+            let message = "only sync Interval has an interval; remove it, or use sync Interval";
+            walk.problem(&interval.path, message);
+        }
+        _ => {}
     }
 }
 

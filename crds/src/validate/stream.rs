@@ -1,6 +1,6 @@
 //! One stream.
 
-use super::facts::StreamFacts;
+use super::facts::{StreamFacts, Written};
 use super::walk::{Node, Object, Walk};
 use super::{delivery, fields, ingress, retention, socket};
 use crate::bounds;
@@ -15,10 +15,24 @@ pub(crate) fn check<'a>(walk: &mut Walk, node: &Node<'a>) -> StreamFacts<'a> {
     facts.name = socket::name(walk, &stream);
     sockets(walk, &stream, &mut facts);
     if let Some(node) = stream.get("retention") {
-        facts.max_bytes = retention::check(walk, &node);
-        facts.rejects = retention::rejects(&node);
+        let checked = retention::check(walk, &node);
+        (facts.max_bytes, facts.policy) = (checked.max_bytes, checked.policy);
+        facts.rejects = checked.rejects;
     }
+    starts(walk, &facts);
     facts
+}
+
+/// Only what stays when it is settled can be started at will.
+fn starts(walk: &mut Walk, facts: &StreamFacts<'_>) {
+    if !matches!(facts.policy, Written::Absent | Written::Good("WorkQueue")) {
+        return;
+    }
+    for path in facts.sockets.iter().filter_map(|socket| socket.from.as_ref()) {
+        let message = "in a WorkQueue a new delivery gets all that is still held; remove it, or use \
+                       retention.policy Limits";
+        walk.problem(path, message);
+    }
 }
 
 fn sockets<'a>(walk: &mut Walk, stream: &Object<'a>, facts: &mut StreamFacts<'a>) {

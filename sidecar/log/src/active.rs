@@ -33,6 +33,8 @@ pub(crate) struct Active {
     position: u64,
     allocated: u64,
     first_time: Option<u64>,
+    /// Unix time of the last commit of records in nanoseconds; of the segment's creation before one.
+    last_time: u64,
     padding: Vec<u8>,
     /// Whether bytes were written that no sync has covered yet.
     pub(crate) dirty: bool,
@@ -90,6 +92,7 @@ impl Active {
             position,
             allocated: header.len,
             first_time: None,
+            last_time: header.created,
             padding: Vec::new(),
             dirty: false,
         }
@@ -164,6 +167,8 @@ impl Active {
         let entry = Entry { seq: end.seq, position: self.position, time: end.time };
         let chain = self.write(&header, &[&table, records.payloads, records.ids])?;
         self.first_time.get_or_insert(end.time);
+        self.view.note_time(end.time);
+        self.last_time = end.time;
         if let Some(index) = &mut *self.view.index.lock().unwrap_or_else(PoisonError::into_inner) {
             index.note(entry);
         }
@@ -179,7 +184,7 @@ impl Active {
             kind: Kind::Marker,
             count: 0,
             first_seq: end.seq,
-            time: end.time,
+            time: self.last_time,
             chain: end.chain,
             table_sum: 0,
             payload_len: 0,
@@ -206,9 +211,13 @@ impl Active {
         Ok(sum)
     }
 
-    /// What was written is synced: readers may come up to here.
+    /// What was written is synced.
     pub(crate) fn synced(&mut self) {
         self.dirty = false;
+    }
+
+    /// Readers may come up to here.
+    pub(crate) fn publish(&self) {
         self.view.publish_len(self.position);
     }
 
@@ -227,14 +236,25 @@ impl Active {
     pub(crate) fn close(&mut self, end: End) -> Result<End, LogError> {
         let seal = Seal {
             end_seq: end.seq,
-            time: end.time,
+            time: self.last_time,
             chain: end.chain,
-            first_time: self.first_time.unwrap_or(end.time),
+            first_time: self.first_time.unwrap_or(self.last_time),
             position: self.position,
         };
         let chain = write_seal(&*self.view.file, &self.view.path, &seal, self.salt)?;
         self.synced();
+        self.publish();
         Ok(End { chain, ..end })
+    }
+
+    /// Unix time of its first commit in nanoseconds, if it holds a record.
+    pub(crate) fn first_time(&self) -> Option<u64> {
+        self.first_time
+    }
+
+    /// Unix time of the last commit of records in nanoseconds; of its creation before one.
+    pub(crate) fn last_time(&self) -> u64 {
+        self.last_time
     }
 
     /// Whether it holds no record yet.

@@ -1,7 +1,7 @@
 //! Disk space that a stream may take: one for its log and its dead letters, one for copies of ids.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::LogError;
 
@@ -12,6 +12,7 @@ const PART: u64 = 16;
 #[derive(Debug)]
 pub(crate) struct Budget {
     taken: AtomicU64,
+    short: AtomicBool,
     limit: AtomicU64,
 }
 
@@ -43,7 +44,11 @@ pub(crate) fn divide(max_bytes: u64, keeps_ids: bool) -> (u64, u64) {
 
 impl Budget {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { taken: AtomicU64::new(0), limit: AtomicU64::new(limit) }
+        Self {
+            taken: AtomicU64::new(0),
+            short: AtomicBool::new(false),
+            limit: AtomicU64::new(limit),
+        }
     }
 
     /// Gives `returned` bytes back and takes others, or does nothing.
@@ -56,10 +61,14 @@ impl Budget {
             let sum = taken.saturating_sub(returned).checked_add(bytes);
             sum.filter(|&sum| sum <= limit)
         };
-        self.taken
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, within)
-            .map(|_| ())
-            .map_err(|_| LogError::Full)
+        let done = self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, within);
+        self.short.store(done.is_err(), Ordering::Release);
+        done.map(|_| ()).map_err(|_| LogError::Full)
+    }
+
+    /// Whether the last one who asked for bytes went away without.
+    pub(crate) fn is_short(&self) -> bool {
+        self.short.load(Ordering::Acquire)
     }
 
     /// Counts bytes that are on disk already, even beyond the limit.
@@ -67,9 +76,10 @@ impl Budget {
         self.taken.fetch_add(bytes, Ordering::AcqRel);
     }
 
-    /// Gives bytes back.
+    /// Gives bytes back. Who went away without may find enough now.
     pub(crate) fn give_back(&self, bytes: u64) {
         self.taken.fetch_sub(bytes, Ordering::AcqRel);
+        self.short.store(false, Ordering::Release);
     }
 }
 
@@ -83,7 +93,9 @@ mod tests {
         budget.found(4);
         assert!(budget.exchange(0, 6).is_ok());
         assert!(matches!(budget.exchange(0, 1), Err(LogError::Full)));
+        assert!(budget.is_short());
         budget.give_back(4);
+        assert!(!budget.is_short());
         assert!(matches!(budget.exchange(0, 5), Err(LogError::Full)));
         assert!(budget.exchange(0, 4).is_ok());
         assert!(matches!(budget.exchange(4, 5), Err(LogError::Full)));

@@ -6,7 +6,6 @@
 mod mending;
 mod removing;
 
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::SmallRng;
 use rand::{RngCore, SeedableRng};
 
+use crate::age::AgeClock;
 use crate::commit_stats::CommitStats;
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
@@ -49,15 +49,18 @@ pub struct Committer {
     vfs: Arc<dyn Vfs>,
     /// The volume's directory, for errors.
     dir: PathBuf,
-    logs: Vec<Log>,
-    journal: Journal,
+    pub(crate) logs: Vec<Log>,
+    pub(crate) journal: Journal,
     journal_queue: Arc<JournalQueue>,
-    reserve: Reserve,
+    pub(crate) reserve: Reserve,
     salts: SmallRng,
     /// Operations that found no space in the journal.
     unjournaled: Option<Taken>,
     /// Operations in the journal that no sync has covered.
     unsynced: Unsynced,
+    pub(crate) clock: AgeClock,
+    /// Whether the last commit deleted what others may have waited for.
+    pub(crate) made_room: bool,
     stats: Arc<CommitStats>,
 }
 
@@ -97,32 +100,44 @@ impl Committer {
             salts: SmallRng::seed_from_u64(seed),
             unjournaled: None,
             unsynced: Unsynced::default(),
+            clock: AgeClock::default(),
+            made_room: false,
             stats: Arc::default(),
         }
     }
 
-    /// Appends, syncs and publishes what waits, and deletes what is settled.
+    /// Appends, syncs and publishes what waits, and deletes what is settled or too old.
     ///
     /// # Errors
     /// Any error is final: a sync or a write failed, so what the disk holds is unknown. The caller
     /// calls [`Self::close`] and ends. A full disk is no error: what found no room waits.
     pub fn commit(&mut self, now: Now) -> Result<(), LogError> {
+        self.clock.observe(now);
+        self.made_room = false;
         self.append_journal(now.instant)?;
         for log in &mut self.logs {
+            log.follow_rules();
             log.append_waiting(now, &mut || self.salts.next_u64())?;
             if log.quiet_at().is_some_and(|quiet| now.instant >= quiet) {
-                log.mark()?;
+                log.mark(now.instant)?;
+            }
+            if log.sync.is_weak() {
+                log.publish();
             }
         }
         let journal_due = self.unsynced.due(now.instant);
-        self.sync(journal_due && self.journal.dirty())?;
-        let records = self.logs.iter_mut().map(Log::publish).sum();
-        self.stats.committed(records);
+        let due = |log: &Log| log.sync_at().is_some_and(|at| now.instant >= at);
+        self.sync(due, journal_due && self.journal.dirty())?;
+        self.logs.iter_mut().for_each(Log::publish);
         if journal_due {
             self.journal_synced();
         }
-        if journal_due || self.logs.iter().any(Log::needs_deletions) {
-            self.delete_settled()?;
+        for log in &mut self.logs {
+            log.close_aged(&self.clock, &mut || self.salts.next_u64())?;
+            log.expire(&self.clock, now.instant);
+        }
+        if journal_due || self.logs.iter().any(|log| log.needs_deletions(&self.clock)) {
+            self.delete_due()?;
         }
         self.mend_ordered()?;
         self.remove_ordered()?;
@@ -136,12 +151,26 @@ impl Committer {
     pub fn finish(&mut self, now: Now) -> Result<(), LogError> {
         self.unsynced.urgent = true;
         self.commit(now)?;
+        // A marker is a witness of what is synced, and so is the word that nothing is open.
+        self.sync(|_| true, false)?;
         for log in &mut self.logs {
-            log.mark()?;
+            log.mark(now.instant)?;
         }
-        self.sync(self.journal.dirty())?;
+        self.end_weakness()?;
+        self.sync(|_| true, self.journal.dirty())?;
         self.journal_synced();
         Ok(())
+    }
+
+    /// Has the next start know that all that was seen is synced. Without space it will not.
+    fn end_weakness(&mut self) -> Result<(), LogError> {
+        let weak = self.logs.iter().filter(|log| log.sync.is_weak() && !log.jump_due);
+        let ops: Vec<Op> =
+            weak.map(|log| Op::WeaklySynced { log: log.handle.id(), weak: false }).collect();
+        match self.append_ops(&ops) {
+            Ok(()) | Err(LogError::Full) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// How well the group commit groups.
@@ -154,9 +183,12 @@ impl Committer {
         let now = Instant::now();
         let journal = self.unsynced.since.map(|since| since + JOURNAL_INTERVAL);
         let quiet = self.logs.iter().filter_map(Log::quiet_at).min();
+        let sync = self.logs.iter().filter_map(Log::sync_at).min();
         let stalled =
             self.unjournaled.is_some() || self.logs.iter().any(|log| log.stalled.is_some());
-        [journal, quiet, stalled.then(|| now + RETRY_FULL)].into_iter().flatten().min()
+        let retry = stalled.then(|| if self.made_room { now } else { now + RETRY_FULL });
+        let aged = self.logs.iter().filter_map(|log| log.aged_at(&self.clock, now)).min();
+        [journal, quiet, sync, retry, aged].into_iter().flatten().min()
     }
 
     /// Refuses everything from now on and tells everybody who waits.
@@ -200,70 +232,32 @@ impl Committer {
     /// # Errors
     /// After `Full` some of the operations may be in the journal. They say nothing new when they
     /// are all appended again.
-    fn append_ops(&mut self, ops: &[Op]) -> Result<(), LogError> {
+    pub(crate) fn append_ops(&mut self, ops: &[Op]) -> Result<(), LogError> {
         let Self { journal, reserve, .. } = self;
         ops.chunks(OPS_A_BATCH).try_for_each(|some| reserve.lend(|| journal.append(some)))
     }
 
-    /// One sync for all that was written.
-    fn sync(&mut self, journal: bool) -> Result<(), LogError> {
-        let mut files: Vec<Arc<dyn File>> = self.logs.iter().filter_map(Log::dirty_file).collect();
+    /// One sync for what was written to the logs that are `due`.
+    fn sync(&mut self, due: impl Fn(&Log) -> bool, journal: bool) -> Result<(), LogError> {
+        let dirty = self.logs.iter().filter(|log| due(log)).filter_map(Log::dirty_file);
+        let mut files: Vec<Arc<dyn File>> = dirty.collect();
         if journal {
             files.push(self.journal.file());
         }
         for result in self.vfs.sync_data_all(&files) {
             result.map_err(|source| LogError::sync(&self.dir)(source))?;
         }
+        self.logs.iter_mut().filter(|log| due(log)).for_each(Log::synced);
+        let records = self.logs.iter_mut().map(|log| std::mem::take(&mut log.newly_durable));
+        self.stats.committed(records.sum());
         Ok(())
     }
 
-    fn journal_synced(&mut self) {
+    pub(crate) fn journal_synced(&mut self) {
         self.journal.mark_synced();
         for fate in std::mem::take(&mut self.unsynced).fates {
             fate.decide(Ok(()));
         }
-    }
-
-    /// Deletes the segments whose records every delivery has settled, once that is durable.
-    fn delete_settled(&mut self) -> Result<(), LogError> {
-        let state = self.journal.state();
-        let deletions: Vec<(usize, u64)> = self
-            .logs
-            .iter_mut()
-            .enumerate()
-            .flat_map(|(at, log)| {
-                let stream = state.stream(log.handle.id());
-                let settled =
-                    |seqs: &Range<u64>| stream.is_some_and(|stream| stream.all_settled(seqs));
-                log.look_at_newest(settled);
-                log.settled_segments(settled).into_iter().map(move |number| (at, number))
-            })
-            .collect();
-        if deletions.is_empty() {
-            return Ok(());
-        }
-        let ops: Vec<Op> = deletions
-            .iter()
-            .filter_map(|&(at, number)| {
-                let log = self.logs.get(at)?.handle.id();
-                Some(Op::SegmentsDeleted { log, numbers: number..number + 1 })
-            })
-            .collect();
-        match self.append_ops(&ops) {
-            Ok(()) => {
-                self.journal.sync()?;
-                self.journal_synced();
-            }
-            // Tried again after the next sync of the journal.
-            Err(LogError::Full) => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        for (at, number) in deletions {
-            if let Some(log) = self.logs.get_mut(at) {
-                log.delete(number);
-            }
-        }
-        self.reserve.replenish()
     }
 
     /// Folds the journal into a snapshot. Without space the journal grows on until there is some.

@@ -20,7 +20,7 @@ use crate::pending::CommitQueue;
 use crate::reader::Reader;
 use crate::recover::Recovered;
 use crate::removal::Removal;
-use crate::sync::{AtomicU64, Event, Mutex, MutexGuard};
+use crate::sync::{AtomicBool, AtomicU64, Event, Mutex, MutexGuard, OnceLock};
 use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
 use crate::waker::Waker;
@@ -32,9 +32,12 @@ pub struct LogHandle {
     queue: CommitQueue,
     refusing: CommitQueue,
     published: Event,
+    floor: Event,
     on_damage: OnDamage,
     mending: Mending,
     removal: Removal,
+    /// Whether somebody wants what was written to be synced before its time.
+    sync_ordered: AtomicBool,
     view: Mutex<View>,
 }
 
@@ -47,13 +50,18 @@ pub enum OnDamage {
     SkipWithGap,
 }
 
-/// A log's marks, in seqs: `log_start <= published_end`.
+/// A log's marks, in seqs: `log_start <= published_end`, and neither falls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marks {
     /// First record kept.
     pub log_start: u64,
-    /// First record that readers do not see yet: below it everything is synced.
+    /// First record that readers do not see yet.
     pub published_end: u64,
+    /// First record that is not synced; above `published_end` only where that follows at once, and
+    /// below it only in a weak sync mode.
+    pub durable_end: u64,
+    /// Records below are too old to be delivered, whether they are kept or not.
+    pub expired_end: u64,
     /// Bytes of all segment files.
     pub disk_bytes: u64,
     /// Why the log is stopped, if it is: damage, with its place.
@@ -84,6 +92,10 @@ pub(crate) struct SegmentView {
     pub(crate) file: Arc<dyn File>,
     pub(crate) base_seq: u64,
     pub(crate) salt: u64,
+    /// Unix time of its first commit in nanoseconds.
+    first_time: OnceLock<u64>,
+    /// Seq after its last record, once it is closed.
+    end_seq: OnceLock<u64>,
     /// Whether seqs may be missing between its batches.
     pub(crate) sparse: bool,
     /// Byte position up to which batches are published.
@@ -105,10 +117,32 @@ impl SegmentView {
             file,
             base_seq: header.base_seq,
             salt: header.salt,
+            first_time: OnceLock::new(),
+            end_seq: OnceLock::new(),
             sparse: header.mended,
             published_len: AtomicU64::new(published_len),
             index: Mutex::new(index),
         })
+    }
+
+    /// Unix time of its first commit in nanoseconds; `None` while it holds no record.
+    pub(crate) fn first_time(&self) -> Option<u64> {
+        self.first_time.get().copied()
+    }
+
+    /// Notes the time of a commit; only the first one counts.
+    pub(crate) fn note_time(&self, time: u64) {
+        self.first_time.get_or_init(|| time);
+    }
+
+    /// Seq after its last record, once it is closed.
+    pub(crate) fn end_seq(&self) -> Option<u64> {
+        self.end_seq.get().copied()
+    }
+
+    /// Notes where it ends: it is closed.
+    pub(crate) fn note_end(&self, end_seq: u64) {
+        self.end_seq.get_or_init(|| end_seq);
     }
 
     pub(crate) fn published_len(&self) -> u64 {
@@ -126,6 +160,8 @@ impl View {
         let marks = Marks {
             log_start: 0,
             published_end: 0,
+            durable_end: 0,
+            expired_end: 0,
             disk_bytes: 0,
             stopped: None,
             damage: None,
@@ -149,7 +185,7 @@ impl View {
         let end = recovered.end.seq;
         let marks = &mut self.marks;
         marks.log_start = self.segments.first_key_value().map_or(end, |(&base, _)| base);
-        marks.published_end = end;
+        (marks.published_end, marks.durable_end) = (end, end);
         marks.disk_bytes = recovered.sealed.iter().map(|segment| segment.disk_len).sum();
         (marks.stopped, marks.damage) = (None, None);
     }
@@ -166,9 +202,21 @@ impl LogHandle {
         let queue = CommitQueue::new(queue_bytes, Arc::clone(writer));
         // Whatever is in it is decided with the next commit, so a little is enough.
         let refusing = CommitQueue::new(queue_bytes / 4, Arc::clone(writer));
-        let (published, view) = (Event::new(), Mutex::new(view));
+        let (published, floor, view) = (Event::new(), Event::new(), Mutex::new(view));
         let (mending, removal) = (Mending::default(), Removal::default());
-        Arc::new(Self { id, queue, refusing, published, on_damage, mending, removal, view })
+        let sync_ordered = AtomicBool::new(false);
+        Arc::new(Self {
+            id,
+            queue,
+            refusing,
+            published,
+            floor,
+            on_damage,
+            mending,
+            removal,
+            sync_ordered,
+            view,
+        })
     }
 
     /// The log's id.
@@ -207,10 +255,32 @@ impl LogHandle {
         self.view().marks.stopped.is_some()
     }
 
+    /// Has what was handed over so far synced with the next commit, whatever the sync mode says:
+    /// [`Marks::durable_end`] tells when that is done.
+    pub fn order_sync(&self) {
+        self.sync_ordered.store(true, Ordering::Release);
+        self.queue.wake_writer();
+    }
+
+    pub(crate) fn sync_is_ordered(&self) -> bool {
+        self.sync_ordered.load(Ordering::Acquire)
+    }
+
+    /// The order is carried out.
+    pub(crate) fn sync_done(&self) {
+        self.sync_ordered.store(false, Ordering::Release);
+    }
+
     /// Completes at the next change of [`Self::marks`]. Take the listener, look at the marks, then
     /// wait: so that no change is missed.
     pub fn changed(&self) -> EventListener {
         self.published.listen()
+    }
+
+    /// Completes when [`Marks::log_start`] or [`Marks::expired_end`] rises next. To be used as
+    /// [`Self::changed`].
+    pub fn floor_raised(&self) -> EventListener {
+        self.floor.listen()
     }
 
     /// A new reader.
@@ -218,9 +288,10 @@ impl LogHandle {
         Reader::new(Arc::clone(self))
     }
 
-    /// The batch that holds `seq`, if it is published and still in memory.
+    /// The batch that holds `seq`, if it is published, kept, and still in memory.
     pub fn in_memory(&self, seq: u64) -> Option<Arc<Batch>> {
-        self.view().tail.get(seq)
+        let view = self.view();
+        (seq >= view.marks.log_start).then(|| view.tail.get(seq)).flatten()
     }
 
     /// Removes the stream whose records these are, with its dead letters and the copies of its ids,
@@ -248,6 +319,7 @@ impl LogHandle {
     pub(crate) fn reopen(&self) {
         self.queue.reopen();
         self.refusing.reopen();
+        self.floor.notify(usize::MAX);
     }
 
     pub(crate) fn view(&self) -> MutexGuard<'_, View> {
@@ -271,6 +343,27 @@ impl LogHandle {
                 self.queue.recycle(batch.payloads);
             }
         }
+    }
+
+    /// Records below `end` are too old to be delivered.
+    pub(crate) fn expire(&self, end: u64) {
+        let mut view = self.view();
+        if end > view.marks.expired_end {
+            view.marks.expired_end = end;
+            drop(view);
+            self.floor.notify(usize::MAX);
+        }
+    }
+
+    /// The segment that starts with `base_seq` and took `disk_len` bytes is deleted.
+    pub(crate) fn deleted(&self, base_seq: u64, disk_len: u64) {
+        self.update(|view| {
+            view.segments.remove(&base_seq);
+            view.marks.disk_bytes -= disk_len;
+            let first = view.segments.first_key_value();
+            view.marks.log_start = first.map_or(view.marks.published_end, |(&base, _)| base);
+        });
+        self.floor.notify(usize::MAX);
     }
 
     /// Changes the view and wakes those who wait for a change.

@@ -5,25 +5,22 @@ use std::ops::Range;
 use crate::ranges::RangeSet;
 use crate::state::StreamState;
 
-/// The seqs that damage left without records.
+/// The seqs of a log without records. No seq is in two of the sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holes {
-    /// Records that were there, not settled by every delivery, and are lost.
+    /// Records that were there, not settled by every delivery, and are lost to damage.
     pub gaps: RangeSet,
-    /// Seqs left out behind damage of which the extent is not known.
+    /// Seqs that were left out: they never belonged to a record.
     pub jumps: RangeSet,
+    /// Those of deleted segments: every delivery had settled them, or a limit took them.
+    pub retired: RangeSet,
 }
 
 impl Holes {
     /// What the journal knows of a log.
     pub(crate) fn of(state: Option<&StreamState>) -> Self {
         let state = state.cloned().unwrap_or_default();
-        Self { gaps: state.gaps, jumps: state.jumps }
-    }
-
-    /// All of them.
-    pub fn all(&self) -> impl Iterator<Item = Range<u64>> + '_ {
-        self.gaps.iter().chain(self.jumps.iter())
+        Self { gaps: state.gaps, jumps: state.jumps, retired: RangeSet::new() }
     }
 
     /// The parts of `range` that are lost records.
@@ -33,5 +30,10 @@ impl Holes {
             lost.insert(gap.start.max(range.start)..gap.end.min(range.end));
         }
         lost.iter().collect()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> RangeSet {
+        self.gaps.iter().chain(self.jumps.iter()).chain(self.retired.iter()).collect()
     }
 }

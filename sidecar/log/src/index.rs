@@ -40,6 +40,12 @@ impl SparseIndex {
         self.entries.get(after.checked_sub(1)?).copied()
     }
 
+    /// The last noted batch that was committed before `time`.
+    pub(crate) fn locate_before(&self, time: u64) -> Option<Entry> {
+        let after = self.entries.partition_point(|entry| entry.time < time);
+        self.entries.get(after.checked_sub(1)?).copied()
+    }
+
     /// The index file's bytes, bound to its segment by the segment's salt.
     pub(crate) fn encode(&self, salt: u64) -> Vec<u8> {
         let mut entries = Vec::with_capacity(self.entries.len() * ENTRY_LEN);

@@ -18,7 +18,8 @@
 //! `log_start` nothing is kept; `cursor` is a delivery's, everything below it is settled; up to
 //! `delivered_end` it has been handed out; up to `published_end` all is synced and readers see it;
 //! at `log_end` the next record goes. The `cursor` is in the journal, `delivered_end` is the
-//! deliveries' own, the rest is here. Seqs only rise, and none is given out twice.
+//! deliveries' own, the rest is here. Seqs only rise, and none is given out twice. (In a weak
+//! [`SyncMode`] what is published need not be synced; `durable_end` says up to where it is.)
 //!
 //! # A record's way
 //! [`CommitQueue::submit`] copies it into the group that forms. [`Committer::commit`], on the
@@ -33,9 +34,10 @@
 //! # A segment's life
 //! Made under a temporary name, with all its space and its header; synced; named; its directory
 //! synced; then written to. A marker is its witness whenever the log turns quiet. When a record does
-//! not fit, it is synced, sealed, synced, cut to its length, synced. It goes when every delivery
-//! has settled all of it: that is journaled and synced before the file is unlinked. The newest
-//! segment stays until there is a newer one, for it knows the next seq. After a restart the last
+//! not fit, or a limit wants it small, it is synced, sealed, synced, cut to its length, synced. It
+//! goes when every delivery has settled all of it, or when a limit takes it: that is journaled and
+//! synced before the file is unlinked. The newest segment stays until there is a newer one, for it
+//! knows the next seq. After a restart the last
 //! segment is verified and sealed where it ends, and a new one begins.
 //!
 //! # The order of syncs
@@ -67,13 +69,14 @@
 //!
 //! # Modules
 //! - bytes, pure: `batch`, `dedup_id`, `segment`, `seal`, `index`, `meta`
-//! - the log: `pending` (in), `log` and `active` (write), `handle`, `tail`, `reader`, `scan`, `window`
-//!   (read), `recover`, `budget`
+//! - the log: `pending` (in), `log`, `active` and `publish` (write), `handle`, `tail`, `reader`, `lookup`, `scan`,
+//!   `window` (read), `retire` with `retention` and `age` (what goes), `recover`, `budget`
 //! - damage: `verify` and `scrub` find it, `mend` with `salvage` and `quarantine` gets over it on a
-//!   `mending` order, `holes` is what is left of it; [`inspect`] and [`offline`] work on a directory
-//!   that nobody runs, the former through `read_only`
+//!   `mending` order; [`inspect`] and [`offline`] work on a directory that nobody runs, the former
+//!   through `read_only`
+//! - `holes`: where a log holds no record, and why
 //! - the journal: [`journal`], `journal_queue`, [`state`], [`ranges`]
-//! - the volume: `volume`, `committer`, `writer`, `reserve`, `fate`, `waker`
+//! - the volume: `volume`, `committer`, `deletions`, `writer`, `reserve`, `fate`, `waker`
 //! - threads: `sync` is where they meet; `interleavings` lets a scheduler choose their order, in tests
 //! - the disk: [`vfs`] (the seam), [`disk`] with `sync_pool`, `reaper` and `direct`, `sim` for tests
 #![forbid(unsafe_code)]
@@ -81,11 +84,13 @@
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
 mod active;
+mod age;
 mod batch;
 mod budget;
 mod commit_stats;
 mod committer;
 mod dedup_id;
+mod deletions;
 mod direct;
 pub mod disk;
 pub mod error;
@@ -100,11 +105,13 @@ mod interleavings;
 pub mod journal;
 mod journal_queue;
 mod log;
+mod lookup;
 mod mend;
 mod mending;
 mod meta;
 pub mod offline;
 mod pending;
+mod publish;
 mod quarantine;
 pub mod ranges;
 mod read_only;
@@ -114,6 +121,8 @@ mod recover;
 mod removal;
 mod reserve;
 mod rest;
+mod retention;
+mod retire;
 mod salvage;
 mod scan;
 mod scrub;
@@ -124,6 +133,7 @@ mod segment;
 pub mod sim;
 pub mod state;
 mod sync;
+mod sync_mode;
 mod sync_pool;
 mod tail;
 mod verify;
@@ -144,11 +154,17 @@ pub use handle::{LogHandle, Marks, OnDamage};
 pub use holes::Holes;
 pub use ids::{DeliveryId, StreamId, VolumeId};
 pub use journal_queue::{JournalQueue, Urgency};
+pub use lookup::{FirstSince, Place};
 pub use mend::{Authority, Mended};
 pub use mending::Accepted;
 pub use pending::{CommitQueue, Rejection, Run, Submitted};
 pub use reader::{Read, Reader};
+pub use retention::{Retention, RetentionRules};
 pub use scrub::{ScrubOptions, ScrubProgress, Scrubber};
 pub use state::Op;
-pub use volume::{Finding, Holder, KeptIds, Running, Stream, StreamOptions, Volume, VolumeOptions};
+pub use sync_mode::SyncMode;
+pub use volume::{
+    DeliveryOptions, Finding, Holder, KeptIds, Running, Stream, StreamOptions, Volume,
+    VolumeOptions,
+};
 pub use writer::Writer;

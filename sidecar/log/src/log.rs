@@ -1,10 +1,10 @@
 //! One log as the writer thread holds it: appends what its channel has gathered, rolls segments,
-//! publishes what was synced, deletes what is settled.
+//! and closes them. What others see of that is `publish`'s, what leaves it `retire`'s.
 
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -19,12 +19,11 @@ use crate::holes::Holes;
 use crate::pending::CommitQueue;
 use crate::recover::Recovered;
 use crate::rest::Rest;
+use crate::retention::{Retention, RetentionRules};
 use crate::segment;
+use crate::sync_mode::SyncMode;
 use crate::tail::InMemory;
-use crate::vfs::{File, Vfs};
-
-/// A log is quiet, and gets its marker, after this time without a record.
-const QUIET: Duration = Duration::from_millis(5);
+use crate::vfs::Vfs;
 
 /// A segment that is closed, or that recovery closed.
 #[derive(Debug)]
@@ -34,8 +33,10 @@ pub(crate) struct Sealed {
     pub(crate) disk_len: u64,
     /// Whether it counts towards the stream's space.
     pub(crate) counted: bool,
-    /// Whether all in it was found settled.
-    pub(crate) settled: bool,
+    /// Unix time of its last commit in nanoseconds.
+    pub(crate) last_time: u64,
+    /// Whether its space may be given to the next segment while it is the newest.
+    pub(crate) replaceable: bool,
     pub(crate) view: Arc<SegmentView>,
 }
 
@@ -53,6 +54,17 @@ pub(crate) struct Log {
     pub(crate) keeps_ids: bool,
     pub(crate) next_number: u64,
     pub(crate) end: End,
+    /// Jumps that the next segment's header tells of.
+    pub(crate) jumps: u32,
+    /// Whether the jump of this start is yet to come, because damage kept the log from going on.
+    pub(crate) jump_due: bool,
+    pub(crate) sync: SyncMode,
+    /// Everything below is synced.
+    pub(crate) durable_end: u64,
+    /// Records that were synced and nobody was told of.
+    pub(crate) newly_durable: u64,
+    /// When the first bytes were written that no sync has covered.
+    pub(crate) unsynced_since: Option<Instant>,
     pub(crate) active: Option<Active>,
     /// In order of their numbers.
     pub(crate) sealed: Vec<Sealed>,
@@ -64,6 +76,14 @@ pub(crate) struct Log {
     pub(crate) unpublished: Vec<InMemory>,
     /// To be decided when those are published.
     pub(crate) undecided: Vec<(Arc<Fate<u64>>, u64)>,
+    /// How records may go without having been settled, as it is wanted now ...
+    pub(crate) rules: Arc<RetentionRules>,
+    /// ... and as of this step.
+    pub(crate) retention: Retention,
+    /// Not above the commit time of any record that is neither deleted nor too old.
+    pub(crate) oldest_time: u64,
+    /// Records are looked through for old ones no earlier than this.
+    pub(crate) look_at: Option<Instant>,
     /// When the last records were written, if neither a marker nor a seal is behind them.
     pub(crate) unwitnessed: Option<Instant>,
 }
@@ -89,6 +109,7 @@ impl Log {
         if holds_new && !self.unpublished.is_empty() {
             self.unwitnessed = Some(now.instant);
         }
+        self.note_unsynced(now.instant);
         Ok(())
     }
 
@@ -151,7 +172,8 @@ impl Log {
         let ids = rest.encoded_ids(count);
         let records = Records { payloads: &payloads, ends: &ends, sums, ids: &ids };
         let first_seq = self.end.seq;
-        self.end = active.append(self.end, self.handle.published_end(), &records)?;
+        self.oldest_time = self.oldest_time.min(self.end.time);
+        self.end = active.append(self.end, self.durable_end, &records)?;
         // A part of a group does not hold on to the memory of all of it.
         let (payloads, memory) = if whole {
             (payloads, rest.capacity)
@@ -165,7 +187,11 @@ impl Log {
     }
 
     /// Makes the next segment, with room for `needed` bytes if that is more than usual.
-    fn create_segment(&mut self, needed: u64, salt: Entropy<'_>) -> Result<(), LogError> {
+    pub(crate) fn create_segment(
+        &mut self,
+        needed: u64,
+        salt: Entropy<'_>,
+    ) -> Result<(), LogError> {
         let len = self.segment_bytes.max(needed);
         self.take_space(len)?;
         let header = segment::Header {
@@ -173,6 +199,7 @@ impl Log {
             number: self.next_number,
             base_seq: self.end.seq,
             chain: self.end.chain,
+            jumps: self.jumps,
             created: self.end.time,
             epoch: self.epoch,
             keeps_ids: self.keeps_ids,
@@ -184,6 +211,7 @@ impl Log {
         let (active, sum) = made.inspect_err(|_| self.return_space(len))?;
         self.end.chain = sum;
         self.next_number += 1;
+        self.jumps = 0;
         let view = Arc::clone(&active.view);
         self.handle.update(|shared| {
             shared.segments.insert(header.base_seq, view);
@@ -197,103 +225,38 @@ impl Log {
     ///
     /// # Errors
     /// After `Full` the segment is as before, and it can be tried again.
-    fn seal(&mut self) -> Result<(), LogError> {
+    pub(crate) fn seal(&mut self) -> Result<(), LogError> {
         let Some(active) = &mut self.active else { return Ok(()) };
         let (end, disk_len) = active.seal(&*self.vfs, self.end)?;
         let Some(active) = self.active.take() else { return Ok(()) };
         self.end = end;
         self.unwitnessed = None;
+        self.durable();
         let unused = active.allocated() - disk_len;
         self.budget.give_back(unused);
         self.handle.update(|shared| shared.marks.disk_bytes -= unused);
         let seqs = active.view.base_seq..self.end.seq;
+        active.view.note_end(seqs.end);
+        let last_time = active.last_time();
         let Active { view, number, .. } = active;
-        self.sealed.push(Sealed { number, seqs, disk_len, counted: true, settled: false, view });
+        self.sealed.push(Sealed {
+            number,
+            seqs,
+            disk_len,
+            counted: true,
+            last_time,
+            replaceable: false,
+            view,
+        });
         Ok(())
     }
 
-    /// The file that the next sync must cover, if bytes were written.
-    pub(crate) fn dirty_file(&self) -> Option<Arc<dyn File>> {
-        let active = self.active.as_ref().filter(|active| active.dirty)?;
-        Some(Arc::clone(&active.view.file))
-    }
-
-    /// Everything written is synced: readers see it, producers learn of it. Returns how many
-    /// records that are.
-    pub(crate) fn publish(&mut self) -> u64 {
-        if let Some(active) = &mut self.active {
-            active.synced();
-        }
-        let records = self.unpublished.iter().map(InMemory::records).sum();
-        if !self.unpublished.is_empty() {
-            self.handle.publish(std::mem::take(&mut self.unpublished));
-        }
-        for (fate, first_seq) in self.undecided.drain(..) {
-            fate.decide(Ok(first_seq));
-        }
-        let waiting = self.stalled.is_some();
-        let now = (waiting || self.refused, waiting);
-        let shown = {
-            let marks = &self.handle.view().marks;
-            (marks.full, marks.waiting)
-        };
-        if shown != now {
-            self.handle.update(|shared| (shared.marks.full, shared.marks.waiting) = now);
-        }
-        records
-    }
-
-    /// When the log counts as quiet if no more records come, and is to be marked.
-    pub(crate) fn quiet_at(&self) -> Option<Instant> {
-        self.unwitnessed.map(|last| last + QUIET)
-    }
-
-    /// Puts a marker behind the last records, once, now that the log is quiet and they are synced.
-    /// Not synced itself. Without space there is none.
-    pub(crate) fn mark(&mut self) -> Result<(), LogError> {
-        if let Some(active) = &mut self.active
-            && self.unwitnessed.take().is_some()
-        {
-            match active.mark(self.end) {
-                Ok(end) => self.end = end,
-                Err(LogError::Full) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Numbers of the sealed segments whose records are all settled. The newest segment always
-    /// stays: it is what tells the next start which seq comes next.
-    pub(crate) fn settled_segments(&self, settled: impl Fn(&Range<u64>) -> bool) -> Vec<u64> {
-        let keep = self.next_number.checked_sub(1).filter(|_| self.active.is_none());
-        self.sealed
-            .iter()
-            .filter(|segment| Some(segment.number) != keep && settled(&segment.seqs))
-            .map(|segment| segment.number)
-            .collect()
-    }
-
-    /// Whether deletions are due even if nothing new was settled: records wait or were refused,
-    /// perhaps for one that an earlier process did not get to; or a segment is there whose space
-    /// was given away.
-    pub(crate) fn needs_deletions(&self) -> bool {
-        self.stalled.is_some() || self.refused || self.sealed.iter().any(|segment| !segment.counted)
-    }
-
-    /// Notes whether all in the newest segment is settled.
-    pub(crate) fn look_at_newest(&mut self, settled: impl Fn(&Range<u64>) -> bool) {
-        if let Some(newest) = self.sealed.last_mut() {
-            newest.settled = settled(&newest.seqs);
-        }
-    }
-
-    /// Takes space for a segment of `len` bytes. If all in the newest one is settled, its space
-    /// will do: it stays only until the next one is made, and must not keep that from being made.
+    /// Takes space for a segment of `len` bytes. If the newest one is to go, its space will do: it
+    /// stays only until the next one is made, and must not keep that from being made.
     fn take_space(&mut self, len: u64) -> Result<(), LogError> {
         let taken = self.budget.exchange(0, len);
         match self.sealed.last_mut() {
-            Some(newest) if taken.is_err() && newest.settled && newest.counted => {
+            Some(newest) if taken.is_err() && newest.replaceable && newest.counted => {
                 self.budget.exchange(newest.disk_len, len)?;
                 newest.counted = false;
                 Ok(())
@@ -309,28 +272,6 @@ impl Log {
             newest.counted = true;
             self.budget.found(newest.disk_len);
         }
-    }
-
-    /// Lets a segment go whose deletion is journaled and synced. A crash before the file is gone
-    /// leaves it to the next start.
-    pub(crate) fn delete(&mut self, number: u64) {
-        let Some(at) = self.sealed.iter().position(|segment| segment.number == number) else {
-            return;
-        };
-        let segment = self.sealed.remove(at);
-        if segment.counted {
-            self.budget.give_back(segment.disk_len);
-            self.refused = false;
-        }
-        self.handle.update(|shared| {
-            shared.segments.remove(&segment.seqs.start);
-            shared.marks.disk_bytes -= segment.disk_len;
-            let first = shared.segments.first_key_value();
-            shared.marks.log_start = first.map_or(shared.marks.published_end, |(&base, _)| base);
-        });
-        let index = self.dir.join(segment::index_name(segment.seqs.start));
-        self.vfs.discard(&index, None);
-        self.vfs.discard(&segment.view.path, Some(Arc::clone(&segment.view.file)));
     }
 
     /// Makes a log that is all sealed ready to be mended: nothing of it is open any more.
@@ -354,6 +295,9 @@ impl Log {
             rest.fate.decide(Err(Refusal::Stopped));
         }
         (self.end, self.next_number) = (recovered.end, recovered.next_number);
+        (self.jumps, self.durable_end) = (recovered.jumps, end);
+        self.jump_due = false;
+        (self.oldest_time, self.look_at) = (0, None);
         self.handle.update(|view| view.show(&recovered, holes));
         self.sealed = recovered.sealed;
         self.handle.reopen();

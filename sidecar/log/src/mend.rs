@@ -21,20 +21,18 @@ use crate::journal::Journal;
 use crate::log::Entropy;
 use crate::quarantine::{Quarantine, audit};
 use crate::ranges::RangeSet;
-use crate::recover::{Damage, Place, Recovered, recover};
+use crate::recover::{Damage, Journaled, Place, Recovered, recover};
 use crate::reserve::Reserve;
 use crate::salvage::{Salvage, Unreadable};
 use crate::segment::{self, Header};
 use crate::state::{Op, State, StreamState};
+use crate::sync_mode::JUMP;
 use crate::vfs::{Vfs, remove_if_there};
 pub use report::{Authority, Mended};
 use segment_end::{Known, known_end};
 
 /// So many operations go into one batch of the journal.
 const OPS_A_BATCH: usize = 10_000;
-/// Where it is not known how many records a lost end of the log held, the next seq is so far above
-/// all that are known that none is given out twice.
-const JUMP: u64 = 1 << 32;
 
 /// The log to be mended.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +42,8 @@ pub(crate) struct Patient<'a> {
     /// Bytes that copies of damage may take.
     pub(crate) quarantine_bytes: u64,
     pub(crate) authority: Authority,
+    /// Whether the log goes on behind another jump.
+    pub(crate) jumping: bool,
 }
 
 /// Bytes that copies of damage may take, of a log with segments of this length.
@@ -61,17 +61,22 @@ pub(crate) struct Mender<'a> {
     pub(crate) epoch: u64,
 }
 
-/// What a log directory holds, as far as the journal's state can tell.
+/// What a log directory holds, as far as the journal's state can tell, and where the log goes on:
+/// behind the jumps that the journal tells of. With `jumping`, another one follows.
 pub(crate) fn examine(
     vfs: &dyn Vfs,
     dir: &Path,
     id: StreamId,
     state: &State,
+    jumping: bool,
 ) -> Result<Recovered, LogError> {
     let nothing = StreamState::default();
     let state = state.stream(id).unwrap_or(&nothing);
-    let mut recovered = recover(vfs, dir, id, &state.deleted_segments)?;
-    if recovered.damage.is_none() && state.settled_end() > recovered.end.seq {
+    let journaled = Journaled { deleted: &state.deleted_segments, jumps: &state.jumps, jumping };
+    let mut recovered = recover(vfs, dir, id, &journaled)?;
+    recovered.jump_to(state.jumps.next_absent(recovered.end.seq))?;
+    let synced = !state.weakly_synced;
+    if recovered.damage.is_none() && synced && state.settled_end() > recovered.end.seq {
         // Settled records were on the disk once, synced: the end of the log is gone.
         let path = dir.join("the newest segment");
         let error = LogError::Corrupt { path, position: 0, kind: Corruption::Missing };
@@ -110,13 +115,12 @@ impl Mender<'_> {
             let error = LogError::Corrupt { path, position: 0, kind: Corruption::Checksum };
             // Its deletion may have come before.
             if self.has_segment(patient.dir, base_seq)? {
-                let recovered =
-                    examine(&**self.vfs, patient.dir, patient.id, self.journal.state())?;
+                let recovered = self.examine(patient)?;
                 done.push(self.mend(patient, &Damage { error, place }, &recovered)?);
             }
         }
         loop {
-            let recovered = examine(&**self.vfs, patient.dir, patient.id, self.journal.state())?;
+            let recovered = self.examine(patient)?;
             let Some(damage) = &recovered.damage else { return Ok(recovered) };
             // The same place again: it is beyond mending. Another version's is not ours to mend.
             let hopeless = tried.contains(&damage.place);
@@ -126,6 +130,11 @@ impl Mender<'_> {
             tried.push(damage.place);
             done.push(self.mend(patient, damage, &recovered)?);
         }
+    }
+
+    fn examine(&self, patient: Patient<'_>) -> Result<Recovered, LogError> {
+        let Patient { dir, id, jumping, .. } = patient;
+        examine(&**self.vfs, dir, id, self.journal.state(), jumping)
     }
 
     fn has_segment(&self, dir: &Path, base_seq: u64) -> Result<bool, LogError> {
@@ -179,6 +188,7 @@ impl Mender<'_> {
             number,
             base_seq,
             chain: chain.unwrap_or(known.chain()),
+            jumps: known.jumps(),
             created: known.created(),
             epoch: self.epoch,
             keeps_ids: known.keeps_ids(),
@@ -233,6 +243,7 @@ impl Mender<'_> {
             number: deleted.max(recovered.next_number),
             base_seq,
             chain: recovered.end.chain,
+            jumps: recovered.jumps,
             created: recovered.end.time,
             epoch: self.epoch,
             keeps_ids: false,

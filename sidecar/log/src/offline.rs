@@ -8,6 +8,8 @@ use crate::committer::Now;
 use crate::error::LogError;
 use crate::handle::{LogHandle, OnDamage};
 use crate::mending::Accepted;
+use crate::retention::Retention;
+use crate::sync_mode::SyncMode;
 use crate::verify::verify;
 use crate::vfs::Vfs;
 use crate::volume::{KEPT_IDS, STREAMS, StreamOptions, Volume, VolumeOptions};
@@ -38,6 +40,7 @@ pub fn accept_gap(
         queue_bytes: 1 << 20,
         tail_bytes: 0,
         snapshot_bytes: 4 << 20,
+        sync: SyncMode::Always,
         reserve_bytes: 1 << 20,
         seed,
     };
@@ -46,6 +49,8 @@ pub fn accept_gap(
         max_bytes: u64::MAX,
         segment_bytes: 1 << 20,
         on_damage: OnDamage::Stop,
+        // Nothing goes meanwhile, whatever the rules of the stream are.
+        retention: Retention { replay: true, ..Retention::default() },
         deliveries: Vec::new(),
         // Whoever keeps none would let go of those that are there.
         keeps_ids: names.iter().any(|name| name == KEPT_IDS),

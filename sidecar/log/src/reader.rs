@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use crate::batch::{Batch, Kind};
+use crate::batch::{Batch, Header, Kind};
 use crate::error::LogError;
 use crate::handle::{LogHandle, SegmentView};
 use crate::index::{Entry, SparseIndex};
@@ -38,7 +38,7 @@ pub struct Reader {
 }
 
 #[derive(Debug)]
-struct OpenSegment {
+pub(crate) struct OpenSegment {
     view: Arc<SegmentView>,
     walk: Walk,
     /// Seq of the batch that the walk comes to next.
@@ -59,6 +59,10 @@ impl Reader {
             let view = self.log.view();
             if seq >= view.marks.published_end {
                 return Ok(Read::End);
+            }
+            // What a limit took is gone, however long it stays in memory.
+            if seq < view.marks.log_start {
+                return Ok(Read::Deleted { next: view.marks.log_start });
             }
             if let Some(batch) = view.tail.get(seq) {
                 return Ok(Read::Batch(batch));
@@ -82,7 +86,7 @@ impl Reader {
     ) -> Result<Read, LogError> {
         let mut open = match self.open.take() {
             Some(open) if Arc::ptr_eq(&open.view, &segment) && open.next_seq <= seq => open,
-            _ => OpenSegment::at(segment, seq)?,
+            _ => OpenSegment::at(segment, |index| index.locate(seq))?,
         };
         open.walk.limit = open.view.published_len();
         loop {
@@ -109,15 +113,18 @@ impl Reader {
 }
 
 impl OpenSegment {
-    /// Opens `view` at the last indexed batch that starts at or before `seq`.
-    fn at(view: Arc<SegmentView>, seq: u64) -> Result<Self, LogError> {
+    /// Opens `view` at the batch that `pick` finds in its index, else at its start.
+    pub(crate) fn at(
+        view: Arc<SegmentView>,
+        pick: impl FnOnce(&SparseIndex) -> Option<Entry>,
+    ) -> Result<Self, LogError> {
         let found = {
             let mut index = view.index.lock().unwrap_or_else(PoisonError::into_inner);
             let index = match &mut *index {
                 Some(index) => index,
                 empty => empty.insert(rebuild_index(&view)?),
             };
-            index.locate(seq)
+            pick(index)
         };
         let limit = view.published_len();
         // Where no batch can be, none would contradict the index: it could hide records.
@@ -126,6 +133,16 @@ impl OpenSegment {
         let (position, next_seq) = found.map_or(start, |entry| (entry.position, entry.seq));
         let walk = Walk::from_batch(&view, limit, position, next_seq);
         Ok(Self { view, walk, next_seq })
+    }
+
+    /// The header of the next published batch; `None` behind the last.
+    pub(crate) fn next_header(&mut self) -> Result<Option<Header>, LogError> {
+        if self.walk.position() >= self.walk.limit {
+            return Ok(None);
+        }
+        let found = self.walk.header().map_err(|halt| self.error(halt))?;
+        self.walk.pass(&found);
+        Ok(Some(found.header))
     }
 
     fn error(&self, halt: Halt) -> LogError {

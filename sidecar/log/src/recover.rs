@@ -21,6 +21,7 @@ use crate::ranges::RangeSet;
 use crate::reader::stored_index;
 use crate::seal::{self, Seal};
 use crate::segment;
+use crate::sync_mode::JUMP;
 use crate::vfs::{File, Vfs, read_exact_at, remove_if_there};
 
 /// What a log directory holds.
@@ -32,6 +33,8 @@ pub(crate) struct Recovered {
     pub(crate) end: End,
     /// Number of the next segment.
     pub(crate) next_number: u64,
+    /// Jumps that lie between the last segment with records and `end`.
+    pub(crate) jumps: u32,
     /// Bytes of a torn tail that was cut off.
     pub(crate) discarded: u64,
     /// Whether the last of `sealed` was made anew after damage.
@@ -78,10 +81,51 @@ impl Recovered {
             sealed: Vec::new(),
             end: End { seq: 0, chain: 0, time: 0 },
             next_number: 0,
+            jumps: 0,
             discarded: 0,
             mended: false,
             damage: None,
         }
+    }
+
+    /// Leaves out the seqs that may have been given out without being known, and says which.
+    ///
+    /// # Errors
+    /// As those of [`Self::jump_to`].
+    pub(crate) fn jump(&mut self) -> Result<Range<u64>, LogError> {
+        let start = self.end.seq;
+        let limit = LogError::TooLarge { size: start, limit: u64::MAX - JUMP };
+        self.jump_to(start.checked_add(JUMP).ok_or(limit)?)?;
+        Ok(start..self.end.seq)
+    }
+
+    /// Has the log go on at `seq`, a whole number of jumps above its end.
+    ///
+    /// # Errors
+    /// `TooLarge` when a header cannot tell of so many.
+    pub(crate) fn jump_to(&mut self, seq: u64) -> Result<(), LogError> {
+        let more = u32::try_from((seq - self.end.seq) / JUMP).ok();
+        let jumps = more.and_then(|more| self.jumps.checked_add(more));
+        self.jumps = jumps.ok_or(LogError::TooLarge { size: seq, limit: u64::MAX })?;
+        self.end.seq = seq;
+        Ok(())
+    }
+}
+
+/// What the journal tells of a log.
+pub(crate) struct Journaled<'a> {
+    /// Numbers of the segments that are gone for good.
+    pub(crate) deleted: &'a RangeSet,
+    /// Seqs that belong to no record.
+    pub(crate) jumps: &'a RangeSet,
+    /// Whether the next record gets a seq behind another jump.
+    pub(crate) jumping: bool,
+}
+
+impl Journaled<'_> {
+    /// Whether the next record will get a higher seq than this one in any case.
+    fn passes(&self, seq: u64) -> bool {
+        self.jumping || self.jumps.contains(seq)
     }
 }
 
@@ -114,7 +158,7 @@ impl Ending {
     }
 }
 
-/// Recovers the log `id` in `dir`, of whose segments those numbered in `deleted` are gone for good.
+/// Recovers the log `id` in `dir`.
 ///
 /// # Errors
 /// Of the disk. Damage is no error here: it is in the result, so that other logs still open.
@@ -122,10 +166,10 @@ pub(crate) fn recover(
     vfs: &dyn Vfs,
     dir: &Path,
     id: StreamId,
-    deleted: &RangeSet,
+    journaled: &Journaled<'_>,
 ) -> Result<Recovered, LogError> {
     let mut recovered = Recovered::nothing();
-    match segments(vfs, dir, id, deleted, &mut recovered) {
+    match segments(vfs, dir, id, journaled, &mut recovered) {
         Ok(()) => {}
         Err(Halt::Damaged(damage)) => recovered.damage = Some(damage),
         Err(Halt::Failed(error)) => return Err(error),
@@ -138,25 +182,30 @@ fn segments(
     vfs: &dyn Vfs,
     dir: &Path,
     id: StreamId,
-    deleted: &RangeSet,
+    journaled: &Journaled<'_>,
     recovered: &mut Recovered,
 ) -> Result<(), Halt> {
+    let deleted = journaled.deleted;
     let candidates = candidates(vfs, dir, id, deleted)?;
     let last = candidates.len().saturating_sub(1);
+    let next_jumps: Vec<bool> =
+        candidates.iter().skip(1).map(|next| next.header.jumps > 0).collect();
     for (at, candidate) in candidates.into_iter().enumerate() {
-        follows(&candidate, deleted, recovered)?;
+        follows(&candidate, journaled, recovered)?;
         let base_seq = candidate.header.base_seq;
         let ending =
             ending(vfs, &candidate, at == last).map_err(|error| in_segment(error, base_seq))?;
         recovered.end = ending.end;
         recovered.mended = candidate.header.mended;
-        if ending.end.seq == base_seq {
+        let jumped = next_jumps.get(at).copied().unwrap_or_else(|| journaled.passes(base_seq));
+        if ending.end.seq == base_seq && !jumped {
             if at != last {
                 let error = corrupt(&candidate.path, ending.position, Corruption::Content);
                 return Err(in_segment(error, base_seq));
             }
             recovered.next_number = candidate.header.number;
             recovered.end.chain = candidate.header.chain;
+            recovered.jumps = candidate.header.jumps;
             recovered.discarded += ending.discarded;
             keep_place(&candidate, &ending)?;
             break;
@@ -244,7 +293,12 @@ fn open(vfs: &dyn Vfs, path: PathBuf, id: StreamId, base_seq: u64) -> Result<Can
 }
 
 /// Checks that nothing is missing between the segments so far and `candidate`.
-fn follows(candidate: &Candidate, deleted: &RangeSet, recovered: &Recovered) -> Result<(), Halt> {
+fn follows(
+    candidate: &Candidate,
+    journaled: &Journaled<'_>,
+    recovered: &Recovered,
+) -> Result<(), Halt> {
+    let deleted = journaled.deleted;
     let Candidate { path, header, .. } = candidate;
     let base_seq = header.base_seq;
     let damaged = |error, place| Err(Halt::Damaged(Damage { error, place }));
@@ -254,8 +308,8 @@ fn follows(candidate: &Candidate, deleted: &RangeSet, recovered: &Recovered) -> 
         return damaged(missing(path, lost), Place::Before { base_seq });
     }
     let chained = recovered.mended || header.chain == recovered.end.chain;
-    let continues = chained && base_seq == recovered.end.seq;
-    let first = header.number == 0 && base_seq == 0;
+    let continues = chained && meets(header, recovered, journaled.jumps);
+    let first = header.number == 0 && u64::from(header.jumps).checked_mul(JUMP) == Some(base_seq);
     let in_order = header.number >= recovered.next_number
         && if between.is_empty() { continues || first } else { base_seq >= recovered.end.seq };
     if !in_order {
@@ -263,6 +317,17 @@ fn follows(candidate: &Candidate, deleted: &RangeSet, recovered: &Recovered) -> 
         return damaged(corrupt(path, 0, Corruption::Chain), place);
     }
     Ok(())
+}
+
+/// Whether a segment begins where the one before it ends, but for jumps: those that its header tells
+/// of, or, where damage took a header, the journal.
+fn meets(header: &segment::Header, recovered: &Recovered, jumps: &RangeSet) -> bool {
+    let end = recovered.end.seq;
+    let jumped = u64::from(header.jumps).checked_mul(JUMP);
+    let told = jumped.and_then(|jumped| header.base_seq.checked_sub(jumped)) == Some(end);
+    let mended = recovered.mended || header.mended;
+    let known = header.base_seq == end || jumps.covers(&(end..header.base_seq));
+    told || (mended && end <= header.base_seq && known)
 }
 
 /// Finds where a segment ends. Only the last may lack its seal.
@@ -320,8 +385,18 @@ fn close(
     let index = ending.index.or_else(|| stored_index(vfs, dir, &header));
     let seqs: Range<u64> = header.base_seq..ending.end.seq;
     let view = SegmentView::new(path, file, &header, ending.position, index);
+    view.note_time(ending.first_time);
+    view.note_end(seqs.end);
     let disk_len = ending.position + seal::LEN as u64;
-    Ok(Sealed { number: header.number, seqs, disk_len, counted: true, settled: false, view })
+    Ok(Sealed {
+        number: header.number,
+        seqs,
+        disk_len,
+        counted: true,
+        last_time: ending.end.time,
+        replaceable: false,
+        view,
+    })
 }
 
 fn corrupt(path: &Path, position: u64, kind: Corruption) -> LogError {

@@ -52,6 +52,9 @@ pub(crate) struct Header {
     pub(crate) base_seq: u64,
     /// Checksum of the last batch header of the segment before; 0 in the first one.
     pub(crate) chain: u32,
+    /// How many jumps (of [`crate::sync_mode::JUMP`] seqs each) lie between the segment before and
+    /// this one.
+    pub(crate) jumps: u32,
     /// Unix time of creation in nanoseconds.
     pub(crate) created: u64,
     /// Epoch of the writer that made it.
@@ -81,6 +84,7 @@ impl Header {
         out[40..48].copy_from_slice(&self.number.to_le_bytes());
         out[48..56].copy_from_slice(&self.base_seq.to_le_bytes());
         out[56..60].copy_from_slice(&self.chain.to_le_bytes());
+        out[60..64].copy_from_slice(&self.jumps.to_le_bytes());
         out[64..72].copy_from_slice(&self.created.to_le_bytes());
         out[72..80].copy_from_slice(&self.epoch.to_le_bytes());
         out[SALT_AT..SALT_AT + 8].copy_from_slice(&self.salt.to_le_bytes());
@@ -112,6 +116,7 @@ impl Header {
             number: u64_at(block, 40),
             base_seq: u64_at(block, 48),
             chain: u32_at(block, 56),
+            jumps: u32_at(block, 60),
             created: u64_at(block, 64),
             epoch: u64_at(block, 72),
             keeps_ids: features & HAS_IDS != 0,
@@ -183,6 +188,7 @@ mod tests {
             number: 4,
             base_seq: 5,
             chain: 6,
+            jumps: 11,
             created: 7,
             epoch: 8,
             keeps_ids: true,

@@ -1,100 +1,17 @@
 //! What Lifeboat knows about deliveries, folded from the operations in the state journal.
 //!
-//! Pure: no I/O, no clock. Every operation is idempotent and only ever adds knowledge, so that a
-//! replay which starts too early, or repeats itself, ends in the same state. Knowledge that is
-//! missing means redelivery, never loss.
+//! Pure: no I/O, no clock. Every operation is idempotent and adds knowledge, or sets what it speaks
+//! of ([`Op::Seeked`], [`Op::WeaklySynced`]), so that a replay which starts too early, or repeats
+//! itself, ends in the same state. Knowledge that is missing means redelivery, never loss.
+
+mod op;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::ids::{DeliveryId, StreamId};
 use crate::ranges::RangeSet;
-
-/// One change to the state.
-///
-/// A cursor never moves back: whoever seeks backwards removes the delivery and creates it anew
-/// under a new id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Op {
-    /// A delivery exists. Repeated, it can only raise the cursor.
-    DeliveryCreated {
-        /// The stream that it reads.
-        stream: StreamId,
-        /// Its id, never used before in this stream (see [`StreamState::next_delivery`]).
-        delivery: DeliveryId,
-        /// Its name in the contract file, at most 255 bytes.
-        name: String,
-        /// Everything below this seq counts as settled.
-        cursor: u64,
-    },
-    /// A delivery was purged. Its id stays used.
-    DeliveryRemoved {
-        /// The stream that it read.
-        stream: StreamId,
-        /// Its id.
-        delivery: DeliveryId,
-    },
-    /// Records need not be delivered again. Without effect on a delivery that is not known.
-    Settled {
-        /// The stream.
-        stream: StreamId,
-        /// The delivery.
-        delivery: DeliveryId,
-        /// Their seqs.
-        range: Range<u64>,
-    },
-    /// A record was handed out, failed, or became a suspect. Without effect once it is settled.
-    Attempt {
-        /// The stream.
-        stream: StreamId,
-        /// The delivery.
-        delivery: DeliveryId,
-        /// The record.
-        seq: u64,
-        /// Highest number of a hand-out, from 1.
-        attempt: u32,
-        /// Failures so far.
-        failures: u32,
-        /// Whether it was in flight when a connection broke, and has to be probed alone.
-        suspect: bool,
-    },
-    /// Segments of a log are about to be unlinked, or are: that they are missing is no damage.
-    SegmentsDeleted {
-        /// The stream whose log it is.
-        log: StreamId,
-        /// The numbers of the segments.
-        numbers: Range<u64>,
-    },
-    /// Records of a log are lost to damage: nobody is left to tell of them.
-    Gap {
-        /// The stream whose log it is, or the id of its dead letters.
-        log: StreamId,
-        /// Their seqs.
-        range: Range<u64>,
-    },
-    /// Seqs that a log does not use: how many of them were used before damage is not known.
-    Jump {
-        /// The stream whose log it is, or the id of its dead letters.
-        log: StreamId,
-        /// The seqs.
-        range: Range<u64>,
-    },
-    /// Records were lost before a delivery had settled them. They count as settled from now on.
-    /// Without effect on a delivery that is not known.
-    Lost {
-        /// The stream.
-        stream: StreamId,
-        /// The delivery.
-        delivery: DeliveryId,
-        /// Their seqs.
-        range: Range<u64>,
-    },
-    /// A stream was purged: what is left of its directory may go, and nothing of it is damage.
-    StreamRemoved {
-        /// The stream.
-        stream: StreamId,
-    },
-}
+pub use op::Op;
 
 /// Name of the delivery that holds a stream's records until their ids are copied. No file can name
 /// one like that, and no application reads from it.
@@ -135,6 +52,16 @@ impl DeliveryState {
         seq < self.cursor || self.settled.contains(seq)
     }
 
+    /// Runs of `seqs` that are not settled.
+    pub(crate) fn unsettled(&self, seqs: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+        let (mut from, end) = (seqs.start.max(self.cursor), seqs.end);
+        std::iter::from_fn(move || {
+            let start = self.settled.next_absent(from);
+            from = self.settled.next_present(start).unwrap_or(u64::MAX).min(end);
+            (start < from).then_some(start..from)
+        })
+    }
+
     /// Whether it only holds records until their ids are copied.
     pub(crate) fn holds_ids(&self) -> bool {
         self.name == IDS_HOLDER
@@ -172,8 +99,10 @@ pub struct StreamState {
     pub deleted_segments: RangeSet,
     /// Records that were lost to damage.
     pub gaps: RangeSet,
-    /// Seqs that were left out behind damage of which the extent is not known.
+    /// Seqs that belong to no record; every delivery has settled them.
     pub jumps: RangeSet,
+    /// Whether records may have been seen that are not synced.
+    pub weakly_synced: bool,
 }
 
 impl StreamState {
@@ -192,31 +121,43 @@ impl StreamState {
         self.readers().next().is_some() && self.deliveries.values().all(settled)
     }
 
-    /// The seq above everything that any delivery has settled: the log must reach that far.
+    /// The seq above every record that any delivery has settled: the log must reach that far.
     pub fn settled_end(&self) -> u64 {
         let end = |delivery: &DeliveryState| {
-            delivery.settled.iter().last().map_or(delivery.cursor, |range| range.end)
+            delivery.settled.last().map_or(delivery.cursor, |range| range.end)
         };
-        self.deliveries.values().map(end).max().unwrap_or(0)
+        let end = self.deliveries.values().map(end).max().unwrap_or(0);
+        // What was settled without a record tells nothing of the log.
+        let jump = end.checked_sub(1).and_then(|last| self.jumps.range_of(last));
+        jump.map_or(end, |jump| jump.start)
     }
 
-    /// Runs of `seqs` that at least one delivery has not settled; all of it without deliveries.
-    /// A record that is held for its id alone is settled.
+    /// Runs of `seqs` that at least one delivery has not settled; without deliveries all that may
+    /// be records. A record that is held for its id alone is settled.
     pub fn unsettled(&self, seqs: &Range<u64>) -> Vec<Range<u64>> {
         let mut unsettled = RangeSet::new();
         if self.readers().next().is_none() {
             unsettled.insert(seqs.clone());
+            self.jumps.iter().for_each(|jump| unsettled.remove(jump));
         }
         for delivery in self.readers() {
-            let mut from = seqs.start.max(delivery.cursor);
-            while from < seqs.end {
-                let start = delivery.settled.next_absent(from);
-                let end = delivery.settled.next_present(start).unwrap_or(u64::MAX).min(seqs.end);
-                unsettled.insert(start..end);
-                from = end.max(start);
-            }
+            delivery.unsettled(seqs.clone()).for_each(|range| unsettled.insert(range));
         }
         unsettled.iter().collect()
+    }
+
+    /// Adds what an operation says of the log.
+    fn apply(&mut self, op: &Op) {
+        match op {
+            Op::SegmentsDeleted { numbers, .. } => self.deleted_segments.insert(numbers.clone()),
+            Op::Gap { range, .. } => self.gaps.insert(range.clone()),
+            Op::Jump { range, .. } => {
+                self.jumps.insert(range.clone());
+                self.deliveries.values_mut().for_each(|delivery| delivery.settle(range));
+            }
+            Op::WeaklySynced { weak, .. } => self.weakly_synced = *weak,
+            _ => {}
+        }
     }
 
     /// An id that no delivery of this stream had yet.
@@ -264,7 +205,10 @@ impl State {
                     return;
                 }
                 let new = || DeliveryState { name: name.clone(), ..DeliveryState::default() };
-                known.deliveries.entry(*delivery).or_insert_with(new).settle(&(0..*cursor));
+                let StreamState { deliveries, jumps, .. } = known;
+                let created = deliveries.entry(*delivery).or_insert_with(new);
+                created.settle(&(0..*cursor));
+                jumps.iter().for_each(|seqs| created.settle(&seqs));
             }
             Op::DeliveryRemoved { stream, delivery } => {
                 let Some(known) = self.stream_mut(*stream) else { return };
@@ -277,25 +221,29 @@ impl State {
                     known.settle(range);
                 }
             }
+            Op::Seeked { stream, delivery, cursor } => {
+                let Some(known) = self.streams.get_mut(stream) else { return };
+                let StreamState { deliveries, jumps, .. } = known;
+                if let Some(known) = deliveries.get_mut(delivery) {
+                    let (name, lost) =
+                        (std::mem::take(&mut known.name), std::mem::take(&mut known.lost));
+                    *known = DeliveryState { name, cursor: *cursor, ..DeliveryState::default() };
+                    jumps.iter().chain(lost.iter()).for_each(|seqs| known.settle(&seqs));
+                    known.lost = lost;
+                }
+            }
             Op::Attempt { stream, delivery, seq, attempt, failures, suspect } => {
                 if let Some(known) = self.delivery_mut(*stream, *delivery) {
                     let (attempt, failures, suspect) = (*attempt, *failures, *suspect);
                     known.attempt(*seq, Attempt { attempt, failures, suspect });
                 }
             }
-            Op::SegmentsDeleted { log, numbers } => {
+            Op::SegmentsDeleted { log, .. }
+            | Op::Gap { log, .. }
+            | Op::Jump { log, .. }
+            | Op::WeaklySynced { log, .. } => {
                 if let Some(known) = self.stream_mut(*log) {
-                    known.deleted_segments.insert(numbers.clone());
-                }
-            }
-            Op::Gap { log, range } => {
-                if let Some(known) = self.stream_mut(*log) {
-                    known.gaps.insert(range.clone());
-                }
-            }
-            Op::Jump { log, range } => {
-                if let Some(known) = self.stream_mut(*log) {
-                    known.jumps.insert(range.clone());
+                    known.apply(op);
                 }
             }
             Op::Lost { stream, delivery, range } => {
@@ -340,6 +288,7 @@ impl State {
 fn stream_ops(stream: StreamId, state: &StreamState) -> impl Iterator<Item = Op> + '_ {
     let deleted = state.deleted_segments.iter();
     let deleted = deleted.map(move |numbers| Op::SegmentsDeleted { log: stream, numbers });
+    let weak = state.weakly_synced.then_some(Op::WeaklySynced { log: stream, weak: true });
     let removed = state.removed_deliveries.iter().flatten();
     let removed = removed.filter_map(|id| u32::try_from(id).ok());
     let removed = removed.map(move |id| Op::DeliveryRemoved { stream, delivery: DeliveryId(id) });
@@ -349,6 +298,7 @@ fn stream_ops(stream: StreamId, state: &StreamState) -> impl Iterator<Item = Op>
     deleted
         .chain(gaps)
         .chain(jumps)
+        .chain(weak)
         .chain(removed)
         .chain(deliveries.flat_map(move |(&id, one)| delivery_ops(stream, id, one)))
 }

@@ -20,11 +20,6 @@ impl InMemory {
         let cost = memory + beside + size_of::<Batch>();
         Self { batch: Arc::new(batch), cost }
     }
-
-    /// Records in it.
-    pub(crate) fn records(&self) -> u64 {
-        self.batch.ends.len() as u64
-    }
 }
 
 /// A ring of consecutive batches that ends at the log's published end.

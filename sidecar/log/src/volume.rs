@@ -22,9 +22,12 @@ use crate::handle::{LogHandle, OnDamage};
 use crate::ids::{DeliveryId, StreamId, VolumeId};
 use crate::journal::{Journal, JournalOptions};
 use crate::journal_queue::JournalQueue;
+use crate::lookup::Place;
 use crate::mend::Mended;
 use crate::reserve::Reserve;
+use crate::retention::{Retention, RetentionRules};
 use crate::state::DeliveryState;
+use crate::sync_mode::SyncMode;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 use crate::writer::Writer;
@@ -47,6 +50,8 @@ pub struct VolumeOptions {
     pub tail_bytes: usize,
     /// The journal is folded into a snapshot when it has grown by this.
     pub snapshot_bytes: u64,
+    /// When records count as stored. Dead letters always do when they are synced.
+    pub sync: SyncMode,
     /// Set aside so that a full volume can be drained.
     pub reserve_bytes: u64,
     /// Seeds ids and salts; random but in a simulation.
@@ -64,11 +69,22 @@ pub struct StreamOptions {
     pub segment_bytes: u64,
     /// What it does about damage.
     pub on_damage: OnDamage,
-    /// Names of the deliveries that hold its data. New ones start at the lowest cursor of the
-    /// others; those that are not named any more keep holding.
-    pub deliveries: Vec<String>,
+    /// How records may go without having been settled.
+    pub retention: Retention,
+    /// The deliveries that hold its data. Those that are not named any more keep holding.
+    pub deliveries: Vec<DeliveryOptions>,
     /// Whether records may come with ids that outlive them: costs a sixteenth of the space.
     pub keeps_ids: bool,
+}
+
+/// One delivery to open or make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryOptions {
+    /// Its name.
+    pub name: String,
+    /// Where it starts when it is new; `None` is the lowest cursor of the others, so that it gets
+    /// what is still held.
+    pub from: Option<Place>,
 }
 
 /// A data directory, held exclusively and ready for work once [`Volume::start`]ed.
@@ -104,6 +120,9 @@ pub struct Stream {
     pub id: StreamId,
     /// Its records.
     pub log: Arc<LogHandle>,
+    /// Where its records ended when they were found, before any jump: what had a seq from there on
+    /// is lost.
+    pub found_end: u64,
     /// Its dead letters.
     pub dead_letters: Arc<LogHandle>,
     /// What the journal says of its deliveries, the removed ones included.
@@ -114,6 +133,8 @@ pub struct Stream {
     pub next_delivery: DeliveryId,
     /// The space that it may take.
     pub space: SpaceLimit,
+    /// How its records may go without having been settled.
+    pub retention: Arc<RetentionRules>,
     /// What it says of those of the dead letters' log.
     pub dead_letter_deliveries: Vec<(DeliveryId, DeliveryState)>,
 }

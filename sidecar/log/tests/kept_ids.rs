@@ -9,7 +9,9 @@ use std::sync::Arc;
 use lifeboat_log::inspect::{CheckOptions, check};
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Holder, LogHandle, OnDamage, Op, StreamOptions, Urgency, Volume, offline};
+use lifeboat_log::{
+    Holder, LogHandle, OnDamage, Op, Retention, StreamOptions, Urgency, Volume, offline,
+};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use volume_support::layout::batches;
@@ -23,8 +25,12 @@ fn work(keeps_ids: bool) -> StreamOptions {
 }
 
 fn open(disk: &SimDisk, keeps_ids: bool) -> Volume {
+    open_as(disk, work(keeps_ids))
+}
+
+fn open_as(disk: &SimDisk, work: StreamOptions) -> Volume {
     disk.create_dir(dir()).unwrap();
-    Volume::open(Arc::new(disk.clone()), dir(), &options(), &[work(keeps_ids)]).unwrap()
+    Volume::open(Arc::new(disk.clone()), dir(), &options(), &[work]).unwrap()
 }
 
 /// Settles for a holder and has that synced.
@@ -124,6 +130,24 @@ fn records_stay_until_their_ids_are_copied_and_copies_until_they_are_old() {
     drop(volume);
     let again = open(&disk, true).streams[0].kept_ids.clone().unwrap();
     assert_eq!((again.source.cursor, again.copies.cursor), (600, 40));
+}
+
+#[test]
+fn a_limit_takes_records_before_their_ids_are_copied_too() {
+    let disk = SimDisk::new(1);
+    let mut clock = Clock::new();
+    let retention = Retention { replay: true, max_messages: Some(100), ..Retention::default() };
+    let work = || StreamOptions { retention, ..work(true) };
+    let mut volume = open_as(&disk, work());
+    fill(&mut volume, &mut clock, 600);
+    let start = volume.streams[0].log.marks().log_start;
+    assert!((400..=500).contains(&start), "{start}");
+    drop(volume);
+    let volume = open_as(&disk, work());
+    let kept = volume.streams[0].kept_ids.clone().unwrap();
+    assert_eq!(kept.source.cursor, start, "nobody waits for what is gone");
+    let first = start.next_multiple_of(2);
+    assert_eq!(read_ids(&volume.streams[0].log, start).unwrap(), even(first..600));
 }
 
 #[test]

@@ -12,8 +12,8 @@ use lifeboat_log::disk::Disk;
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
-    DeliveryId, Fate, LogError, LogHandle, Now, OnDamage, Op, Read, Run, Stream, StreamOptions,
-    Urgency, Volume, VolumeOptions,
+    DeliveryId, DeliveryOptions, Fate, LogError, LogHandle, Now, OnDamage, Op, Read, Retention,
+    Run, Stream, StreamOptions, SyncMode, Urgency, Volume, VolumeOptions,
 };
 
 fn options() -> VolumeOptions {
@@ -21,9 +21,14 @@ fn options() -> VolumeOptions {
         queue_bytes: 64 << 10,
         tail_bytes: 8 << 10,
         snapshot_bytes: 64 << 10,
+        sync: SyncMode::Always,
         reserve_bytes: 64 << 10,
         seed: 7,
     }
+}
+
+fn named(name: &str) -> DeliveryOptions {
+    DeliveryOptions { name: name.into(), from: None }
 }
 
 fn work() -> StreamOptions {
@@ -32,7 +37,8 @@ fn work() -> StreamOptions {
         max_bytes: 1 << 20,
         segment_bytes: 32 << 10,
         on_damage: OnDamage::Stop,
-        deliveries: vec!["out".into()],
+        retention: Retention::default(),
+        deliveries: vec![named("out")],
         keeps_ids: false,
     }
 }
@@ -208,7 +214,7 @@ fn a_new_delivery_starts_at_the_lowest_cursor_and_a_removed_one_still_holds() {
     volume.journal.submit([settled(&volume.streams[0], 0..4)], Urgency::Now);
     volume.committer.commit(later(2)).unwrap();
     drop(volume);
-    let renamed = StreamOptions { deliveries: vec!["other".into()], ..work() };
+    let renamed = StreamOptions { deliveries: vec![named("other")], ..work() };
     let volume = Volume::open(vfs, dir, &options(), &[renamed]).unwrap();
     let known: Vec<_> = volume.streams[0]
         .deliveries

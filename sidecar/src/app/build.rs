@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lifeboat_api::{
-    Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, OnDamage, OnFull, Retention,
+    Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, OnDamage, OnFull, Policy, Retention,
+    Sync,
 };
 use lifeboat_log::state::DeliveryState;
 use lifeboat_log::vfs::Vfs;
@@ -32,7 +33,7 @@ use crate::ingress::{self, IngressContext, Repeats};
 use crate::metrics::Metrics;
 use crate::node::{
     DeliveryNode, Held, IngressNode, Lifecycle, Node, Quiesce, RemovedDelivery, SocketNode,
-    StreamNode,
+    StreamNode, sync_text,
 };
 use crate::rates::Rate;
 use crate::reload::Side;
@@ -145,6 +146,9 @@ impl Build {
             ingress: Vec::new(),
             deliveries: Vec::new(),
             retention: Retention {
+                policy: Policy::Limits,
+                max_age: None,
+                max_messages: None,
                 max_bytes: None,
                 on_full: OnFull::Block,
                 on_damage: OnDamage::Stop,
@@ -312,7 +316,7 @@ impl Build {
 
     pub(super) fn node(
         &self,
-        name: &str,
+        &Dataplane { ref name, sync, .. }: &Dataplane,
         disk: Arc<dyn Vfs>,
         volume: &Volume,
         [streams, removed]: [Vec<Arc<StreamNode>>; 2],
@@ -325,9 +329,15 @@ impl Build {
                 "the data directory does not outlive a restart of the machine"
             );
         }
+        if sync != Sync::Always {
+            tracing::warn!(
+                sync = %sync_text(sync),
+                "receipts are given before records are synced: a power cut loses the newest"
+            );
+        }
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Node {
-            name: name.to_owned(),
+            name: name.clone(),
             boot_id: rand::random(),
             volume: volume.id,
             data: self.place.data.clone(),
@@ -335,6 +345,7 @@ impl Build {
             epoch: volume.epoch,
             started: started.as_secs(),
             durable_volume: fleeting.is_none(),
+            sync,
             streams,
             removed: Mutex::new(removed),
             metrics: self.metrics.clone(),

@@ -1,6 +1,8 @@
-//! Which sockets are open in which state. Pure.
+//! Which sockets are open in which state, and which limits hold. Pure.
 
 use lifeboat_api::{Dataplane, Delivery, Endpoint, Ingress};
+
+use lifeboat_log::Retention;
 
 use super::sockets::SocketName;
 use crate::reload::Side;
@@ -14,6 +16,15 @@ pub(super) fn admits(state: State, side: Side, local: bool) -> bool {
         // What stops has an order of its own, and what failed hears it soon.
         (State::Quiesced | State::Draining, Side::Delivery)
         | (State::Open | State::Stopping | State::Failed, _) => true,
+    }
+}
+
+/// The limits of a stream that are to hold: none where nothing is served, for what is kept there may
+/// be of another queue, or of long ago.
+pub(super) fn limits(state: State, wanted: Retention) -> Retention {
+    match state {
+        State::Fenced | State::Closed => Retention::default(),
+        _ => wanted,
     }
 }
 

@@ -2,19 +2,20 @@
 //! [`crate::reload`]; whoever calls says what became of it.
 
 use std::ops::Range;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use lifeboat_api::{Dataplane, Delivery, OnFull};
 use lifeboat_log::state::DeliveryState;
 use lifeboat_log::{DeliveryId, Op, Urgency};
+use tokio::task::spawn_blocking;
 
 use super::sockets::SocketName;
-use super::{PATIENCE, Sidecar};
+use super::{PATIENCE, Sidecar, gate};
 use crate::depth::owed;
 use crate::node::{DeliveryNode, Held, RemovedDelivery, StreamNode};
 use crate::reload::{Change, Delta, Side, after, delta};
-use crate::sizing::sizes;
+use crate::sizing::{place, sizes};
 
 /// What became of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,15 +66,17 @@ impl Sidecar {
         applied
     }
 
-    /// Gives each stream its share of the volume.
+    /// Gives each stream its share of the volume, and its limits.
     fn divide(&self) {
         // The seed is for new volumes.
         let sizes = sizes(&self.current, self.total, 0);
+        let state = self.node.state.get();
         for options in &sizes.streams {
             let opened = self.opened.iter().find(|opened| opened.name == options.name);
             let node = self.node.streams.iter().find(|stream| stream.name == options.name);
             if let (Some(opened), Some(node)) = (opened, node) {
                 opened.space.set(options.max_bytes);
+                opened.retention.set(gate::limits(state, options.retention));
                 node.max_bytes.store(options.max_bytes, Ordering::Relaxed);
             }
         }
@@ -192,10 +195,12 @@ impl Sidecar {
                 (id, self.build.outlet(opened, delivery, id, state))
             }
             None => {
-                let (id, state) = self.create(stream, &delivery.name).await?;
+                let (id, state) = self.create(stream, delivery).await?;
                 let outlet = self.build.outlet(opened, delivery, id, state);
-                for seqs in settled_by_all(stream) {
-                    outlet.skip(seqs);
+                if delivery.from.is_none() {
+                    for seqs in settled_by_all(stream) {
+                        outlet.skip(seqs);
+                    }
                 }
                 (id, outlet)
             }
@@ -208,16 +213,24 @@ impl Sidecar {
         Ok(())
     }
 
-    /// Makes a delivery known, from the lowest cursor of the others on. When this returns, nothing
-    /// that it still needs is deleted any more.
+    /// Makes a delivery known, from where it is to start on, or else from the lowest cursor of the
+    /// others. When this returns, nothing that it still needs is deleted any more but by a limit.
     async fn create(
         &self,
         stream: &StreamNode,
-        name: &str,
+        delivery: &Delivery,
     ) -> Result<(DeliveryId, DeliveryState), String> {
+        let cursor = match delivery.from.map(place) {
+            Some(place) => {
+                let log = Arc::clone(&stream.log);
+                let found = spawn_blocking(move || place.seq_in(&log)).await;
+                let found = found.map_err(|error| error.to_string())?;
+                found.map_err(|error| format!("{}: {error}", delivery.name))?
+            }
+            None => stream.lowest_cursor(),
+        };
         let id = DeliveryId(stream.next_delivery.fetch_add(1, Ordering::Relaxed));
-        let cursor = stream.lowest_cursor();
-        let name = name.to_owned();
+        let name = delivery.name.clone();
         let created =
             Op::DeliveryCreated { stream: stream.id, delivery: id, name: name.clone(), cursor };
         let fate = self.node.journal.submit([created], Urgency::Now);

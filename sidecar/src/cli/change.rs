@@ -15,7 +15,7 @@ pub struct Change {
     /// Data directory of the running queue
     #[arg(long, default_value = DATA, value_name = "DIR")]
     pub data: PathBuf,
-    /// The outcome as JSON: records, left, dryRun
+    /// The outcome as JSON: numbers, and dryRun
     #[arg(long)]
     pub json: bool,
 }

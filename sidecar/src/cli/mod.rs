@@ -13,6 +13,7 @@ mod quiesce;
 mod receive;
 mod redrive;
 mod run;
+mod seek;
 mod send;
 mod status;
 mod tail;
@@ -36,6 +37,7 @@ pub use self::quiesce::Quiesce;
 pub use self::receive::{Protocol as ReceiveProtocol, Receive};
 pub use self::redrive::Redrive;
 pub use self::run::{AdminAddress, Run};
+pub use self::seek::Seek;
 pub use self::send::{Protocol as SendProtocol, Send};
 pub use self::status::Status;
 pub use self::tail::Tail;
@@ -79,6 +81,8 @@ enum Command {
     Send(Send),
     /// Receive messages from a queue
     Receive(Receive),
+    /// Move the cursor of a delivery: read again, or pass over
+    Seek(Seek),
     /// Verify every file of a data directory
     Check(Check),
     /// Print the records of a data directory
@@ -107,6 +111,7 @@ impl Cli {
             Command::Purge(options) => commands::purge::run(&options),
             Command::Send(options) => commands::send::run(&options),
             Command::Receive(options) => commands::receive::run(&options),
+            Command::Seek(options) => commands::seek::run(&options),
             Command::Check(options) => commands::check::run(&options),
             Command::Dump(options) => commands::dump::run(&options),
             Command::AcceptGap(options) => commands::accept_gap::run(&options),

@@ -13,6 +13,7 @@ pub mod quiesce;
 pub mod receive;
 pub mod redrive;
 pub mod run;
+pub mod seek;
 pub mod send;
 pub mod status;
 pub mod tail;

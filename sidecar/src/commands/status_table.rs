@@ -38,6 +38,14 @@ pub(super) fn render(status: &Status, now: Duration) -> String {
                 counted(stream.lost, "record")
             );
         }
+        for delivery in stream.deliveries.iter().filter(|one| one.expired + one.dropped > 0) {
+            let (name, socket) = (&stream.name, &delivery.delivery);
+            let (expired, dropped) = (count(delivery.expired), count(delivery.dropped));
+            let _ = writeln!(
+                out,
+                "\n{name}.{socket} lost to retention: {expired} too old, {dropped} for space"
+            );
+        }
         if stream.dedup.as_ref().is_some_and(|dedup| !dedup.ready) {
             let _ = writeln!(
                 out,
@@ -79,8 +87,12 @@ fn header(status: &Status, now: Duration) -> String {
     } else {
         "NOT DURABLE: it does not outlive a restart of the machine"
     };
+    let sync = match status.sync.as_str() {
+        "Always" => String::new(),
+        weak => format!("   SYNC {weak}: a power cut loses the newest records"),
+    };
     format!(
-        "queue {}   {state}   up {uptime}   version {}   volume {volume}\n",
+        "queue {}   {state}   up {uptime}   version {}   volume {volume}{sync}\n",
         status.name, status.version
     )
 }
@@ -138,7 +150,7 @@ fn sockets(streams: &[StreamStatus]) -> Table {
                 socket.map_or_else(|| "removed".to_owned(), kind),
                 socket.map_or_else(|| "-".to_owned(), |socket| count(socket.connections)),
                 count(delivery.in_flight),
-                count(stream.durable_end.saturating_sub(delivery.cursor)),
+                count(stream.published_end.saturating_sub(delivery.cursor)),
                 socket.map_or_else(|| "-".to_owned(), place),
             ]);
         }
@@ -184,6 +196,8 @@ mod tests {
             delivered_end: 1_064,
             depth: 1_200,
             in_flight: 64,
+            expired: 5,
+            dropped: 0,
             redelivered: 0,
             lost: 0,
             promise: None,
@@ -197,7 +211,8 @@ mod tests {
             damage: Some("segment 7: checksum".to_owned()),
             lost: 5,
             log_start: 0,
-            durable_end: 2_234,
+            published_end: 2_234,
+            durable_end: 2_000,
             depth: 1_234,
             in_flight: 64,
             oldest_time: Some(10_000),
@@ -238,6 +253,7 @@ mod tests {
             totals: Totals::default(),
             syncs: 0,
             synced_records: 0,
+            sync: "Interval 200ms".to_owned(),
             streams: vec![stream()],
             removed: vec!["gone".to_owned()],
             config: ConfigStatus {
@@ -260,6 +276,7 @@ mod tests {
         let header = words(&text, "queue orders");
         assert_eq!(header[1..4], ["open", "up 17m 45s", "version 0.1.0"]);
         assert!(header[4].starts_with("volume NOT DURABLE"));
+        assert!(header[5].starts_with("SYNC Interval 200ms:"));
         let stream = words(&text, "work ");
         let expected = [
             "work",
@@ -279,6 +296,7 @@ mod tests {
         assert_eq!(words(&text, "work.workers"), expected);
         assert_eq!(words(&text, "work.old"), ["work.old", "removed", "-", "64", "1,234", "-"]);
         assert!(text.contains("work is stopped: segment 7: checksum"));
+        assert!(text.contains("work.workers lost to retention: 5 too old, 0 for space"));
         assert!(text.contains("work lost 5 records to damage"));
         assert!(text.contains("stored here, not in the file: gone"));
         assert!(text.contains("the file is not applied: spec: bad"));

@@ -1,11 +1,14 @@
 //! What can be asked of a running sidecar: the verbs with their arguments, and what they answer.
 
+mod seek;
+
 use std::ops::Range;
 use std::str::FromStr;
 
 use lifeboat_log::Accepted;
 use serde::{Deserialize, Serialize};
 
+pub use self::seek::{Seek, Sought};
 use crate::dead_letter::Label;
 use crate::readable::Excerpt;
 use crate::status::State;
@@ -26,6 +29,8 @@ pub enum Verb {
     Discard(Discard),
     /// Settles, or removes, everything of a kind. Result: [`Done`].
     Purge(Purge),
+    /// Has a delivery go on elsewhere. Result: [`Sought`].
+    Seek(Seek),
     /// Lets a stream go on behind what is damaged. Result: [`Price`].
     AcceptGap(AcceptGap),
     /// Takes nothing more from outside, until the process ends. Result: [`Quiesced`].
@@ -35,7 +40,7 @@ pub enum Verb {
 impl Verb {
     /// The names of all verbs, as requests spell them.
     pub const NAMES: &[&str] =
-        &["status", "peek", "tail", "redrive", "discard", "purge", "accept-gap", "quiesce"];
+        &["status", "peek", "tail", "redrive", "discard", "purge", "seek", "accept-gap", "quiesce"];
 }
 
 /// Which records to look at.
@@ -241,8 +246,14 @@ mod tests {
             }),
             Verb::Tail(Tail { stream: stream(), last: 0, bytes: 0 }),
             Verb::Redrive(Redrive { stream: stream(), delivery: None, seqs: None, dry_run: false }),
-            Verb::Discard(Discard { stream: stream(), delivery, seqs, dry_run: true }),
+            Verb::Discard(Discard {
+                stream: stream(),
+                delivery: delivery.clone(),
+                seqs,
+                dry_run: true,
+            }),
             Verb::Purge(Purge { stream: stream(), what: PurgeWhat::Everything, dry_run: false }),
+            Verb::Seek(Seek { stream: stream(), delivery, to: "first".to_owned(), dry_run: true }),
             Verb::AcceptGap(AcceptGap { stream: stream() }),
             Verb::Quiesce,
         ];

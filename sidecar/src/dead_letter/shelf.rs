@@ -47,7 +47,7 @@ impl Shelf {
     /// How many there are.
     pub fn count(&self) -> u64 {
         let marks = self.log.marks();
-        let gone = self.lock().with_settled(self.log.holes().all());
+        let gone = self.lock().with_settled(self.log.holes().all().iter());
         gone.unsettled_within(&(marks.log_start..marks.published_end))
     }
 
@@ -65,8 +65,8 @@ impl Shelf {
             Op::DeliveryCreated { stream, delivery, name: TAKEN_NAME.to_owned(), cursor: 0 };
         let mut ops = vec![created];
         // Where damage took letters, nothing is left to be taken, and nothing may hold a segment.
-        let holes = self.log.holes();
-        for range in letters.into_iter().chain(holes.all()) {
+        let holes = self.log.holes().all();
+        for range in letters.into_iter().chain(holes.iter()) {
             taken.settle(range, |range| ops.push(Op::Settled { stream, delivery, range }));
         }
         self.journal.submit(ops, Urgency::Now)

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lifeboat_log::ranges::RangeSet;
 use lifeboat_log::{DedupId, Submitted};
 
 use super::copies::Copied;
@@ -24,6 +25,8 @@ pub(super) struct Memory {
     older: Vec<Arc<Run>>,
     /// Rises with every change of `older`.
     generation: u64,
+    /// Seqs that belong to no record, not any more: what has one is not stored.
+    jumps: RangeSet,
     /// Ids of a run.
     capacity: usize,
 }
@@ -73,6 +76,7 @@ impl Memory {
             spilling: Arc::default(),
             older: Vec::new(),
             generation: 0,
+            jumps: RangeSet::new(),
             capacity,
         }
     }
@@ -125,7 +129,8 @@ impl Memory {
             }
             (None, _) => return Verdict::OnDisk,
         };
-        match known.filter(|known| remembered(known.time)) {
+        let stored = |known: &Known| !self.jumps.contains(known.seq);
+        match known.filter(|known| remembered(known.time) && stored(known)) {
             None => Verdict::New,
             Some(known) if known.content == id.content => Verdict::Stored(known.seq),
             Some(_) => Verdict::Other,
@@ -213,6 +218,12 @@ impl Memory {
             self.generation += 1;
         }
         gone
+    }
+
+    /// Ids may outlive their records: a copy is synced as soon as it is written, a record of a weak
+    /// sync mode later. What a power cut took in between has a seq of these.
+    pub(super) fn set_jumps(&mut self, jumps: RangeSet) {
+        self.jumps = jumps;
     }
 
     pub(super) fn set_older(&mut self, runs: Vec<Arc<Run>>) {

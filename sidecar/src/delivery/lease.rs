@@ -56,6 +56,7 @@ mod figures;
 mod grant;
 #[cfg(test)]
 mod poison;
+mod seek;
 #[cfg(test)]
 mod steps;
 #[cfg(test)]
@@ -84,10 +85,14 @@ pub use self::figures::{Counters, Figures};
 pub use self::grant::Grant;
 pub use self::verdict::AckOutcome;
 
+/// Epochs set aside for a boot: the first one and one for each seek.
+pub const EPOCHS_A_BOOT: u64 = 1 << 20;
+
 /// What the state journal knows of a delivery when the sidecar starts.
 #[derive(Debug, Clone, Default)]
 pub struct Recovered {
-    /// This boot's epoch, higher than that of every earlier boot.
+    /// This boot's first epoch, higher than every one of earlier boots: each seek takes one, see
+    /// [`EPOCHS_A_BOOT`].
     pub epoch: u64,
     /// The log's end when this boot found it, before any jump: no earlier epoch has handed out a
     /// record from here on, so an acknowledgement that says so is of a record that was lost.
@@ -147,7 +152,10 @@ impl Track {
 #[derive(Debug)]
 pub struct Leases {
     policy: Policy,
+    /// Of the tokens that are handed out: raised by each seek.
     epoch: u64,
+    /// The first one of this boot.
+    first_epoch: u64,
     epoch_start: u64,
     cursor: Cursor,
     delivered_end: u64,
@@ -176,6 +184,7 @@ impl Leases {
         let mut leases = Self {
             policy,
             epoch: recovered.epoch,
+            first_epoch: recovered.epoch,
             epoch_start: recovered.epoch_start,
             delivered_end: cursor.position(),
             next_fresh: cursor.position(),

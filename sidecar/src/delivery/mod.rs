@@ -45,6 +45,8 @@ pub struct Tries {
 pub enum JournalOp {
     /// These records need no delivery any more.
     Settled(Range<u64>),
+    /// The delivery goes on at this seq: everything below is settled, nothing from there on.
+    Seeked(u64),
     /// This record was handed out again, failed, or became a suspect; replaces what was known of
     /// it.
     Attempt {

@@ -4,6 +4,7 @@
 //! to it, or sent and in its [`trail`](super::trail). There are no attempts and no dead letters. A
 //! pure state machine, as in [`lease`](super::lease).
 
+mod seek;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

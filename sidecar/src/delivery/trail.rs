@@ -108,6 +108,15 @@ impl Trail {
         self.marks.front().map(|mark| mark.last + policy.time)
     }
 
+    /// Forgets the records and keeps the place on the wire: whatever the peer takes of them, nothing
+    /// follows from it.
+    pub(super) fn forget(&mut self) {
+        let sent: u64 = self.sizes.drain(..).map(u64::from).sum();
+        let start = self.start + sent;
+        let point = Point { records: 0, position: start };
+        *self = Self { start, taken: point, out_of_decoder: point, ..Self::default() };
+    }
+
     /// Everything that is not settled, in the order of the wire.
     pub(super) fn into_unsettled(self) -> impl Iterator<Item = Range<u64>> {
         self.seqs.into_iter()

@@ -80,6 +80,7 @@ impl Session {
 
     /// Leases what the credit allows and queues what the connection has room for.
     fn fill(&mut self, limit: usize) -> Result<(), Unreadable> {
+        self.outgoing.follow_seek();
         while self.connection.queued() < limit {
             let room = limit - self.connection.queued();
             let max = self.outgoing.records_within(room).clamp(1, GRANT_LIMIT);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use event_listener::{Event, EventListener};
+use lifeboat_log::ranges::RangeSet;
 use lifeboat_log::{DeliveryId, Fate, JournalQueue, LogHandle, Op, StreamId, Urgency};
 use lifeboat_zmtp::CloseReason;
 use tokio::select;
@@ -17,8 +18,8 @@ use tokio::time::sleep_until;
 
 use super::Standing;
 use super::hold::Hold;
-use super::holes;
 use super::payloads::{Found, Payloads};
+use super::{holes, overtake};
 use crate::dead_letter::{self, Label};
 use crate::delivery::backoff::Policy;
 use crate::delivery::lease::{Counters, Leases, Recovered};
@@ -174,14 +175,17 @@ impl LeasedDelivery {
         });
     }
 
-    /// No record is left at `seqs`.
+    /// No record is to be delivered any more at `seqs`.
     pub(super) fn step_over(&self, seqs: Range<u64>) {
-        let holes = self.log.holes();
+        let (holes, marks) = (self.log.holes(), self.log.marks());
         let mut inner = self.lock();
-        let over = holes::step_over(seqs, &holes, |seqs, effects| {
+        let over = holes::step_over(seqs, &holes, &marks, |seqs, effects| {
             inner.leases.skip(seqs, effects);
         });
-        self.metrics.lost.inc_by(over.lost());
+        if over.is_nothing() {
+            return;
+        }
+        over.count(&self.metrics);
         // Under the lock: the journal is told in the order of the steps.
         self.journal.submit(over.ops(self.stream_id, self.delivery_id), Urgency::Lazy);
         drop(inner);
@@ -192,6 +196,7 @@ impl LeasedDelivery {
         let (stream, delivery) = (self.stream_id, self.delivery_id);
         match op {
             JournalOp::Settled(range) => Op::Settled { stream, delivery, range },
+            JournalOp::Seeked(cursor) => Op::Seeked { stream, delivery, cursor },
             JournalOp::Attempt { seq, tries } => Op::Attempt {
                 stream,
                 delivery,
@@ -211,6 +216,16 @@ impl LeasedDelivery {
         metrics.refused_acks.inc_by(now.refused_acks - counted.refused_acks);
         metrics.suspected.inc_by(now.suspected - counted.suspected);
         *counted = now;
+    }
+
+    /// Goes on elsewhere. The fate is of what was journaled.
+    pub(super) fn seek(&self, to: u64, holes: &RangeSet) -> Option<Arc<Fate<()>>> {
+        self.step(|leases, effects| leases.seek(to, holes, effects)).1
+    }
+
+    /// The epoch of the tokens that are handed out now.
+    pub(super) fn epoch(&self) -> u64 {
+        self.lock().leases.epoch()
     }
 
     /// Other rules from now on.
@@ -262,6 +277,8 @@ impl LeasedDelivery {
             in_flight: figures.in_flight,
             delivered: self.metrics.delivered.get(),
             redelivered: self.metrics.redelivered.get(),
+            expired: self.metrics.expired.get(),
+            dropped: self.metrics.dropped.get(),
             lost: self.metrics.lost.get(),
         }
     }
@@ -272,6 +289,7 @@ impl LeasedDelivery {
             () = stop.ordered() => {}
             () = self.keep_time() => {}
             () = self.park_all(parking) => {}
+            () = overtake::follow(&self.log, |seqs| self.step_over(seqs)) => {}
         }
     }
 

@@ -6,6 +6,7 @@ mod hold;
 mod holes;
 mod leased;
 mod outgoing;
+mod overtake;
 mod payloads;
 mod push;
 mod rep_session;
@@ -15,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use lifeboat_api::{Delivery, DeliveryKind};
-use lifeboat_log::LogHandle;
+use lifeboat_log::{LogHandle, Refusal};
 use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, Oversize, SocketType};
 
 pub use leased::{LeasedDelivery, LeasedParts, Parking};
@@ -51,6 +52,10 @@ pub struct Standing {
     pub delivered: u64,
     /// Of those, the redeliveries.
     pub redelivered: u64,
+    /// Unsettled records that became too old, since the start.
+    pub expired: u64,
+    /// Unsettled records that a limit of number or space took, since the start.
+    pub dropped: u64,
     /// Records that damage took before they were settled, ever.
     pub lost: u64,
 }
@@ -64,14 +69,35 @@ impl Outlet {
         }
     }
 
-    /// Gets over what `log` has lost to damage.
+    /// Gets over what `log` does not hold.
     pub fn step_over(&self, log: &LogHandle) {
-        for seqs in log.holes().all() {
+        for seqs in log.holes().all().iter() {
             match self {
                 Self::Push(delivery) => delivery.step_over(seqs),
                 Self::Credit(delivery) | Self::Rep(delivery) => delivery.step_over(seqs),
             }
         }
+    }
+
+    /// Goes on at `to`, with a new start for every record from there on that the log holds, and
+    /// waits until that is synced.
+    ///
+    /// # Errors
+    /// The writer takes nothing more.
+    pub async fn seek(&self, log: &LogHandle, to: u64) -> Result<(), Refusal> {
+        // What damage took counts as lost before it is forgotten that it was to be delivered.
+        self.step_over(log);
+        let holes = log.holes().all();
+        let fate = match self {
+            Self::Push(delivery) => delivery.seek(to, &holes),
+            Self::Credit(delivery) | Self::Rep(delivery) => delivery.seek(to, &holes),
+        };
+        if let Some(fate) = fate {
+            fate.wait().await?;
+        }
+        // A segment that was settled may have gone until that was journaled, and none after it.
+        self.step_over(log);
+        Ok(())
     }
 
     /// Other rules from now on; `false`, and nothing changed, when they are of another kind of

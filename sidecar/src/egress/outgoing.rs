@@ -57,6 +57,19 @@ impl Outgoing {
         u32::try_from(room / self.mean).unwrap_or(u32::MAX)
     }
 
+    /// Drops what was leased before a seek: those leases are void.
+    pub(super) fn follow_seek(&mut self) {
+        self.enter(self.delivery.epoch());
+    }
+
+    fn enter(&mut self, epoch: u64) {
+        if epoch != self.epoch {
+            self.epoch = epoch;
+            self.ready.clear();
+            self.unconfirmed.clear();
+        }
+    }
+
     /// Leases up to `max` records: a lease runs, and keeps the record from other connections, from
     /// now on. `false` when nothing may go out now.
     pub(super) fn lease(&mut self, max: u32) -> bool {
@@ -66,11 +79,13 @@ impl Outgoing {
             return self.is_ready();
         }
         let mut grants = Vec::new();
-        let ((), fate) = self.delivery.step(|leases, effects| {
+        let (epoch, fate) = self.delivery.step(|leases, effects| {
             // Read in here: another connection may have handed out more than was published before.
             let (now, published_end) = (Instant::now(), hold.end());
             leases.grant(self.connection, now, published_end, max, &mut grants, effects);
+            leases.epoch()
         });
+        self.enter(epoch);
         let (ready, again): (Vec<_>, Vec<_>) = grants.into_iter().partition(Grant::is_ready);
         self.ready.extend(ready);
         if let Some(fate) = fate.filter(|_| !again.is_empty()) {
@@ -82,6 +97,7 @@ impl Outgoing {
     /// Whether one record may go out, leased just now if need be. Not while another waits for its
     /// sync: that one will do.
     pub(super) fn has_one(&mut self) -> bool {
+        self.follow_seek();
         let found = self.is_ready() || (!self.is_unconfirmed() && self.lease(1));
         if !found {
             self.delivery.payloads.rest();
@@ -103,6 +119,7 @@ impl Outgoing {
 
     /// The oldest of what waits for its sync may go out, or never will: then `false`.
     pub(super) fn confirm(&mut self, synced: bool) -> bool {
+        self.follow_seek();
         let Some((_, grants)) = self.unconfirmed.pop_front() else { return true };
         if !synced {
             return false;

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use event_listener::Event;
-use lifeboat_log::{Batch, DeliveryId, JournalQueue, LogHandle, Op, StreamId, Urgency};
+use lifeboat_log::ranges::RangeSet;
+use lifeboat_log::{Batch, DeliveryId, Fate, JournalQueue, LogHandle, Op, StreamId, Urgency};
 use lifeboat_zmtp::{CloseReason, Connection, Event as Driven};
 use tokio::select;
 use tokio::time::sleep_until;
 
 use super::Standing;
 use super::hold::Hold;
-use super::holes;
 use super::payloads::{Found, Payloads};
+use super::{holes, overtake};
 use crate::delivery::push::PushCursor;
 use crate::delivery::trail::TrailPolicy;
 use crate::delivery::{Effects, JournalOp};
@@ -71,7 +72,7 @@ struct Inner {
 }
 
 impl PushDelivery {
-    /// Starts from what the journal knows.
+    /// Starts from what the journal knows. [`Self::run`] must follow.
     pub fn new(parts: PushParts) -> Arc<Self> {
         let inner = Inner { cursor: parts.cursor, effects: Effects::default(), redelivered: 0 };
         let hold = Hold::new(&parts.log);
@@ -99,7 +100,17 @@ impl PushDelivery {
             in_flight: figures.in_flight,
             delivered: self.metrics.delivered.get(),
             redelivered: self.metrics.redelivered.get(),
+            expired: self.metrics.expired.get(),
+            dropped: self.metrics.dropped.get(),
             lost: self.metrics.lost.get(),
+        }
+    }
+
+    /// Steps over what retention takes, until the order to stop.
+    pub async fn run(self: Arc<Self>, mut stop: Stop) {
+        select! {
+            () = stop.ordered() => {}
+            () = overtake::follow(&self.log, |seqs| self.step_over(seqs)) => {}
         }
     }
 
@@ -134,36 +145,54 @@ impl PushDelivery {
 
     /// One step of the cursor; what it settles is journaled in the order of the steps.
     fn step<T>(&self, step: impl FnOnce(&mut PushCursor, &mut Effects) -> T) -> T {
+        self.journaled(step).0
+    }
+
+    /// The same; the fate is of what was journaled.
+    fn journaled<T>(
+        &self,
+        step: impl FnOnce(&mut PushCursor, &mut Effects) -> T,
+    ) -> (T, Option<Arc<Fate<()>>>) {
         let mut inner = self.lock();
         let Inner { cursor, effects, redelivered } = &mut *inner;
         let outcome = step(cursor, effects);
+        let (stream, delivery) = (self.stream_id, self.delivery_id);
         let ops = effects.journal.drain(..).filter_map(|op| match op {
             JournalOp::Settled(range) => {
                 self.metrics.settled.inc_by(range.end - range.start);
-                let (stream, delivery) = (self.stream_id, self.delivery_id);
                 Some(Op::Settled { stream, delivery, range })
             }
+            JournalOp::Seeked(cursor) => Some(Op::Seeked { stream, delivery, cursor }),
             // A PULL application cannot fail a record.
             JournalOp::Attempt { .. } => None,
         });
         let mut ops = ops.peekable();
-        if ops.peek().is_some() {
-            self.journal.submit(ops, Urgency::Lazy);
-        }
+        let any = ops.peek().is_some();
+        let fate = any.then(|| self.journal.submit(ops, Urgency::Lazy));
         let total = cursor.redelivered();
         self.metrics.redelivered.inc_by(total - *redelivered);
         *redelivered = total;
-        outcome
+        (outcome, fate)
     }
 
-    /// No record is left at `seqs`.
+    /// Goes on elsewhere. The fate is of what was journaled.
+    pub(super) fn seek(&self, to: u64, holes: &RangeSet) -> Option<Arc<Fate<()>>> {
+        let ((), fate) = self.journaled(|cursor, effects| cursor.seek(to, holes, effects));
+        self.work.notify(usize::MAX);
+        fate
+    }
+
+    /// No record is to be delivered any more at `seqs`.
     pub(super) fn step_over(&self, seqs: Range<u64>) {
-        let holes = self.log.holes();
+        let (holes, marks) = (self.log.holes(), self.log.marks());
         let mut inner = self.lock();
-        let over = holes::step_over(seqs, &holes, |seqs, effects| {
+        let over = holes::step_over(seqs, &holes, &marks, |seqs, effects| {
             inner.cursor.skip(seqs, effects);
         });
-        self.metrics.lost.inc_by(over.lost());
+        if over.is_nothing() {
+            return;
+        }
+        over.count(&self.metrics);
         // Under the lock: the journal is told in the order of the steps.
         self.journal.submit(over.ops(self.stream_id, self.delivery_id), Urgency::Lazy);
         drop(inner);

@@ -94,7 +94,10 @@ impl Session {
         for reply in replies {
             let (Some(reply), Some(lease)) = (reply, self.owed.take()) else { return false };
             self.delivery.metrics.replies.inc();
-            settle(&self.delivery, lease, reply);
+            // A seek has voided the leases of before: those records start anew.
+            if lease.epoch == self.delivery.epoch() {
+                settle(&self.delivery, lease, reply);
+            }
         }
         self.connection.consume_all();
         true

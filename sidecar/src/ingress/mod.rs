@@ -53,7 +53,7 @@ impl IngressContext {
     /// The way into the log for producers that get receipts.
     fn queue_with_receipts(&self) -> &CommitQueue {
         match self.on_full {
-            OnFull::Block => self.log.queue(),
+            OnFull::Block | OnFull::DropOldest => self.log.queue(),
             OnFull::Reject => self.log.refusing_queue(),
         }
     }

@@ -87,7 +87,7 @@ impl<'a> Once<'a> {
                 return Admitted::Wait(answered);
             }
             Err(Hold::Log(Rejection::Full)) => return Admitted::Wait(room),
-            Err(Hold::NoRoom(changed)) if context.on_full == OnFull::Block => {
+            Err(Hold::NoRoom(changed)) if context.on_full != OnFull::Reject => {
                 return Admitted::Wait(changed);
             }
             Err(Hold::NoRoom(_) | Hold::Log(Rejection::Closed(_))) => {

@@ -25,6 +25,8 @@ pub struct Gauges {
     pub lost: IntGaugeVec,
     /// 1 when records wait for disk space.
     pub full: IntGaugeVec,
+    /// Records that count as stored and are not synced.
+    pub unsynced: IntGaugeVec,
     /// Ids of messages that are remembered.
     pub remembered_ids: IntGaugeVec,
     /// How often the index of ids was set aside and made anew.
@@ -44,64 +46,51 @@ pub struct Gauges {
 }
 
 impl Gauges {
-    #[expect(clippy::too_many_lines, reason = "a list, with an entry for each metric")]
     pub(super) fn new(build: &Build) -> prometheus::Result<Self> {
-        const STREAM: &[&str] = &["stream"];
+        let of_stream = |name, help| build.gauges(name, help, &["stream"]);
         Ok(Self {
-            depth: build.gauges(
+            depth: of_stream(
                 "lifeboat_stream_depth_records",
                 "Records unsettled by at least one delivery",
-                STREAM,
             )?,
             in_flight: build.gauges(
                 "lifeboat_in_flight_records",
                 "Records that an application has and has not settled",
                 SOCKET,
             )?,
-            dead_letter_records: build.gauges(
-                "lifeboat_dead_letter_records",
-                "Records parked",
-                STREAM,
-            )?,
-            oldest_seconds: build.gauges(
+            dead_letter_records: of_stream("lifeboat_dead_letter_records", "Records parked")?,
+            oldest_seconds: of_stream(
                 "lifeboat_oldest_record_timestamp_seconds",
                 "Unix time of the oldest unsettled record, 0 without one",
-                STREAM,
             )?,
-            disk_bytes: build.gauges(
+            disk_bytes: of_stream(
                 "lifeboat_disk_bytes",
                 "Bytes of the stream's segment files, dead letters included",
-                STREAM,
             )?,
-            stopped: build.gauges(
+            stopped: of_stream(
                 "lifeboat_stream_stopped",
                 "1 when the stream is stopped by damage",
-                STREAM,
             )?,
-            damaged: build.gauges(
+            damaged: of_stream(
                 "lifeboat_stream_damaged",
                 "1 when damage was found and is not mended",
-                STREAM,
             )?,
-            lost: build.gauges(
+            lost: of_stream(
                 "lifeboat_stream_lost_records",
                 "Records and dead letters that damage took before every delivery had settled them",
-                STREAM,
             )?,
-            full: build.gauges(
-                "lifeboat_stream_full",
-                "1 when records wait for disk space",
-                STREAM,
+            full: of_stream("lifeboat_stream_full", "1 when records wait for disk space")?,
+            unsynced: of_stream(
+                "lifeboat_unsynced_records",
+                "Records that were receipted or handed on and not synced yet: 0 with sync Always",
             )?,
-            remembered_ids: build.gauges(
+            remembered_ids: of_stream(
                 "lifeboat_remembered_ids",
                 "Ids of messages that would not be stored again",
-                STREAM,
             )?,
-            set_aside_indexes: build.gauges(
+            set_aside_indexes: of_stream(
                 "lifeboat_set_aside_indexes_total",
                 "Times that the index of ids was set aside and made anew from the log",
-                STREAM,
             )?,
             scrubbed_bytes: build.gauge(
                 "lifeboat_scrubbed_bytes_total",

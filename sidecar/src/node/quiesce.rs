@@ -1,9 +1,9 @@
 //! The order to quiesce, on its way from the verb to whoever owns the sockets, and back.
 
-use lifeboat_log::{Refusal, Urgency};
+use lifeboat_log::{JournalQueue, Refusal, Urgency};
 use tokio::time::sleep;
 
-use super::Node;
+use super::{Node, StreamNode};
 use crate::stop::{self, Stop, Stopper};
 
 /// How often records that wait for space are looked at.
@@ -53,10 +53,30 @@ impl Node {
     /// # Errors
     /// The writer takes nothing any more.
     pub async fn synced(&self) -> Result<(), Refusal> {
+        for stream in &self.streams {
+            stream.synced(&self.journal).await?;
+        }
+        Ok(())
+    }
+}
+
+impl StreamNode {
+    /// Completes when everything that was handed over to its log so far is synced, also in a weak
+    /// sync mode, or refused.
+    ///
+    /// # Errors
+    /// The writer takes nothing any more.
+    pub async fn synced(&self, journal: &JournalQueue) -> Result<(), Refusal> {
+        let mut end = None;
         loop {
+            self.log.order_sync();
             // Its commit takes what waits along, but for what finds no space.
-            self.journal.submit([], Urgency::Now).wait().await?;
-            if self.streams.iter().all(|stream| !stream.log.marks().waiting) {
+            journal.submit([], Urgency::Now).wait().await?;
+            let marks = self.log.marks();
+            if !marks.waiting {
+                end.get_or_insert(marks.published_end);
+            }
+            if end.is_some_and(|end| marks.durable_end >= end) {
                 return Ok(());
             }
             sleep(LOOK).await;

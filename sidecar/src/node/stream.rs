@@ -87,7 +87,7 @@ impl RemovedDelivery {
     /// record as its loss only when the file names it again.
     pub fn cursor(&self, log: &LogHandle) -> Cursor {
         match &self.held {
-            Held::Journaled { cursor, .. } => cursor.with_settled(log.holes().all()),
+            Held::Journaled { cursor, .. } => cursor.with_settled(log.holes().all().iter()),
             Held::Closed(outlet) => outlet.standing().cursor,
         }
     }
@@ -187,7 +187,8 @@ impl StreamNode {
                 .map(str::to_owned),
             lost: self.log.holes().gaps.len() + self.dead_letters.log().holes().gaps.len(),
             log_start: marks.log_start,
-            durable_end: marks.published_end,
+            published_end: marks.published_end,
+            durable_end: marks.durable_end.min(marks.published_end),
             depth,
             in_flight: standings.iter().map(|standing| standing.in_flight).sum(),
             oldest_time: (depth > 0).then(|| self.time_of(lowest)).flatten(),
@@ -219,6 +220,8 @@ impl StreamNode {
             depth: standing.cursor.unsettled_within(kept),
             in_flight: standing.in_flight,
             redelivered: standing.redelivered,
+            expired: standing.expired,
+            dropped: standing.dropped,
             lost: standing.lost,
             promise: delivery.promise.map(str::to_owned),
         });
@@ -232,6 +235,8 @@ impl StreamNode {
                 depth: cursor.unsettled_within(kept),
                 in_flight: 0,
                 redelivered: 0,
+                expired: 0,
+                dropped: 0,
                 lost: 0,
                 promise: None,
             }

@@ -1,6 +1,6 @@
 //! What must change for a running queue to be what its file says now. Pure.
 
-use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, Stream};
+use lifeboat_api::{Dataplane, Delivery, DeliveryKind, Ingress, OnFull, Retention, Stream};
 
 /// Which side of a stream a socket is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,7 +18,7 @@ pub enum Change {
     Close(Side, String, String),
     /// Give a delivery other rules: timeouts, limits, its trail.
     Rules(String, String),
-    /// Divide the volume anew.
+    /// Divide the volume anew, and give the streams their limits.
     Space,
     /// Start a socket.
     Open(Side, String, String),
@@ -90,11 +90,11 @@ impl Delta {
             let was = old.deliveries.iter().find(|was| was.name == is.name);
             self.delivery(&format!("{path}.deliveries[{at}]"), name, was, is);
         }
-        if old.retention.max_bytes != new.retention.max_bytes {
+        let limited = limited(&old.retention, &new.retention);
+        if limited != old.retention {
             self.changes.push(Change::Space);
         }
-        let max_bytes = new.retention.max_bytes;
-        if (lifeboat_api::Retention { max_bytes, ..old.retention }) != new.retention {
+        if limited != new.retention {
             self.pending.push(format!("{path}.retention"));
         }
     }
@@ -114,7 +114,8 @@ impl Delta {
             let (stream, name) = key();
             self.changes.push(Change::Rules(stream, name));
         }
-        if (Delivery { kind: is.kind.clone(), ..was.clone() }) != *is {
+        // Where it starts is a matter of new ones only.
+        if (Delivery { kind: is.kind.clone(), from: is.from, ..was.clone() }) != *is {
             let (stream, name) = key();
             self.changes.push(Change::Close(Side::Delivery, stream, name));
             self.changes.push(open());
@@ -146,8 +147,7 @@ pub fn after(old: &Dataplane, new: &Dataplane, failed: &[(Side, String, String)]
         };
         let mut deliveries: Vec<Delivery> = is.deliveries.iter().map(before).collect();
         deliveries.retain(|it| opened(Side::Delivery, &it.name));
-        let max_bytes = is.retention.max_bytes;
-        let retention = lifeboat_api::Retention { max_bytes, ..was.retention };
+        let retention = limited(&was.retention, &is.retention);
         streams.push(Stream { name: was.name.clone(), ingress, deliveries, retention });
     }
     Dataplane {
@@ -156,6 +156,18 @@ pub fn after(old: &Dataplane, new: &Dataplane, failed: &[(Side, String, String)]
         ignored: new.ignored.clone(),
         ..old.clone()
     }
+}
+
+/// The retention `old` with what of `new` can be applied at once: its limits, which are the writer's.
+/// Whether a full stream rejects is also its sockets' matter; the policy, and what becomes of damage,
+/// is decided when the volume opens. The limits of one policy are not for the other.
+fn limited(old: &Retention, new: &Retention) -> Retention {
+    if old.policy != new.policy {
+        return *old;
+    }
+    let rejects = [old, new].iter().any(|it| it.on_full == OnFull::Reject);
+    let on_full = if rejects { old.on_full } else { new.on_full };
+    Retention { on_full, on_damage: old.on_damage, ..*new }
 }
 
 fn named<'a>(queue: &'a Dataplane, name: &str) -> Option<&'a Stream> {
@@ -319,6 +331,25 @@ mod tests {
         let found = checked(&with(""), &with(", retention: {onFull: Reject}"));
         assert_eq!(found.pending, ["spec.streams[0].retention"]);
         assert_eq!(found.changes, []);
+    }
+
+    #[test]
+    fn limits_change_in_place_and_the_policy_does_not() {
+        let with =
+            |retention: &str| work(IN, &format!("deliveries: [{OUT}], retention: {{{retention}}}"));
+        let old = with("policy: Limits, maxAge: 1h");
+        for limits in [
+            "maxAge: 2h",
+            "maxAge: 1h, maxMessages: 5000",
+            "maxBytes: 128Mi",
+            "maxAge: 1h, onFull: DropOldest",
+        ] {
+            let found = checked(&old, &with(&format!("policy: Limits, {limits}")));
+            assert_eq!((found.changes, found.pending), (vec![Change::Space], vec![]), "{limits}");
+        }
+        let work_queue = checked(&old, &with("policy: WorkQueue, maxAge: 2h"));
+        assert_eq!(work_queue.pending, ["spec.streams[0].retention"]);
+        assert_eq!(work_queue.changes, []);
     }
 
     #[test]

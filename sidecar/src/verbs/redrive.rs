@@ -152,6 +152,8 @@ async fn store(node: &Node, stream: &StreamNode, lot: Lot) -> Result<(), VerbErr
         VerbError::new(Code::Conflict, text)
     })?;
     let first = stored?;
+    // The letter goes for ever, so what takes its place is synced before, whatever the mode.
+    stream.synced(&node.journal).await.map_err(stopping)?;
     for (delivery, held) in deliveries.iter().zip(held) {
         held.release_without(&lot.not_for(&delivery.socket.name, first));
     }

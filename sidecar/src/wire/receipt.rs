@@ -2,7 +2,9 @@
 //!
 //! A client (REQ or DEALER) sends `[envelope.. ""] body..` and is answered
 //! `[envelope.. ""] code [seq]`. The envelope, up to and including the first empty frame, is echoed
-//! and never stored. Nothing here decides whether a message is stored.
+//! and never stored. Nothing here decides whether a message is stored. What code 200 is worth is the
+//! sync mode's: synced with `Always`; with `Interval` and `None` only written, so that a power cut
+//! may still take it, and its seq then is never given to another record.
 
 use super::decimal::Decimal;
 use super::envelope::append_envelope;

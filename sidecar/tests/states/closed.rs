@@ -1,10 +1,13 @@
 //! `replicas.<n>.logId`: another volume than the expected one is touched by nobody.
 
-use lifeboat_sidecar::status::State;
+use std::time::{Duration, Instant};
 
-use crate::support::Home;
+use lifeboat_sidecar::status::State;
+use rustix::process::Signal;
+
 use crate::support::credit::App;
 use crate::support::sockets::connected;
+use crate::support::{Home, wait_for};
 use crate::{Lifeboat, check_not_open, check_open, command, endpoint, file, produce, say};
 
 fn expecting(log_id: &str) -> String {
@@ -57,4 +60,36 @@ fn an_exchanged_volume_stays_closed_until_the_file_expects_it() {
     let out = home.delivery("out").socket.unwrap().endpoint;
     let app = App::with_credit(&out, 1);
     assert_eq!(app.settle(1)[0].body, [b"kept"]);
+}
+
+#[test]
+fn what_a_closed_volume_holds_does_not_become_too_old() {
+    let aged = |replicas: &str| {
+        file(replicas).replace("]}\nreplicas", "], retention: {maxAge: 3s}}\nreplicas")
+    };
+    let change = |home: &Home, process: &Lifeboat, replicas: &str| {
+        home.rewrite(&aged(replicas));
+        process.signal(Signal::HUP);
+    };
+    let home = Home::new(&aged("{}"));
+    let process = Lifeboat::start(command(&home));
+    let own = home.status().volume_id;
+    change(&home, &process, &expecting(&"0".repeat(32)));
+    wait_for("it to close", || (home.status().state == State::Closed).then_some(()));
+    change(&home, &process, &expecting(&own));
+    wait_for("it to open", || (home.status().state == State::Open).then_some(()));
+    let stored = Instant::now();
+    produce(&connected(zmq::DEALER, &endpoint(&home, "outbox")), "kept");
+    change(&home, &process, &expecting(&"0".repeat(32)));
+    wait_for("it to close", || (home.status().state == State::Closed).then_some(()));
+    let old = || (stored.elapsed() > Duration::from_millis(3500)).then_some(());
+    wait_for("the record to be old", old);
+    assert_eq!((home.delivery("out").depth, home.delivery("out").expired), (1, 0));
+    // Nor does it after a restart.
+    process.kill();
+    let process = Lifeboat::start(command(&home));
+    check_not_open(&home, &process, State::Closed);
+    assert_eq!((home.delivery("out").depth, home.delivery("out").expired), (1, 0));
+    change(&home, &process, &expecting(&own));
+    wait_for("it to expire", || (home.delivery("out").expired == 1).then_some(()));
 }

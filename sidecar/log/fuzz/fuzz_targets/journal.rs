@@ -66,7 +66,7 @@ fn bytes_of(file: &AnyFile<'_>, said: &mut Vec<Op>) -> Vec<u8> {
         let mut ops = Vec::new();
         for (op, more) in &any.ops {
             push_op(&mut ops, &op.op(), more);
-            said.push(op.op());
+            said.extend(most(op.op()));
         }
         if let Some((tag, fields)) = any.unknown {
             push_tagged(&mut ops, tag | 128, fields);
@@ -89,6 +89,18 @@ fn bytes_of(file: &AnyFile<'_>, said: &mut Vec<Op>) -> Vec<u8> {
     bytes.resize(bytes.len() + usize::from(file.slack), 0);
     file.damage.iter().for_each(|damage| damage.strike(&mut bytes));
     bytes
+}
+
+/// An operation that says at least as much as `op` and takes nothing back, if it says anything: of
+/// those that set what they speak of the last one holds, and any may be the last that is read.
+fn most(op: Op) -> Option<Op> {
+    match op {
+        Op::Seeked { stream, delivery, cursor } => {
+            Some(Op::Settled { stream, delivery, range: 0..cursor })
+        }
+        Op::WeaklySynced { weak: false, .. } => None,
+        op => Some(op),
+    }
 }
 
 fn open(disk: &SimDisk) -> Result<(Journal, JournalRecovery), LogError> {

@@ -20,6 +20,8 @@ pub enum AnyOp {
     Gap { log: u8, from: Number, to: Number },
     Jump { log: u8, from: Number, to: Number },
     Lost { stream: u8, delivery: u8, from: Number, to: Number },
+    WeaklySynced { log: u8, weak: bool },
+    Seeked { stream: u8, delivery: u8, cursor: Number },
 }
 
 /// A number that is often small.
@@ -77,6 +79,11 @@ impl AnyOp {
             Self::Jump { log, from, to } => {
                 Op::Jump { log: id(log), range: from.value()..to.value() }
             }
+            Self::WeaklySynced { log, weak } => Op::WeaklySynced { log: id(log), weak },
+            Self::Seeked { stream, delivery, cursor } => {
+                let (stream, delivery) = of(stream, delivery);
+                Op::Seeked { stream, delivery, cursor: cursor.value() }
+            }
             Self::Lost { stream, delivery, from, to } => {
                 let (stream, delivery) = of(stream, delivery);
                 Op::Lost { stream, delivery, range: from.value()..to.value() }
@@ -129,6 +136,16 @@ pub fn push_op(out: &mut Vec<u8>, op: &Op, more: &[u8]) {
         Op::Jump { log, range } => {
             push_range(&mut fields, *log, range);
             8
+        }
+        Op::WeaklySynced { log, weak } => {
+            fields.extend_from_slice(&log.0);
+            fields.push((*weak).into());
+            17
+        }
+        Op::Seeked { stream, delivery, cursor } => {
+            push_delivery(&mut fields, *stream, *delivery);
+            fields.extend_from_slice(&cursor.to_le_bytes());
+            18
         }
         Op::Lost { stream, delivery, range } => {
             push_delivery(&mut fields, *stream, *delivery);

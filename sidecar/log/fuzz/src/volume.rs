@@ -8,8 +8,8 @@ use arbitrary::Arbitrary;
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
-    LogError, LogHandle, Now, OnDamage, Op, Read, Run, StreamOptions, Urgency, Volume,
-    VolumeOptions,
+    DeliveryOptions, LogError, LogHandle, Now, OnDamage, Op, Read, Retention, Run, StreamOptions,
+    SyncMode, Urgency, Volume, VolumeOptions,
 };
 
 use crate::naive::Record;
@@ -29,13 +29,15 @@ pub fn open(disk: &SimDisk, seed: u64) -> Result<Volume, LogError> {
         // Everything is read from the disk.
         tail_bytes: 0,
         snapshot_bytes: 4 << 10,
+        sync: SyncMode::Always,
         reserve_bytes: 0,
     };
     let stream = StreamOptions {
         name: "s".into(),
         max_bytes: 1 << 30,
         segment_bytes: 8 << 10,
-        deliveries: vec!["d".into()],
+        deliveries: vec![DeliveryOptions { name: "d".into(), from: None }],
+        retention: Retention::default(),
         on_damage: OnDamage::Stop,
         keeps_ids: true,
     };

@@ -9,6 +9,7 @@ use crate::holes::Holes;
 use crate::mend::{Mended, Mender, Patient, quarantine_bytes};
 use crate::mending::{Accepted, Order};
 use crate::recover::Recovered;
+use crate::state::Op;
 
 impl Committer {
     /// Follows the orders to mend.
@@ -82,8 +83,15 @@ impl Committer {
             id: log.handle.id(),
             quarantine_bytes: quarantine_bytes(log.segment_bytes),
             authority: order.authority,
+            jumping: log.jump_due,
         };
-        mender.mend_all(patient, &damaged, done)
+        let mut recovered = mender.mend_all(patient, &damaged, done)?;
+        if log.jump_due && recovered.damage.is_none() {
+            let (id, range, weak) = (log.handle.id(), recovered.jump()?, log.sync.is_weak());
+            let ops = [Op::Jump { log: id, range }, Op::WeaklySynced { log: id, weak }];
+            reserve.lend(|| journal.append(&ops))?;
+        }
+        Ok(recovered)
     }
 }
 

@@ -14,9 +14,18 @@ use crate::seal;
 use crate::segment;
 
 impl LogHandle {
-    /// Seqs that hold no record because of damage.
+    /// Seqs below the published end that hold no record, and why.
     pub fn holes(&self) -> Holes {
-        self.view().holes.clone()
+        let view = self.view();
+        let mut holes = view.holes.clone();
+        holes.retired.insert(0..view.marks.published_end);
+        for (&base, segment) in &view.segments {
+            holes.retired.remove(base..segment.end_seq().unwrap_or(u64::MAX));
+        }
+        for damaged in view.holes.gaps.iter().chain(view.holes.jumps.iter()) {
+            holes.retired.remove(damaged);
+        }
+        holes
     }
 
     /// Completes when [`Self::holes`] may have changed. Take the listener, look, then wait.

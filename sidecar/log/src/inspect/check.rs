@@ -166,7 +166,8 @@ impl Check<'_> {
         let files = segments::list(&*self.vfs, dir)?;
         let mut known = Recovered::nothing();
         if let Some(id) = id.filter(|_| !names(&*self.vfs, dir).unwrap_or_default().is_empty()) {
-            known = examine(&*self.vfs, dir, id, &self.state)?;
+            let jumping = self.state.stream(id).is_some_and(|stream| stream.weakly_synced);
+            known = examine(&*self.vfs, dir, id, &self.state, jumping)?;
             if known.discarded > 0 {
                 self.note(dir, torn(known.discarded));
             }

@@ -16,10 +16,12 @@ use crate::handle::OnDamage;
 use crate::journal_queue::{JournalQueue, Urgency};
 use crate::pending::Run;
 use crate::reader::Read;
+use crate::retention::Retention;
 use crate::sim::{Fault, SimDisk};
 use crate::state::Op;
+use crate::sync_mode::SyncMode;
 use crate::vfs::Vfs;
-use crate::volume::{Stream, StreamOptions, Volume, VolumeOptions};
+use crate::volume::{DeliveryOptions, Stream, StreamOptions, Volume, VolumeOptions};
 
 /// Opening a volume takes longer than all the steps that are looked at.
 const SCHEDULES: usize = 10_000;
@@ -46,13 +48,15 @@ fn open(disk: &SimDisk) -> Volume {
         queue_bytes: 40,
         tail_bytes: 300,
         snapshot_bytes: 1 << 20,
+        sync: SyncMode::Always,
         reserve_bytes: 0,
     };
     let stream = StreamOptions {
         name: "s".into(),
         max_bytes: 1 << 20,
         segment_bytes: 8 << 10,
-        deliveries: vec!["d".into()],
+        deliveries: vec![DeliveryOptions { name: "d".into(), from: None }],
+        retention: Retention::default(),
         on_damage: OnDamage::Stop,
         keeps_ids: false,
     };

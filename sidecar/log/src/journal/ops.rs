@@ -18,6 +18,9 @@ const STREAM_REMOVED: u8 = 6;
 const GAP: u8 = 7;
 const JUMP: u8 = 8;
 const LOST: u8 = 9;
+// 10 to 16 are free.
+const WEAKLY_SYNCED: u8 = 17;
+const SEEKED: u8 = 18;
 
 /// Appends an operation to `out`.
 ///
@@ -54,6 +57,14 @@ pub(super) fn encode(out: &mut Vec<u8>, op: &Op) -> Result<(), LogError> {
             out.extend(numbers.start.to_le_bytes());
             out.extend(numbers.end.to_le_bytes());
         }
+        Op::Seeked { stream, delivery, cursor } => {
+            put_delivery(out, *stream, *delivery);
+            out.extend(cursor.to_le_bytes());
+        }
+        Op::WeaklySynced { log, weak } => {
+            out.extend(log.0);
+            out.push(u8::from(*weak));
+        }
         Op::Gap { log, range } | Op::Jump { log, range } => {
             out.extend(log.0);
             out.extend(range.start.to_le_bytes());
@@ -77,6 +88,8 @@ fn tag(op: &Op) -> u8 {
         Op::Settled { .. } => SETTLED,
         Op::Attempt { .. } => ATTEMPT,
         Op::SegmentsDeleted { .. } => SEGMENTS_DELETED,
+        Op::WeaklySynced { .. } => WEAKLY_SYNCED,
+        Op::Seeked { .. } => SEEKED,
         Op::StreamRemoved { .. } => STREAM_REMOVED,
         Op::Gap { .. } => GAP,
         Op::Jump { .. } => JUMP,
@@ -98,7 +111,9 @@ pub(super) fn decode(body: &[u8], count: u32) -> Option<Vec<Op>> {
         let len = input.u16()?;
         let fields = Input(input.take(len.into())?);
         match tag {
-            DELIVERY_CREATED..=LOST => ops.push(decode_fields(tag, fields)?),
+            DELIVERY_CREATED..=LOST | WEAKLY_SYNCED..=SEEKED => {
+                ops.push(decode_fields(tag, fields)?);
+            }
             0 => return None,
             _ => {}
         }
@@ -112,6 +127,7 @@ fn decode_fields(tag: u8, mut input: Input<'_>) -> Option<Op> {
         SEGMENTS_DELETED => {
             Op::SegmentsDeleted { log: stream, numbers: input.u64()?..input.u64()? }
         }
+        WEAKLY_SYNCED => Op::WeaklySynced { log: stream, weak: input.u8()? & 1 == 1 },
         STREAM_REMOVED => Op::StreamRemoved { stream },
         GAP => Op::Gap { log: stream, range: input.u64()?..input.u64()? },
         JUMP => Op::Jump { log: stream, range: input.u64()?..input.u64()? },
@@ -136,6 +152,7 @@ fn decode_delivery(
             Op::DeliveryCreated { stream, delivery, name, cursor }
         }
         DELIVERY_REMOVED => Op::DeliveryRemoved { stream, delivery },
+        SEEKED => Op::Seeked { stream, delivery, cursor: input.u64()? },
         SETTLED => Op::Settled { stream, delivery, range: input.u64()?..input.u64()? },
         LOST => Op::Lost { stream, delivery, range: input.u64()?..input.u64()? },
         ATTEMPT => Op::Attempt {
@@ -171,6 +188,9 @@ mod tests {
             target.clone().prop_map(|(stream, delivery)| Op::DeliveryRemoved { stream, delivery }),
             (target.clone(), any::<Range<u64>>())
                 .prop_map(|((stream, delivery), range)| Op::Settled { stream, delivery, range }),
+            (target.clone(), any::<u64>()).prop_map(|((stream, delivery), cursor)| {
+                Op::Seeked { stream, delivery, cursor }
+            }),
             (target, any::<(u64, u32, u32, bool)>()).prop_map(
                 |((stream, delivery), (seq, attempt, failures, suspect))| {
                     Op::Attempt { stream, delivery, seq, attempt, failures, suspect }
@@ -184,6 +204,7 @@ mod tests {
             (any::<[u8; 16]>(), any::<u32>(), any::<Range<u64>>()).prop_map(|(s, d, range)| {
                 Op::Lost { stream: StreamId(s), delivery: DeliveryId(d), range }
             }),
+            (stream.clone(), any::<bool>()).prop_map(|(log, weak)| Op::WeaklySynced { log, weak }),
             stream.prop_map(|stream| Op::StreamRemoved { stream }),
         ]
     }

@@ -44,6 +44,14 @@ impl Known {
         }
     }
 
+    /// How many jumps lie before it. Where that is not known, the journal knows.
+    pub(super) fn jumps(&self) -> u32 {
+        match self {
+            Self::Header(header) => header.jumps,
+            Self::Place { .. } => 0,
+        }
+    }
+
     /// Whether its batches may hold ids; they may where that is not known.
     pub(super) fn keeps_ids(&self) -> bool {
         match self {

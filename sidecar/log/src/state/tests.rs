@@ -70,6 +70,40 @@ fn a_removed_stream_stays_removed() {
 }
 
 #[test]
+fn a_seek_forgets_what_was_known_and_keeps_to_what_belongs_to_no_record() {
+    let to = |cursor| Op::Seeked { stream: STREAM, delivery: ONE, cursor };
+    let jumped = Op::Jump { log: STREAM, range: 6..9 };
+    let mut state = fold(&[created(1, 0), settled(0..20), tried(25, 2, 1, false), jumped, to(4)]);
+    let delivery = state.delivery(STREAM, ONE).unwrap();
+    assert_eq!((delivery.cursor, &delivery.name[..]), (4, "d1"));
+    assert_eq!((delivery.settled.first(), delivery.settled.len()), (Some(6..9), 3));
+    assert!(delivery.attempts.is_empty());
+    state.apply(&settled(4..6));
+    assert_eq!(state.delivery(STREAM, ONE).unwrap().cursor, 9);
+    state.apply(&to(30));
+    assert_eq!(state.delivery(STREAM, ONE).unwrap().cursor, 30);
+}
+
+#[test]
+fn a_seek_does_not_forget_what_was_lost() {
+    let lost = Op::Lost { stream: STREAM, delivery: ONE, range: 2..5 };
+    let to = Op::Seeked { stream: STREAM, delivery: ONE, cursor: 1 };
+    let state = fold(&[created(1, 0), lost, to]);
+    let delivery = state.delivery(STREAM, ONE).unwrap();
+    assert_eq!((delivery.cursor, delivery.lost.len()), (1, 3));
+    assert_eq!((delivery.settled.first(), delivery.settled.len()), (Some(2..5), 3));
+}
+
+#[test]
+fn a_jump_tells_nothing_of_how_far_the_log_reaches() {
+    let jump = Op::Jump { log: STREAM, range: 6..90 };
+    let end = |ops: &[Op]| fold(ops).stream(STREAM).unwrap().settled_end();
+    assert_eq!(end(&[created(1, 0), settled(0..3), jump.clone()]), 6);
+    assert_eq!(end(&[created(1, 0), settled(0..6), jump.clone()]), 6);
+    assert_eq!(end(&[created(1, 0), settled(0..6), jump, settled(90..91)]), 91);
+}
+
+#[test]
 fn what_is_unknown_is_left_alone() {
     assert_eq!(fold(&[settled(0..3), tried(1, 1, 0, false)]), State::default());
 }
@@ -93,8 +127,25 @@ fn any_op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// The same, and those whose order matters.
+fn any_step() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        12 => any_op(),
+        2 => (1u32..3, 0u64..30).prop_map(|(id, cursor)| {
+            Op::Seeked { stream: STREAM, delivery: DeliveryId(id), cursor }
+        }),
+        1 => (0u64..30, 0u64..6).prop_map(|(start, len)| {
+            Op::Jump { log: STREAM, range: start..start + len }
+        }),
+        1 => (1u32..3, 0u64..30, 0u64..6).prop_map(|(id, start, len)| {
+            Op::Lost { stream: STREAM, delivery: DeliveryId(id), range: start..start + len }
+        }),
+        1 => any::<bool>().prop_map(|weak| Op::WeaklySynced { log: STREAM, weak }),
+    ]
+}
+
 fn any_ops() -> impl Strategy<Value = Vec<Op>> {
-    prop::collection::vec(any_op(), 0..50).prop_map(|ops| {
+    prop::collection::vec(any_step(), 0..50).prop_map(|ops| {
         let known = [created(1, 0), created(2, 0)];
         known.into_iter().chain(ops).collect()
     })
@@ -104,11 +155,28 @@ fn any_ops() -> impl Strategy<Value = Vec<Op>> {
 type Naive = BTreeMap<DeliveryId, (BTreeSet<u64>, BTreeMap<u64, Attempt>)>;
 
 fn naive(ops: &[Op]) -> Naive {
-    let mut model = Naive::new();
+    let (mut model, mut jumped) = (Naive::new(), BTreeSet::new());
+    let mut lost = BTreeMap::<DeliveryId, BTreeSet<u64>>::new();
     for op in ops {
         match op {
             Op::DeliveryCreated { delivery, cursor, .. } => {
-                model.entry(*delivery).or_default().0.extend(0..*cursor);
+                let settled = &mut model.entry(*delivery).or_default().0;
+                settled.extend((0..*cursor).chain(jumped.iter().copied()));
+            }
+            Op::Seeked { delivery, cursor, .. } => {
+                let lost = lost.entry(*delivery).or_default().iter();
+                let settled = (0..*cursor).chain(jumped.iter().chain(lost).copied()).collect();
+                model.insert(*delivery, (settled, BTreeMap::new()));
+            }
+            Op::Jump { range: seqs, .. } => {
+                jumped.extend(seqs.clone());
+                for (settled, _) in model.values_mut() {
+                    settled.extend(seqs.clone());
+                }
+            }
+            Op::Lost { delivery, range, .. } => {
+                lost.entry(*delivery).or_default().extend(range.clone());
+                model.entry(*delivery).or_default().0.extend(range.clone());
             }
             Op::Settled { delivery, range, .. } => {
                 model.entry(*delivery).or_default().0.extend(range.clone());

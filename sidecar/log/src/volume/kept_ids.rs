@@ -17,6 +17,7 @@ use crate::error::LogError;
 use crate::handle::LogHandle;
 use crate::ids::{DeliveryId, StreamId};
 use crate::state::{IDS_HOLDER, Op};
+use crate::sync_mode::SyncMode;
 
 /// Name of the delivery that holds the copies.
 const COPIES_HOLDER: &str = "$copies";
@@ -76,8 +77,10 @@ impl Opening<'_> {
             tail_bytes: 0,
             on_damage: options.on_damage,
             keeps_ids: false,
+            retention: &self.unlimited(),
+            sync: SyncMode::Always,
         };
-        let log = self.log(dir, copies_id, &log_options)?;
+        let (log, _) = self.log(dir, copies_id, &log_options)?;
         // Nothing before has an id, or none that was to be kept.
         let copies = self.holder(copies_id, COPIES_HOLDER, log.marks().log_start)?;
         if !options.keeps_ids {
@@ -114,10 +117,5 @@ impl Opening<'_> {
             Some(Holder { delivery, .. }) => self.append(&Op::DeliveryRemoved { stream, delivery }),
             None => Ok(()),
         }
-    }
-
-    fn append(&mut self, op: &Op) -> Result<(), LogError> {
-        let Self { journal, reserve, .. } = self;
-        reserve.lend(|| journal.append(std::slice::from_ref(op)))
     }
 }

@@ -8,6 +8,7 @@ use super::StreamOptions;
 use super::files::{KEPT_IDS, STREAM_META, read_stream_meta};
 use crate::error::LogError;
 use crate::handle::OnDamage;
+use crate::retention::Retention;
 use crate::segment;
 use crate::state::State;
 use crate::vfs::Vfs;
@@ -32,6 +33,8 @@ pub(super) fn others(
                 max_bytes: u64::MAX,
                 segment_bytes: 1 << 20,
                 on_damage: OnDamage::Stop,
+                // Settled records may be there to be read again: what its rules are is not known.
+                retention: Retention { replay: true, ..Retention::default() },
                 deliveries: Vec::new(),
                 keeps_ids: files.iter().any(|file| file == KEPT_IDS),
             });

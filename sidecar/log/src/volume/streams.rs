@@ -7,7 +7,7 @@ use rand::RngCore;
 use rand::rngs::SmallRng;
 
 use super::files::{DEAD_LETTERS, make_dir, open_stream_meta};
-use super::{Finding, Stream, StreamOptions, VolumeOptions};
+use super::{DeliveryOptions, Finding, Stream, StreamOptions, VolumeOptions};
 use crate::budget::{Budget, SpaceLimit, divide};
 use crate::error::LogError;
 use crate::fate::Refusal;
@@ -19,7 +19,9 @@ use crate::log::Log;
 use crate::mend::{Authority, Mender, Patient, examine, quarantine_bytes};
 use crate::recover::{Damage, Recovered};
 use crate::reserve::Reserve;
+use crate::retention::{Retention, RetentionRules};
 use crate::state::{DeliveryState, Op, StreamState};
+use crate::sync_mode::SyncMode;
 use crate::vfs::Vfs;
 use crate::waker::Waker;
 
@@ -52,6 +54,8 @@ pub(super) struct LogOptions<'a> {
     pub(super) tail_bytes: usize,
     pub(super) on_damage: OnDamage,
     pub(super) keeps_ids: bool,
+    pub(super) retention: &'a Arc<RetentionRules>,
+    pub(super) sync: SyncMode,
 }
 
 impl Opening<'_> {
@@ -71,25 +75,37 @@ impl Opening<'_> {
         };
         let dead_dir = make_dir(&**self.vfs, &dir, DEAD_LETTERS)?;
         let StreamOptions { segment_bytes, on_damage, keeps_ids, .. } = *options;
+        let VolumeOptions { tail_bytes, sync, .. } = *self.options;
         let budget = &Arc::new(Budget::new(divide(options.max_bytes, keeps_ids).0));
-        let tail_bytes = self.options.tail_bytes;
-        let records = LogOptions { budget, segment_bytes, tail_bytes, on_damage, keeps_ids };
-        let log = self.log(dir.clone(), meta.id, &records)?;
+        let retention = &RetentionRules::new(options.retention, self.waker);
+        let records =
+            LogOptions { budget, segment_bytes, tail_bytes, on_damage, keeps_ids, retention, sync };
+        let (log, found_end) = self.log(dir.clone(), meta.id, &records)?;
         let segment_bytes = segment_bytes.min(DEAD_LETTER_SEGMENT);
-        let dead_letters = LogOptions { segment_bytes, tail_bytes: 0, keeps_ids: false, ..records };
-        let dead_letters = self.log(dead_dir, meta.dead_letters, &dead_letters)?;
+        let dead_letters = LogOptions {
+            segment_bytes,
+            tail_bytes: 0,
+            keeps_ids: false,
+            retention: &self.unlimited(),
+            sync: SyncMode::Always,
+            ..records
+        };
+        let (dead_letters, _) = self.log(dead_dir, meta.dead_letters, &dead_letters)?;
         self.create_deliveries(meta.id, &log, &options.deliveries)?;
+        self.settle_holes(meta.id, &log)?;
         let kept_ids = self.kept_ids(&dir, meta.id, &log, options)?;
         let state = self.journal.state().stream(meta.id);
         Ok(Stream {
             name: options.name.clone(),
             id: meta.id,
             log,
+            found_end,
             dead_letters,
             kept_ids,
             next_delivery: state.map_or(FIRST, StreamState::next_delivery),
             deliveries: self.deliveries(meta.id),
             space: SpaceLimit::new(budget, keeps_ids),
+            retention: Arc::clone(retention),
             dead_letter_deliveries: self.deliveries(meta.dead_letters),
         })
     }
@@ -106,7 +122,10 @@ impl Opening<'_> {
             log
         };
         let (log, dead_letters) = (stopped(), stopped());
-        let nothing = |name: &String| DeliveryState { name: name.clone(), ..Default::default() };
+        let nothing = |named: &DeliveryOptions| DeliveryState {
+            name: named.name.clone(),
+            ..Default::default()
+        };
         let deliveries = options.deliveries.iter().map(nothing);
         let deliveries = (1..).map(DeliveryId).zip(deliveries).collect();
         self.findings.push(Finding::Damage(damage));
@@ -114,11 +133,13 @@ impl Opening<'_> {
             name: options.name.clone(),
             id: UNKNOWN,
             log,
+            found_end: 0,
             dead_letters,
             deliveries,
             kept_ids: None,
             next_delivery: FIRST,
             space: SpaceLimit::new(&Arc::new(Budget::new(options.max_bytes)), options.keeps_ids),
+            retention: self.unlimited(),
             dead_letter_deliveries: Vec::new(),
         }
     }
@@ -130,13 +151,25 @@ impl Opening<'_> {
         deliveries.filter(|(_, delivery)| !delivery.holds_ids()).collect()
     }
 
+    /// Opens a log; also says where its records ended.
     pub(super) fn log(
         &mut self,
         dir: PathBuf,
         id: StreamId,
         options: &LogOptions<'_>,
-    ) -> Result<Arc<LogHandle>, LogError> {
-        let recovered = self.recovered(&dir, id, options)?;
+    ) -> Result<(Arc<LogHandle>, u64), LogError> {
+        let weak = self.journal.state().stream(id).is_some_and(|state| state.weakly_synced);
+        let mut recovered = self.recovered(&dir, id, options, weak)?;
+        let found_end = recovered.end.seq;
+        let jump_due = weak && recovered.damage.is_some();
+        if weak && !jump_due {
+            let range = recovered.jump()?;
+            self.append(&Op::Jump { log: id, range })?;
+        }
+        // Where a jump is due the next start must know of it, too.
+        if !jump_due && weak != options.sync.is_weak() {
+            self.append(&Op::WeaklySynced { log: id, weak: !weak })?;
+        }
         if recovered.discarded > 0 {
             let bytes = recovered.discarded;
             self.findings.push(Finding::TornTail { path: dir.clone(), bytes });
@@ -164,15 +197,35 @@ impl Opening<'_> {
             keeps_ids: options.keeps_ids,
             next_number: recovered.next_number,
             end: recovered.end,
+            jumps: recovered.jumps,
+            jump_due,
+            sync: options.sync,
+            durable_end: recovered.end.seq,
+            newly_durable: 0,
+            unsynced_since: None,
             active: None,
             sealed,
             stalled: None,
             refused: false,
             unpublished: Vec::new(),
             undecided: Vec::new(),
+            rules: Arc::clone(options.retention),
+            retention: options.retention.get(),
+            oldest_time: 0,
+            look_at: None,
             unwitnessed: None,
         });
-        Ok(handle)
+        Ok((handle, found_end))
+    }
+
+    /// The rules of a log from which nothing goes unsettled.
+    pub(super) fn unlimited(&self) -> Arc<RetentionRules> {
+        RetentionRules::new(Retention::default(), self.waker)
+    }
+
+    pub(super) fn append(&mut self, op: &Op) -> Result<(), LogError> {
+        let Self { journal, reserve, .. } = self;
+        reserve.lend(|| journal.append(std::slice::from_ref(op)))
     }
 
     fn handle(&self, id: StreamId, on_damage: OnDamage, view: View) -> Arc<LogHandle> {
@@ -185,9 +238,10 @@ impl Opening<'_> {
         dir: &Path,
         id: StreamId,
         options: &LogOptions<'_>,
+        jumping: bool,
     ) -> Result<Recovered, LogError> {
         if options.on_damage == OnDamage::Stop {
-            return examine(&**self.vfs, dir, id, self.journal.state());
+            return examine(&**self.vfs, dir, id, self.journal.state(), jumping);
         }
         let mut mender = Mender {
             vfs: self.vfs,
@@ -197,41 +251,74 @@ impl Opening<'_> {
             epoch: self.epoch,
         };
         let quarantine_bytes = quarantine_bytes(options.segment_bytes);
-        let patient = Patient { dir, id, quarantine_bytes, authority: Authority::Policy };
+        let authority = Authority::Policy;
+        let patient = Patient { dir, id, quarantine_bytes, authority, jumping };
         let mut done = Vec::new();
         let recovered = mender.mend_all(patient, &[], &mut done);
         self.findings.extend(done.into_iter().map(Finding::Mended));
         match recovered {
             // It stays as it is until there is room.
-            Err(LogError::Full) => examine(&**self.vfs, dir, id, self.journal.state()),
+            Err(LogError::Full) => examine(&**self.vfs, dir, id, self.journal.state(), jumping),
             recovered => recovered,
         }
     }
 
-    /// Journals the deliveries that the journal does not know. On a stream with deliveries a new
-    /// one starts at the lowest cursor of the others, so that it gets what is still held.
+    /// Journals the deliveries that the journal does not know.
     fn create_deliveries(
         &mut self,
         stream: StreamId,
-        log: &LogHandle,
-        names: &[String],
+        log: &Arc<LogHandle>,
+        deliveries: &[DeliveryOptions],
     ) -> Result<(), LogError> {
-        for name in names {
+        for DeliveryOptions { name, from } in deliveries {
             let state = self.journal.state().stream(stream).cloned().unwrap_or_default();
             if state.deliveries.values().any(|delivery| delivery.name == *name) {
                 continue;
             }
-            let others = state.deliveries.values().filter(|delivery| !delivery.holds_ids());
-            let cursor = others.map(|delivery| delivery.cursor).min();
-            let op = Op::DeliveryCreated {
-                stream,
-                delivery: state.next_delivery(),
-                name: name.clone(),
-                cursor: cursor.unwrap_or(log.marks().log_start),
+            let others = || state.deliveries.values().filter(|delivery| !delivery.holds_ids());
+            let lowest = || others().map(|delivery| delivery.cursor).min();
+            let cursor = match from {
+                Some(place) => self.found(log, place.seq_in(log))?,
+                None => lowest().unwrap_or(log.marks().log_start),
             };
-            let Self { journal, reserve, .. } = self;
-            reserve.lend(|| journal.append(std::slice::from_ref(&op)))?;
+            let delivery = state.next_delivery();
+            let op = Op::DeliveryCreated { stream, delivery, name: name.clone(), cursor };
+            self.append(&op)?;
         }
         Ok(())
+    }
+
+    /// Has every delivery step over what the log does not hold: it may have gone before a new delivery
+    /// came, or a settlement of it may be lost. What damage took counts as lost. A stopped log may
+    /// hold more than it shows.
+    fn settle_holes(&mut self, stream: StreamId, log: &LogHandle) -> Result<(), LogError> {
+        if log.marks().stopped.is_some() {
+            return Ok(());
+        }
+        let holes = log.holes();
+        let deliveries = self.journal.state().stream(stream).map(|known| known.deliveries.clone());
+        for (delivery, known) in deliveries.unwrap_or_default() {
+            let open = |range| known.unsettled(range);
+            for range in holes.gaps.iter().flat_map(open) {
+                self.append(&Op::Lost { stream, delivery, range })?;
+            }
+            for range in holes.retired.iter().flat_map(open) {
+                self.append(&Op::Settled { stream, delivery, range })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A place that was looked for. Where damage hides it the log stops or is mended, as the user
+    /// wants it, and all that is kept is held.
+    fn found(&mut self, log: &LogHandle, place: Result<u64, LogError>) -> Result<u64, LogError> {
+        match place {
+            Err(damage @ LogError::Corrupt { .. }) => {
+                log.damaged(&damage);
+                self.findings.push(Finding::Damage(damage));
+                Ok(log.marks().log_start)
+            }
+            place => place,
+        }
     }
 }

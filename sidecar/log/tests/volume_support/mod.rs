@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
-    DedupId, LogError, LogHandle, Now, OnDamage, Op, Read, Rejection, Run, Stream, StreamOptions,
-    Submitted, Urgency, Volume, VolumeOptions,
+    DedupId, DeliveryOptions, LogError, LogHandle, Now, OnDamage, Op, Place, Read, Rejection,
+    Retention, Run, Stream, StreamOptions, Submitted, SyncMode, Urgency, Volume, VolumeOptions,
 };
 
 /// A record's payload.
@@ -43,14 +43,26 @@ pub(crate) fn options() -> VolumeOptions {
         queue_bytes: 16 << 10,
         tail_bytes: 4 << 10,
         snapshot_bytes: 900,
+        sync: SyncMode::Always,
         reserve_bytes: 64 << 10,
     }
 }
 
 pub(crate) fn stream(name: &str, max_bytes: u64, deliveries: &[&str]) -> StreamOptions {
-    let deliveries = deliveries.iter().map(|name| (*name).to_owned()).collect();
-    let (name, segment_bytes, on_damage) = (name.into(), SEGMENT, OnDamage::Stop);
-    StreamOptions { name, max_bytes, segment_bytes, on_damage, deliveries, keeps_ids: false }
+    let deliveries = deliveries.iter().map(|name| delivery(name, None)).collect();
+    StreamOptions {
+        name: name.into(),
+        max_bytes,
+        segment_bytes: SEGMENT,
+        on_damage: OnDamage::Stop,
+        retention: Retention::default(),
+        deliveries,
+        keeps_ids: false,
+    }
+}
+
+pub(crate) fn delivery(name: &str, from: Option<Place>) -> DeliveryOptions {
+    DeliveryOptions { name: name.into(), from }
 }
 
 /// One stream with room and two deliveries, one that is full now and then.
@@ -181,17 +193,29 @@ pub(crate) fn dedup_id(of: u64) -> DedupId {
 pub(crate) struct Clock {
     start: Instant,
     passed: Duration,
+    /// How far the wall clock has jumped, in hours.
+    jumped: i64,
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), passed: Duration::ZERO }
+        Self { start: Instant::now(), passed: Duration::ZERO, jumped: 0 }
     }
 
     pub(crate) fn after(&mut self, millis: u64) -> Now {
         self.passed += Duration::from_millis(millis);
-        let unix_nanos = 1_700_000_000_000_000_000 + u64::try_from(self.passed.as_nanos()).unwrap();
-        Now { instant: self.start + self.passed, unix_nanos }
+        self.now()
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        let passed = i64::try_from(self.passed.as_nanos()).unwrap();
+        let wall = 1_700_000_000_000_000_000 + passed + self.jumped * 3_600_000_000_000;
+        Now { instant: self.start + self.passed, unix_nanos: u64::try_from(wall).unwrap() }
+    }
+
+    /// The wall clock alone jumps.
+    pub(crate) fn jump(&mut self, hours: i64) {
+        self.jumped += hours;
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use lifeboat_api::{Delivery, DeliveryKind};
 use lifeboat_log::state::{Attempt, DeliveryState};
-use lifeboat_log::{DeliveryId, LogHandle, Stream};
+use lifeboat_log::{DeliveryId, Stream};
 
 use super::Build;
 use crate::delivery::Tries;
 use crate::delivery::backoff::Policy;
-use crate::delivery::lease::Recovered;
+use crate::delivery::lease::{EPOCHS_A_BOOT, Recovered};
 use crate::delivery::push::PushCursor;
 use crate::egress::{self, LeasedDelivery, LeasedParts, Outlet, PushDelivery, PushParts};
 
@@ -43,13 +43,13 @@ impl Build {
     }
 
     fn push(
-        &self,
+        &mut self,
         opened: &Stream,
         delivery: &Delivery,
         delivery_id: DeliveryId,
         cursor: PushCursor,
     ) -> Outlet {
-        Outlet::Push(PushDelivery::new(PushParts {
+        let delivery = PushDelivery::new(PushParts {
             stream_id: opened.id,
             delivery_id,
             cursor,
@@ -57,7 +57,9 @@ impl Build {
             journal: Arc::clone(&self.journal),
             output: Arc::clone(&self.output),
             metrics: self.metrics.delivery(&opened.name, &delivery.name),
-        }))
+        });
+        self.services.spawn(Arc::clone(&delivery).run(self.rest.clone()));
+        Outlet::Push(delivery)
     }
 
     fn leased(
@@ -79,8 +81,8 @@ impl Build {
             delivery_id,
             policy,
             recovered: Recovered {
-                epoch: self.epoch,
-                epoch_start: epoch_start(&opened.log),
+                epoch: self.epoch * EPOCHS_A_BOOT,
+                epoch_start: epoch_start(opened),
                 cursor: state.cursor,
                 settled: state.settled,
                 attempts: tried.collect(),
@@ -99,6 +101,6 @@ impl Build {
 
 /// The seq from which on no earlier boot has handed anything out. A log that damage stops ends at the
 /// damage for now; once it is mended it holds all that was ever handed out.
-fn epoch_start(log: &LogHandle) -> u64 {
-    if log.is_stopped() { u64::MAX } else { log.published_end() }
+fn epoch_start(opened: &Stream) -> u64 {
+    if opened.log.is_stopped() { u64::MAX } else { opened.found_end }
 }

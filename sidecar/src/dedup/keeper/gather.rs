@@ -52,6 +52,7 @@ impl Keeper {
             return Err(Doubt::Wrong("the runs on disk are of other copies").into());
         }
         self.dedup.memory().set_older(runs.into_iter().map(Arc::new).collect());
+        self.dedup.memory().set_jumps(self.log.holes().jumps);
         self.gather.young_from = known_to;
         self.gather.copies_end = known_to;
         while self.gather.copies_end < kept.end {

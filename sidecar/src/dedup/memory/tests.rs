@@ -3,7 +3,10 @@ use std::time::Instant;
 
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Now, OnDamage, Refusal, Run as Records, StreamOptions, Volume, VolumeOptions};
+use lifeboat_log::{
+    DeliveryOptions, Now, OnDamage, Refusal, Retention, Run as Records, StreamOptions, SyncMode,
+    Volume, VolumeOptions,
+};
 
 use super::*;
 
@@ -19,6 +22,7 @@ fn volume() -> Volume {
         queue_bytes: 1 << 16,
         tail_bytes: 1 << 16,
         snapshot_bytes: 1 << 20,
+        sync: SyncMode::Always,
         reserve_bytes: 1 << 16,
         seed: 1,
     };
@@ -26,7 +30,8 @@ fn volume() -> Volume {
         name: "work".into(),
         max_bytes: 1 << 24,
         segment_bytes: 1 << 16,
-        deliveries: vec!["out".into()],
+        retention: Retention::default(),
+        deliveries: vec![DeliveryOptions { name: "out".into(), from: None }],
         keeps_ids: true,
         on_damage: OnDamage::Stop,
     };
@@ -69,6 +74,16 @@ fn a_repeat_shares_the_fate_of_the_first_copy() {
     assert!(matches!(verdict(&memory, id(2, 7), NOW), Verdict::New));
     volume.committer.commit(Now { instant: Instant::now(), unix_nanos: NOW }).unwrap();
     assert_eq!(same.fate.outcome(), Some(Ok(0)));
+}
+
+#[test]
+fn an_id_without_its_record_is_new() {
+    let mut memory = ready();
+    memory.copied(&[([1; 16], known(7, 4, NOW)), ([2; 16], known(7, 5, NOW))]);
+    memory.set_jumps(std::iter::once(5..9).collect());
+    assert!(matches!(verdict(&memory, id(1, 7), NOW), Verdict::Stored(4)));
+    assert!(matches!(verdict(&memory, id(2, 7), NOW), Verdict::New));
+    assert!(matches!(verdict(&memory, id(2, 8), NOW), Verdict::New));
 }
 
 #[test]

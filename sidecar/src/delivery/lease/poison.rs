@@ -134,6 +134,7 @@ impl Run {
             Recovered { epoch: self.epoch, epoch_start: self.records, ..Recovered::default() };
         for op in &self.journal {
             match op {
+                JournalOp::Seeked(to) => panic!("nobody went to {to}"),
                 JournalOp::Settled(seqs) => recovered.settled.insert(seqs.clone()),
                 JournalOp::Attempt { seq, tries } => {
                     recovered.attempts.insert(*seq, *tries);

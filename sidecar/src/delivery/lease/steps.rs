@@ -168,6 +168,7 @@ impl World {
                 JournalOp::Attempt { seq, tries } => {
                     recovered.attempts.insert(*seq, *tries);
                 }
+                JournalOp::Seeked(to) => panic!("nobody went to {to}"),
             }
         }
         self.pending.clear();
@@ -278,6 +279,7 @@ impl World {
                     assert!(settled.insert(seq));
                 }),
                 JournalOp::Attempt { seq, tries } => tried.push((*seq, *tries)),
+                JournalOp::Seeked(to) => panic!("nobody went to {to}"),
             }
         }
         tried.sort_by_key(|(seq, tries)| (*seq, tries.attempt, tries.failures));

@@ -64,6 +64,7 @@ impl Twin {
                     twin.at(seq).0 = Stage::Settled;
                 }),
                 JournalOp::Attempt { seq, tries } => twin.at(*seq).1 = *tries,
+                JournalOp::Seeked(to) => panic!("nobody went to {to}"),
             }
         }
         for seq in 0..published {

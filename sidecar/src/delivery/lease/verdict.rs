@@ -108,8 +108,8 @@ impl Leases {
     /// Whether the log has, or had, the record that was handed out under this key. An earlier epoch
     /// cannot have handed out what was written after it.
     fn is_known(&self, key: &LeaseKey, published_end: u64) -> bool {
-        let written =
-            key.epoch == self.epoch || (key.epoch < self.epoch && key.seq < self.epoch_start);
+        let written = (self.first_epoch..=self.epoch).contains(&key.epoch)
+            || (key.epoch < self.first_epoch && key.seq < self.epoch_start);
         written && key.seq < published_end
     }
 

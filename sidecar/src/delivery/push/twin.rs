@@ -43,6 +43,8 @@ enum Step {
     GiveBack(u64),
     Disconnect(u64),
     Skip(u64, u64),
+    /// By an operator's order.
+    Seek(u64),
     /// Crash; this many journal entries are lost.
     Restart(usize),
 }
@@ -61,6 +63,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => connection.clone().prop_map(Step::GiveBack),
         1 => connection.prop_map(Step::Disconnect),
         1 => (0u64..200, 0u64..5).prop_map(|(start, len)| Step::Skip(start, len)),
+        1 => (0u64..200).prop_map(Step::Seek),
         1 => (0usize..10).prop_map(Step::Restart),
     ]
 }
@@ -188,7 +191,14 @@ impl World {
 
     fn restart(&mut self, lost: usize) {
         self.journal.truncate(self.journal.len().saturating_sub(lost));
-        let settled: RangeSet = self.journal.iter().map(settled_range).collect();
+        let mut settled = RangeSet::new();
+        for op in &self.journal {
+            if let JournalOp::Seeked(to) = op {
+                settled = RangeSet::new();
+                settled.insert(0..*to);
+            }
+            settled.insert(settled_range(op));
+        }
         for (seq, stage) in (0..).zip(&mut self.stages) {
             *stage = if settled.contains(seq) { Stage::Settled } else { Stage::Fresh };
         }
@@ -233,9 +243,20 @@ impl World {
                 let count = (start..end).filter(|seq| self.settle(*seq)).count();
                 assert_eq!(self.push.skip(start..end, &mut self.effects), count as u64);
             }
+            Step::Seek(to) => self.seek(to),
             Step::Restart(lost) => self.restart(lost),
         }
         self.compare();
+    }
+
+    fn seek(&mut self, to: u64) {
+        let to = to.min(self.published());
+        for (seq, stage) in (0..).zip(&mut self.stages) {
+            *stage = if seq < to { Stage::Settled } else { Stage::Fresh };
+        }
+        self.peers.values_mut().for_each(|peer| peer.wire.clear());
+        self.first_given = 0;
+        self.push.seek(to, &RangeSet::new(), &mut self.effects);
     }
 
     /// Same effects, same states; every record in exactly one state.
@@ -291,6 +312,7 @@ impl World {
 fn settled_range(op: &JournalOp) -> Range<u64> {
     match op {
         JournalOp::Settled(seqs) => seqs.clone(),
+        JournalOp::Seeked(_) => 0..0,
         JournalOp::Attempt { seq, .. } => panic!("a PUSH delivery has no attempts: {seq}"),
     }
 }

@@ -1,0 +1,176 @@
+//! Where a new delivery starts, as a user writes it: `First`, `Last`, `New`, a seq, or a time in
+//! UTC such as `2026-01-31T08:00:00Z` (RFC 3339).
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::malformed::Malformed;
+
+/// How a start is written, for messages.
+pub(crate) const FORM: &str = "First, Last, New, a seq in quotes such as \"1200\", or a time in UTC \
+                               such as \"2026-01-31T08:00:00Z\"";
+
+/// A place in a stream: `First` and `Last` are records that it keeps, `New` is behind the last; or a
+/// seq in decimal; or a time in UTC as RFC 3339 has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+pub struct StartText {
+    text: String,
+    value: Start,
+}
+
+/// A place in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The first record kept.
+    First,
+    /// The last record.
+    Last,
+    /// Behind the last record.
+    New,
+    /// This record, or the next one that is kept.
+    Seq(u64),
+    /// The first record stored at or after this Unix time in nanoseconds.
+    Time(u64),
+}
+
+impl StartText {
+    /// The place.
+    pub fn value(&self) -> Start {
+        self.value
+    }
+}
+
+impl FromStr for StartText {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let value = match text {
+            "First" => Start::First,
+            "Last" => Start::Last,
+            "New" => Start::New,
+            _ if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => {
+                Start::Seq(text.parse().map_err(|_| Malformed::new("is out of range"))?)
+            }
+            _ => Start::Time(unix_nanos(text).ok_or_else(|| Malformed::new("is no place"))?),
+        };
+        Ok(Self { text: text.to_owned(), value })
+    }
+}
+
+impl TryFrom<String> for StartText {
+    type Error = Malformed;
+
+    fn try_from(text: String) -> Result<Self, Malformed> {
+        text.parse()
+    }
+}
+
+impl From<StartText> for String {
+    fn from(start: StartText) -> Self {
+        start.text
+    }
+}
+
+impl fmt::Display for StartText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The Unix time of `YYYY-MM-DDTHH:MM:SS[.fraction]Z` in nanoseconds, from 1970 on.
+fn unix_nanos(text: &str) -> Option<u64> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = days_to(year, month, day)? * 86_400 + hour * 3_600 + minute * 60 + second;
+    let digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let nanos = (digits && (1..=9).contains(&fraction.len()))
+        .then(|| format!("{fraction:0<9}").parse::<u64>().ok())
+        .flatten()?;
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
+}
+
+/// Three numbers of these many digits.
+fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[u64; 3]> {
+    let mut parts = text.split(between);
+    let mut number = |len: usize| {
+        let part = parts.next().filter(|part| part.len() == len)?;
+        part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten()
+    };
+    let found = [number(digits[0])?, number(digits[1])?, number(digits[2])?];
+    parts.next().is_none().then_some(found)
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar.
+fn days_to(year: u64, month: u64, day: u64) -> Option<u64> {
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let before = usize::try_from(month).ok()?.checked_sub(1)?;
+    if year < 1970 || !(1..=*lengths.get(before)?).contains(&day) {
+        return None;
+    }
+    let years: u64 = (1970..year).map(|year| 365 + u64::from(leap(year))).sum();
+    Some(years + lengths.iter().take(before).sum::<u64>() + day - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> Option<Start> {
+        text.parse::<StartText>().ok().map(|start| start.value())
+    }
+
+    #[test]
+    fn places_have_names_numbers_and_times() {
+        assert_eq!(value("First"), Some(Start::First));
+        assert_eq!(value("Last"), Some(Start::Last));
+        assert_eq!(value("New"), Some(Start::New));
+        assert_eq!(value("1200"), Some(Start::Seq(1200)));
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2000-02-29T23:59:59Z", 951_868_799),
+            ("2026-01-31T08:00:00Z", 1_769_846_400),
+            ("2100-03-01T00:00:00Z", 4_107_542_400),
+        ] {
+            assert_eq!(value(text), Some(Start::Time(seconds * 1_000_000_000)), "{text}");
+        }
+        assert_eq!(value("1970-01-01T00:00:01.5Z"), Some(Start::Time(1_500_000_000)));
+        assert_eq!(value("1970-01-01T00:00:00.000000001Z"), Some(Start::Time(1)));
+    }
+
+    #[test]
+    fn anything_else_is_none() {
+        for text in [
+            "",
+            "first",
+            "-1",
+            "1e3",
+            "99999999999999999999",
+            "2026-01-31",
+            "2026-01-31T08:00:00",
+            "2026-01-31T08:00:00+01:00",
+            "2026-1-31T08:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2026-01-31T24:00:00Z",
+            "2026-01-31T08:00:00.Z",
+            "2026-01-31T08:00:00.0000000001Z",
+            "1969-12-31T23:59:59Z",
+            "9999-12-31T23:59:59Z",
+        ] {
+            assert_eq!(value(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Retention over real sockets: what is too old, what makes room, what can be read again.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
+#![allow(clippy::cast_possible_truncation)] // counts are small
+
+mod support;
+
+use rustix::process::Signal;
+use support::credit::App;
+use support::sockets::{connected, receive};
+use support::tally::{number, numbered};
+use support::{Home, wait_for, yaml};
+
+const RECEIPT_IN: &str = "{name: in, socket: ROUTER, protocol: Receipt}";
+const CREDIT_OUT: &str = "{name: out, socket: ROUTER, protocol: Credit}";
+
+/// A queue whose stream has this retention.
+fn file(size: &str, deliveries: &str, retention: &str) -> String {
+    let kept = format!("], retention: {{{retention}}}}}\n");
+    yaml(size, &[("work", RECEIPT_IN, deliveries)]).replace("]}\n", &kept)
+}
+
+/// Sends numbered messages of these bytes and waits for each receipt.
+fn store(endpoint: &str, numbers: std::ops::Range<u64>, len: usize) {
+    let producer = connected(zmq::DEALER, endpoint);
+    for number in numbers.clone() {
+        producer.send(numbered(number as usize, len), 0).unwrap();
+    }
+    for number in numbers {
+        let receipt = receive(&producer);
+        assert_eq!(receipt, [b"200".to_vec(), number.to_string().into_bytes()]);
+    }
+}
+
+#[test]
+fn what_is_too_old_is_not_delivered_any_more_and_is_counted() {
+    let home = Home::new(&file("64Mi", CREDIT_OUT, "maxAge: 1s"));
+    let lifeboat = home.start();
+    store(lifeboat.endpoint("work.in"), 0..10, 100);
+    // One is with an application that never settles it.
+    let idle = App::with_credit(lifeboat.endpoint("work.out"), 1);
+    assert_eq!(idle.next().seq, 0);
+    let out = wait_for("ten to expire", || {
+        Some(home.delivery("out")).filter(|delivery| delivery.expired == 10)
+    });
+    assert_eq!((out.cursor, out.depth, out.in_flight, out.dropped), (10, 0, 0, 0));
+    assert_eq!(lifeboat.metric("lifeboat_overtaken_records_total", &[r#"reason="expired""#]), 10);
+    store(lifeboat.endpoint("work.in"), 10..11, 100);
+    assert_eq!(idle.next().seq, 10, "its credit is free again");
+    wait_for("the space to be free", || {
+        let stream = home.stream("work");
+        (stream.log_start >= 10).then_some(())
+    });
+}
+
+#[test]
+fn the_oldest_make_room_and_nobody_waits() {
+    const COUNT: u64 = 4500;
+    let home = Home::new(&file("64Mi", CREDIT_OUT, "onFull: DropOldest"));
+    let lifeboat = home.start();
+    store(lifeboat.endpoint("work.in"), 0..COUNT, 16 << 10);
+    let app = App::with_credit(lifeboat.endpoint("work.out"), 64);
+    let first = app.next();
+    let dropped = home.delivery("out").dropped;
+    assert_eq!(first.seq, dropped, "it goes on behind what is gone");
+    assert!(dropped > 1000, "{dropped}");
+    let mut expected = first.seq;
+    let mut msg = first;
+    loop {
+        assert_eq!((msg.seq, number(&msg.body[0])), (expected, expected));
+        expected += 1;
+        app.ack(&[msg]);
+        if expected == COUNT {
+            break;
+        }
+        msg = app.next();
+    }
+    assert_eq!(
+        lifeboat.metric("lifeboat_overtaken_records_total", &[r#"reason="dropped""#]),
+        dropped
+    );
+}
+
+#[test]
+fn a_delivery_that_comes_later_reads_from_where_it_is_told_to() {
+    let first = "{name: out, socket: ROUTER, protocol: Credit}";
+    let limits = "policy: Limits, maxMessages: 100000";
+    let home = Home::new(&file("64Mi", first, limits));
+    let lifeboat = home.start();
+    store(lifeboat.endpoint("work.in"), 0..100, 100);
+    let app = App::with_credit(lifeboat.endpoint("work.out"), 64);
+    for _ in 0..100 {
+        let msg = app.next();
+        app.ack(&[msg]);
+    }
+    wait_for("all to be settled", || (home.delivery("out").cursor == 100).then_some(()));
+    lifeboat.stop();
+    let more = format!(
+        "{first}, {{name: all, socket: PUSH, from: First}}, \
+         {{name: some, socket: PUSH, from: '40'}}, {{name: new, socket: PUSH, from: New}}"
+    );
+    home.rewrite(&file("64Mi", &more, limits));
+    let lifeboat = home.start();
+    store(lifeboat.endpoint("work.in"), 100..101, 100);
+    for (name, start) in [("all", 0), ("some", 40), ("new", 100)] {
+        let app = connected(zmq::PULL, lifeboat.endpoint(&format!("work.{name}")));
+        for expected in start..=100 {
+            assert_eq!(number(&receive(&app)[0]), expected, "{name}");
+        }
+    }
+}
+
+#[test]
+fn limits_and_deliveries_change_while_it_runs() {
+    let home = Home::new(&file("64Mi", CREDIT_OUT, "policy: Limits, maxMessages: 100000"));
+    let lifeboat = home.start();
+    store(lifeboat.endpoint("work.in"), 0..20, 100);
+    let app = App::with_credit(lifeboat.endpoint("work.out"), 64);
+    let held = app.take(20);
+    app.ack(&held[..10]);
+    wait_for("ten to be settled", || (home.delivery("out").cursor == 10).then_some(()));
+    let more = format!(
+        "{CREDIT_OUT}, {{name: all, socket: PUSH, from: First}}, \
+         {{name: new, socket: PUSH, from: New}}"
+    );
+    let change = |retention: &str| {
+        home.rewrite(&file("64Mi", &more, retention));
+        lifeboat.signal(Signal::HUP);
+    };
+    change("policy: Limits, maxMessages: 100000");
+    wait_for("them to come", || (home.stream("work").deliveries.len() == 3).then_some(()));
+    store(lifeboat.endpoint("work.in"), 20..21, 100);
+    for (name, start) in [("all", 0), ("new", 20)] {
+        let endpoint = home.delivery(name).socket.unwrap().endpoint;
+        let app = connected(zmq::PULL, &endpoint);
+        (start..=20).for_each(|expected| assert_eq!(number(&receive(&app)[0]), expected, "{name}"));
+    }
+    change("policy: Limits, maxAge: 1s");
+    wait_for("all to go", || (home.stream("work").log_start == 21).then_some(()));
+    assert_eq!(home.status().config.pending_restart, [""; 0]);
+    assert_eq!(home.delivery("out").expired, 11, "the ten that it held, and the last");
+    change("policy: Limits, maxAge: 1s, onDamage: SkipWithGap");
+    wait_for("it to be named", || {
+        (home.status().config.pending_restart == ["spec.streams[0].retention"]).then_some(())
+    });
+}
