@@ -7,12 +7,14 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
+pub mod check_install;
 pub mod desired;
 pub mod facts;
 pub mod labels;
 pub mod names;
 pub mod observed;
 pub mod plan;
+pub mod pq;
 pub mod queue;
 pub mod release;
 pub mod status;
