@@ -61,6 +61,12 @@ impl Memory {
         self.cancelled.contains(&ordinal)
     }
 
+    /// An operator that is broken on purpose.
+    #[cfg(test)]
+    pub(super) fn forget_cancelled(&mut self) {
+        self.cancelled.clear();
+    }
+
     /// Since when `what` has been so: `now`, when it was not before.
     pub(super) fn since(&mut self, what: Since, now: Timestamp) -> Timestamp {
         *self.since.entry(what).or_insert(now)

@@ -18,6 +18,8 @@ mod identity;
 mod memory;
 mod replicas;
 mod scale_down;
+#[cfg(test)]
+mod simulation;
 mod step;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -79,8 +81,8 @@ pub fn plan(queue: &Queue, observed: &Observed, memory: &mut Memory, now: Timest
 
     let mut steps = course.steps.clone();
     steps.extend(fencing::steps(&view, &identity, &sidecars));
-    steps.extend(claims::steps(&view, &course, replicas));
-    let stranded = claims::stranded(&view, replicas);
+    steps.extend(claims::steps(&view, &course));
+    let stranded = claims::stranded(&view, course.replicas);
     steps.extend(identity::forgets(&view, &identity));
     steps.extend(growth.steps);
     let again_in = [course.again_in, growth.again_in].into_iter().flatten().min();
