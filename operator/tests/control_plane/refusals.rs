@@ -30,10 +30,12 @@ async fn what_this_version_does_not_do_is_told_by_name_and_nothing_is_changed() 
     let cluster = Cluster::start().await;
     let operator = Operator::start(&cluster).await;
     let mut streams = orders()["spec"]["streams"].clone();
-    streams[0]["ingress"][0]["curve"] = json!({"secretName": "keys"});
+    let keys = json!({"secretName": "keys"});
+    let secret = json!({"name": "secret", "socket": "PULL", "bind": "tcp://*:5557", "curve": keys});
+    streams[0]["ingress"].as_array_mut().unwrap().push(secret);
     cluster.create(orders_with("orders", &json!({"streams": streams}))).await;
     let message = cluster.until_condition("orders", "Stalled", "True", "SpecInvalid").await;
-    assert!(message.contains("spec.streams[0].ingress[0].curve"), "{message}");
+    assert!(message.contains("spec.streams[0].ingress[1].curve"), "{message}");
     assert!(cluster.api::<StatefulSet>().get_opt("orders").await.unwrap().is_none());
 
     // Mended: it is made.
