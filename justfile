@@ -52,6 +52,11 @@ deny:
 doc:
     cargo doc --workspace --no-deps
 
+# Makes the CRD from the types, for the chart too; a test fails where the file is another.
+crd:
+    cargo run -p lifeboat-api --features kube --example crd >crds/persistentqueues.yaml
+    cp crds/persistentqueues.yaml charts/lifeboat/files/
+
 # The benches of the data plane.
 bench *ARGS:
     cargo bench -p lifeboat-sidecar {{ARGS}}

@@ -5,7 +5,10 @@
 //! [`resource`] types (as written) and resolved into a [`Dataplane`] (defaults applied).
 //! [`Dataplane::check_sockets`] is the second step, for what is known only where the queue runs.
 //!
-//! This crate must not repair what a user wrote, open sockets or files, or know Kubernetes' API.
+//! With the feature `kube`, the module `queue` is the same resource as Kubernetes' API has it, and its
+//! CustomResourceDefinition; nothing else here may know that API.
+//!
+//! This crate must not repair what a user wrote, or open sockets or files.
 #![forbid(unsafe_code)]
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 

@@ -4,6 +4,7 @@ mod commands;
 mod credentials;
 mod run_directory;
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -12,7 +13,6 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::PostParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
-use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::{ports, process::Process, tools, until};
@@ -124,18 +124,15 @@ impl ControlPlane {
     /// # Errors
     /// `Api` where the token is refused.
     pub async fn client_as(&self, namespace: &str, service_account: &str) -> Result<Client> {
-        client(self.kubeconfig_as(namespace, service_account).await?).await
+        let kubeconfig = self.kubeconfig_as(namespace, service_account).await?;
+        client(Kubeconfig::read_from(kubeconfig)?).await
     }
 
-    /// What [`Self::client_as`] is made from, for programs: as a file, JSON will do.
+    /// The same for programs: the kubeconfig of this service account, valid for an hour.
     ///
     /// # Errors
-    /// As [`Self::client_as`].
-    pub async fn kubeconfig_as(
-        &self,
-        namespace: &str,
-        service_account: &str,
-    ) -> Result<Kubeconfig> {
+    /// `Api` where the token is refused; `Io`.
+    pub async fn kubeconfig_as(&self, namespace: &str, service_account: &str) -> Result<PathBuf> {
         let what = format!("a token of {namespace}/{service_account}");
         let accounts = Api::<ServiceAccount>::namespaced(self.client(), namespace);
         let spec = TokenRequestSpec {
@@ -146,12 +143,16 @@ impl ControlPlane {
         let answer = accounts
             .create_token_request(service_account, &PostParams::default(), &request)
             .await
-            .map_err(Error::api(what))?;
+            .map_err(Error::api(what.clone()))?;
         let token = answer.status.map(|status| status.token).unwrap_or_default();
-        parse(self.credentials.kubeconfig(&token))
+        let path = self.run.file(&format!("{namespace}.{service_account}.kubeconfig"));
+        let kubeconfig = self.credentials.kubeconfig(&token).to_string();
+        fs::write(&path, kubeconfig).map_err(Error::io(what))?;
+        Ok(path)
     }
 
-    /// `kubectl`, as the administrator.
+    /// `kubectl`, as the administrator. Waiting for it in a test that plays a node needs a runtime
+    /// with several threads, or tokio's `Command`.
     ///
     /// # Errors
     /// `MissingTool`.
@@ -198,11 +199,6 @@ impl ControlPlane {
         self.api_server = Some(api_server);
         Ok(())
     }
-}
-
-fn parse(kubeconfig: Value) -> Result<Kubeconfig> {
-    serde_json::from_value(kubeconfig)
-        .map_err(|error| Error::Io { what: "a kubeconfig".to_owned(), source: error.into() })
 }
 
 /// A client of the cluster that this file names. It asks once: a test wants to see refusals.

@@ -126,6 +126,17 @@ async fn a_service_account_may_do_only_what_it_was_given() {
     assert!(matches!(&error, kube::Error::Api(status) if status.is_forbidden()), "{error}");
     assert!(error.to_string().contains("system:serviceaccount:trade:default"), "{error}");
 
+    // A program with its kubeconfig is the same account.
+    let kubeconfig = plane.kubeconfig_as("trade", "default").await.unwrap();
+    let whoami = plane
+        .kubectl()
+        .unwrap()
+        .args(["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"])
+        .env("KUBECONFIG", kubeconfig)
+        .output()
+        .unwrap();
+    assert_eq!(whoami.stdout, b"system:serviceaccount:trade:default", "{whoami:?}");
+
     let kubectl = plane
         .kubectl()
         .unwrap()

@@ -66,8 +66,8 @@ pub struct Run {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  lifeboat-operator check-install --app-image ghcr.io/lifeboat-dev/lifeboat:0.1.0 --namespace lab
-  lifeboat-operator check-install --app-image lifeboat:dev --messages 1000 --keep-failed
+  lifeboat-operator check-install --image ghcr.io/lifeboat-dev/lifeboat:0.1.0 --namespace lab
+  lifeboat-operator check-install --image lifeboat:dev --messages 1000 --keep-failed
 
 It makes a queue with one replica and a claim, waits until it is ready, sends messages over tcp,
 waits for their receipts, reads each of them back, and removes what it has made. It must run where
@@ -77,7 +77,7 @@ Exit codes: 0 everything came back, 1 something did not work, 64 wrong command l
 pub struct CheckInstall {
     /// The image of the queue's application: the sidecar's, which has the `lifeboat` command
     #[arg(long, value_name = "IMAGE")]
-    pub app_image: String,
+    pub image: String,
     /// The namespace in which the queue is made
     #[arg(long, env = "POD_NAMESPACE", default_value = "default", value_name = "NAMESPACE")]
     pub namespace: String,
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-        let check = "lifeboat-operator check-install --app-image lifeboat:dev --timeout 5m";
+        let check = "lifeboat-operator check-install --image lifeboat:dev --timeout 5m";
         assert!(Cli::try_parse_from(check.split(' ')).is_ok());
     }
 }

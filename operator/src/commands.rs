@@ -61,7 +61,7 @@ async fn serve(options: cli::Run) -> Result<(), String> {
 pub(crate) fn check_install(options: cli::CheckInstall) -> ExitCode {
     let options = check_install::Options {
         namespace: options.namespace,
-        image: options.app_image,
+        image: options.image,
         storage_class: options.storage_class,
         messages: options.messages,
         patience: options.timeout,

@@ -29,48 +29,19 @@ use crate::queue::QueueStatus;
         status_replicas_path = ".status.replicas",
         label_selector_path = ".status.selector"
     ),
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
-    ),
-    printcolumn(name = "Replicas", type_ = "integer", json_path = ".status.acceptingReplicas"),
-    printcolumn(name = "Desired", type_ = "integer", json_path = ".spec.replicas"),
-    printcolumn(name = "Depth", type_ = "integer", json_path = ".status.backlog.messages"),
-    printcolumn(name = "Oldest", type_ = "date", json_path = ".status.backlog.oldestMessageTime"),
-    printcolumn(name = "In/s", type_ = "integer", json_path = ".status.rates.ingressPerSecond"),
-    printcolumn(name = "Out/s", type_ = "integer", json_path = ".status.rates.deliveredPerSecond"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(
-        name = "Bytes",
-        type_ = "integer",
-        json_path = ".status.backlog.bytes",
-        priority = 1
-    ),
-    printcolumn(
-        name = "DLQ",
-        type_ = "integer",
-        json_path = ".status.backlog.deadLettered",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Used %",
-        type_ = "integer",
-        json_path = ".status.storage.usedPercent",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Class",
-        type_ = "string",
-        json_path = ".spec.storage.storageClassName",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Sidecar",
-        type_ = "string",
-        json_path = ".status.sidecarImage",
-        priority = 1
-    )
+    printcolumn = r#"{"name":"Ready", "type":"string", "jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name":"Replicas", "type":"integer", "jsonPath":".status.acceptingReplicas"}"#,
+    printcolumn = r#"{"name":"Desired", "type":"integer", "jsonPath":".spec.replicas"}"#,
+    printcolumn = r#"{"name":"Depth", "type":"integer", "jsonPath":".status.backlog.messages"}"#,
+    printcolumn = r#"{"name":"Oldest", "type":"date", "jsonPath":".status.backlog.oldestMessageTime"}"#,
+    printcolumn = r#"{"name":"In/s", "type":"integer", "jsonPath":".status.rates.ingressPerSecond"}"#,
+    printcolumn = r#"{"name":"Out/s", "type":"integer", "jsonPath":".status.rates.deliveredPerSecond"}"#,
+    printcolumn = r#"{"name":"Age", "type":"date", "jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"Bytes", "type":"integer", "jsonPath":".status.backlog.bytes", "priority":1}"#,
+    printcolumn = r#"{"name":"DLQ", "type":"integer", "jsonPath":".status.backlog.deadLettered", "priority":1}"#,
+    printcolumn = r#"{"name":"Used %", "type":"integer", "jsonPath":".status.storage.usedPercent", "priority":1}"#,
+    printcolumn = r#"{"name":"Class", "type":"string", "jsonPath":".spec.storage.storageClassName", "priority":1}"#,
+    printcolumn = r#"{"name":"Sidecar", "type":"string", "jsonPath":".status.sidecarImage", "priority":1}"#
 )]
 pub struct QueueSpec {
     /// Pods, each with a log of its own (shards, not copies): 0 to 128. Default 1. Leave it out

@@ -196,4 +196,17 @@ mod tests {
         assert_eq!(data_plane(TRAIL), names::<resource::Trail>());
         assert_eq!(data_plane(RETENTION), names::<resource::Retention>());
     }
+
+    #[cfg(feature = "kube")]
+    #[test]
+    fn the_lists_name_the_fields_that_a_cluster_keeps() {
+        let all = |fields: &[Field]| {
+            let mut names: Vec<_> = fields.iter().map(|field| field.name.to_owned()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(all(SPEC), names::<crate::queue::QueueSpec>());
+        assert_eq!(all(STORAGE), names::<crate::queue::Claim>());
+        assert_eq!(all(SIDECAR), names::<crate::queue::SidecarContainer>());
+    }
 }

@@ -8,10 +8,10 @@ pub(super) fn find<'a>(
     root: &'a mut Map<String, Value>,
     place: &str,
 ) -> Option<&'a mut Map<String, Value>> {
-    let steps = place.split('.').filter(|step| !step.is_empty());
-    steps.fold(Some(root), |schema, step| {
+    let mut steps = place.split('.').filter(|step| !step.is_empty());
+    steps.try_fold(root, |schema, step| {
         let (name, inside) = step.strip_suffix("[]").map_or((step, false), |name| (name, true));
-        let field = schema?.get_mut("properties")?.get_mut(name)?;
+        let field = schema.get_mut("properties")?.get_mut(name)?;
         let found = if inside { field.get_mut("items")? } else { field };
         found.as_object_mut()
     })

@@ -149,7 +149,7 @@ fn template() -> Vec<(&'static str, Value)> {
         ("spec.sidecar.cpu", text(quantity::MAX_LENGTH, CPU)),
         ("spec.sidecar.resources", free_object()),
         ("spec.sidecar.logLevel", json!({"maxLength": 256, "default": "info"})),
-        ("spec.sidecar.env", with(map(MANY, "name"), json!({}))),
+        ("spec.sidecar.env", map(MANY, "name")),
         (
             "spec.sidecar.env[]",
             with(

@@ -1,7 +1,7 @@
 //! What no single value can tell: rules in CEL that the API server checks, by their place.
 //!
 //! Each message names its field and says what to write instead. A rule that the validator has too
-//! refuses nothing that the validator accepts (`crds/tests/rules.rs`); what only the validator
+//! refuses nothing that the validator accepts (`crds/tests/rules`); what only the validator
 //! knows, such as what this version lacks, is left to it.
 
 mod operator;
@@ -15,18 +15,18 @@ use serde_json::{Value, json};
 pub(super) struct Rule {
     /// Where `self` is.
     pub(super) at: &'static str,
-    rule: String,
+    condition: String,
     message: String,
 }
 
 impl Rule {
-    fn new(at: &'static str, rule: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { at, rule: rule.into(), message: message.into() }
+    fn new(at: &'static str, condition: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { at, condition: condition.into(), message: message.into() }
     }
 
     /// As an item of `x-kubernetes-validations`.
     pub(super) fn to_json(&self) -> Value {
-        json!({"rule": self.rule, "message": self.message})
+        json!({"rule": self.condition, "message": self.message})
     }
 }
 
@@ -47,4 +47,10 @@ fn unchanged(at: &'static str, field: &str) -> Rule {
     );
     let message = format!("{field} cannot change; write it as it was");
     Rule::new(at, rule, message)
+}
+
+/// Whether the text `it` is an endpoint on every interface, as it is usually written.
+fn on_every_interface(it: &str) -> String {
+    let hosts = ["*", "0.0.0.0", "[::]"];
+    hosts.map(|host| format!("{it}.startsWith('tcp://{host}:')")).join(" || ")
 }

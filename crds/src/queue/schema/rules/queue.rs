@@ -1,6 +1,6 @@
 //! Rules of the queue as a whole: its name, its volume, its endpoints.
 
-use super::{Rule, unchanged};
+use super::{Rule, on_every_interface, unchanged};
 use crate::bounds;
 use crate::names::QUEUE_FORM;
 use crate::quantity::format_bytes;
@@ -26,6 +26,7 @@ pub(super) fn rules() -> Vec<Rule> {
         at_least("spec.storage.size", "size", *bounds::STORAGE.start()),
         unchanged("spec.storage", "storageClassName"),
         unchanged("spec.storage", "accessMode"),
+        at_least("spec.streams[].retention.maxBytes", "maxBytes", *bounds::MAX_BYTES.start()),
         at_least("spec.sidecar.memory", "memory", *bounds::MEMORY.start()),
     ]
 }
@@ -43,17 +44,13 @@ fn name() -> Rule {
 /// that the system picks collide with none. Hosts are compared as they are written.
 fn endpoints() -> Rule {
     let [ours, theirs] = ["s", "t"].map(|stream| BINDS.replace("{0}", stream));
-    let wild = |it: &str| {
-        let hosts = ["*", "0.0.0.0", "[::]"];
-        hosts.map(|host| format!("{it}.startsWith('tcp://{host}:')")).join(" || ")
-    };
     let rule = format!(
         "self.streams.all(s, {ours}.all(x, x.matches(':(0+|[*])$') || \
          self.streams.map(t, {theirs}.filter(y, y == x || \
          x.startsWith('tcp://') && y.startsWith('tcp://') && \
          y.endsWith(x.substring(x.lastIndexOf(':'))) && ({} || {})).size()).sum() == 1))",
-        wild("x"),
-        wild("y")
+        on_every_interface("x"),
+        on_every_interface("y")
     );
     let message = "streams: two sockets bind the same endpoint; choose another port or path";
     Rule::new("spec", rule, message)

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Rule, unchanged};
+use super::{Rule, on_every_interface, unchanged};
 use crate::bounds;
 use crate::duration::format_duration;
 use crate::quantity::format_bytes;
@@ -135,8 +135,8 @@ fn admin_port(at: &'static str) -> Rule {
 }
 
 fn one_place(at: &'static str) -> Rule {
-    let rule = "!self.startsWith('tcp://') || \
-                !self.matches('^tcp://([*]|0[.]0[.]0[.]0|[[]::[]]):') && !self.matches(':0+$')";
+    let everywhere = on_every_interface("self");
+    let rule = format!("!({everywhere}) && !(self.startsWith('tcp://') && self.matches(':0+$'))");
     let message = "connect: expected one host and one port to connect to; write both";
     Rule::new(at, rule, message)
 }
