@@ -24,7 +24,7 @@ lint:
 e2e *ARGS:
     e2e/build
     cargo build -p lifeboat-sidecar
-    cargo test -p lifeboat-e2e {{ARGS}} -- --ignored
+    cargo test -p lifeboat-e2e -p lifeboat-operator {{ARGS}} -- --ignored
 
 # The chart's lint, README, schema and golden renders; `just chart --update` makes them anew.
 chart *ARGS:

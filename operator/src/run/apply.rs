@@ -91,8 +91,9 @@ impl Applier {
         cache: &Cache,
     ) -> Result<(), Unapplied> {
         let objects: Vec<_> = objects.iter().map(|object| Object::of(object, observed)).collect();
-        let changed: Vec<_> =
-            objects.iter().filter(|object| !self.is_applied(queue, object, cache)).collect();
+        let is_due =
+            |object: &&Object<'_>| !object.is_going && !self.is_applied(queue, object, cache);
+        let changed: Vec<_> = objects.iter().filter(is_due).collect();
         for set in changed.iter().filter(|object| object.kind == SET) {
             self.patch(set, true).await?;
         }
@@ -219,6 +220,8 @@ struct Object<'a> {
     namespace: &'a str,
     name: &'a str,
     hash: u64,
+    /// There is one that is being deleted: its successor is made when it is gone.
+    is_going: bool,
 }
 
 impl<'a> Object<'a> {
@@ -229,12 +232,14 @@ impl<'a> Object<'a> {
         // Objects are built by the same steps each time: the same object is the same text.
         value.to_string().hash(&mut hasher);
         let kind = text("/kind");
+        let basis = basis(kind, observed);
         Self {
-            value: pinned(value, version(kind, observed)),
+            value: pinned(value, basis),
             kind,
             namespace: text("/metadata/namespace"),
             name: text("/metadata/name"),
             hash: hasher.finish(),
+            is_going: basis.is_some_and(|basis| basis.deletion_timestamp.is_some()),
         }
     }
 
@@ -271,21 +276,22 @@ fn is_final(status: &Status) -> bool {
         || status.message.contains(UNKNOWN_FIELD)
 }
 
-/// The version of the object that the decisions in its successor were made by.
-fn version<'a>(kind: &str, observed: &'a Observed) -> Option<&'a str> {
-    let metadata = match kind {
-        SET => &observed.stateful_set.as_ref()?.metadata,
-        CONFIG => &observed.config_map.as_ref()?.metadata,
-        _ => return None,
-    };
-    metadata.resource_version.as_deref()
+/// The object that the decisions in its successor were made by.
+fn basis<'a>(kind: &str, observed: &'a Observed) -> Option<&'a ObjectMeta> {
+    match kind {
+        SET => observed.stateful_set.as_ref().map(|set| &set.metadata),
+        CONFIG => observed.config_map.as_ref().map(|map| &map.metadata),
+        _ => None,
+    }
 }
 
-/// The object, to be applied over this version alone.
-fn pinned<'a>(value: &'a Value, version: Option<&str>) -> Cow<'a, Value> {
-    let Some(version) = version else { return Cow::Borrowed(value) };
+/// The object, to be applied over this very version of this very object. The version alone is not
+/// enough: where the object is gone, the server would make one.
+fn pinned<'a>(value: &'a Value, basis: Option<&ObjectMeta>) -> Cow<'a, Value> {
+    let Some(basis) = basis else { return Cow::Borrowed(value) };
     let mut value = value.clone();
-    value["metadata"]["resourceVersion"] = version.into();
+    value["metadata"]["uid"] = basis.uid.clone().into();
+    value["metadata"]["resourceVersion"] = basis.resource_version.clone().into();
     Cow::Owned(value)
 }
 

@@ -1,12 +1,16 @@
 //! A control plane with the CRD, and an operator that the test starts, stops and kills.
 
+mod http;
 mod operator;
+mod pods;
+mod process;
 mod queue;
 mod seen;
 
 use std::fmt::Debug;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::core::NamespaceResourceScope;
@@ -19,7 +23,9 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing_subscriber::EnvFilter;
 
-pub(crate) use self::operator::{Operator, options};
+pub(crate) use self::operator::{Operator, kill_later_and_later, options};
+pub(crate) use self::pods::{Pods, consumed};
+pub(crate) use self::process::Process;
 pub(crate) use self::queue::{orders, orders_with};
 pub(crate) use self::seen::{available, condition, everything};
 
@@ -35,9 +41,14 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start() -> Self {
-        let filter = EnvFilter::try_from_env("LIFEBOAT_LOG").unwrap_or_else(|_| "info,kube_client=off".into());
+        let filter = EnvFilter::try_from_env("LIFEBOAT_LOG")
+            .unwrap_or_else(|_| "info,kube_client=off".into());
         // The first test of the process has set it up.
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_test_writer().try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(false)
+            .with_test_writer()
+            .try_init();
         let permit = PLANES.acquire().await.unwrap();
         let plane = ControlPlane::start().await.unwrap();
         let client = plane.client();
@@ -104,6 +115,19 @@ impl Cluster {
         })
         .await
         .unwrap()
+    }
+
+    /// Waits until a queue's pod is ready, and not the one with the uid `not`.
+    pub(crate) async fn until_pod(&self, name: &str, not: Option<&Pod>) -> Pod {
+        self.until("a pod that is ready", name, |pod: &Pod| {
+            let conditions = pod.status.iter().flat_map(|it| it.conditions.iter().flatten());
+            let ready = conditions.clone().any(|it| it.type_ == "Ready" && it.status == "True");
+            let going = pod.metadata.deletion_timestamp.is_some();
+            let another = not.is_none_or(|not| not.uid() != pod.uid());
+            let is = ready && !going && another;
+            is.then(|| pod.clone()).ok_or(format!("{:?}", pod.status))
+        })
+        .await
     }
 
     /// Waits until there is no such object.
