@@ -75,7 +75,7 @@ pub fn plan(queue: &Queue, observed: &Observed, memory: &mut Memory, now: Timest
     let target = replicas::target(&view);
     memory.keep(target.going, &view);
     let course = scale_down::course(&view, &identity, &target, memory);
-    let replicas = replicas::held(&view, course.replicas);
+    let replicas = replicas::held(&view, &target, course.replicas);
     let sidecars = fencing::sidecars(&view, &identity, &course, replicas);
     let growth = growth::growth(&view, course.scale_down.is_some(), replicas, memory);
 

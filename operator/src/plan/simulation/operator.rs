@@ -294,10 +294,7 @@ impl Carried<'_> {
             Step::DeleteClaim { claim, uid, resource_version } => {
                 let ordinal = claim_of(claim);
                 let claim = self.cluster.claims.get(&ordinal);
-                let same = |it: &&super::cluster::Claim| {
-                    is(uid, it.uid) && is(resource_version, it.version)
-                };
-                if claim.filter(same).is_none() {
+                if !claim.is_some_and(|it| is(uid, it.uid) && is(resource_version, it.version)) {
                     return false;
                 }
                 self.cluster.delete_claim(ordinal);
