@@ -16,9 +16,9 @@ use crate::desired::{Desired, desired};
 use crate::observed::Observed;
 use crate::plan::{Plan, plan};
 use crate::queue::Queue;
-use crate::run::apply::Unapplied;
 use crate::run::context::{Context, Remembered};
 use crate::run::steps::Steps;
+use crate::run::wanted::Unapplied;
 use crate::status::{Subject, status};
 
 /// Of one reconcile. Requests that hang must not hold a queue for ever.

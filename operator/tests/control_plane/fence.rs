@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Cluster, Operator, Pods, orders};
 
-fn fenced(value: Value) -> Value {
+fn fenced(value: &Value) -> Value {
     json!({"metadata": {"annotations": {"lifeboat.dev/fenced-replicas": value}}})
 }
 
@@ -20,14 +20,14 @@ async fn a_fenced_replica_is_left_alone_and_comes_back() {
         (cluster.until_pod("orders-0", None).await, cluster.until_pod("orders-1", None).await);
     let sent = pods.send(&zero, "message", 20).await;
 
-    cluster.change("orders", fenced(json!("0"))).await;
+    cluster.change("orders", fenced(&json!("0"))).await;
     pods.until_state(&zero, "fenced").await;
     cluster.until_condition("orders", "Accepting", "False", "Fenced").await;
     assert!(!pods.takes_messages(&zero).await);
     assert!(pods.receive(&zero).await.is_empty(), "nothing is delivered");
     pods.send(&one, "other", 5).await;
 
-    cluster.change("orders", fenced(Value::Null)).await;
+    cluster.change("orders", fenced(&Value::Null)).await;
     pods.until_state(&zero, "open").await;
     cluster.until_condition("orders", "Accepting", "True", "SidecarsReady").await;
     assert_eq!(pods.receive(&zero).await, sent, "each message, and no other");

@@ -9,6 +9,7 @@ mod election;
 mod fence;
 mod growth;
 mod identity;
+mod installed;
 mod many;
 mod refusals;
 mod rollout;

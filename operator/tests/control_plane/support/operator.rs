@@ -1,6 +1,7 @@
 //! An operator in the test's own process.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -40,7 +41,12 @@ impl Operator {
 
     /// Starts one with these options.
     pub(crate) async fn start_as(cluster: &Cluster, options: Options) -> Self {
-        let kubeconfig = Kubeconfig::read_from(cluster.plane.kubeconfig()).unwrap();
+        Self::start_with(&cluster.plane.kubeconfig(), options).await
+    }
+
+    /// Starts one as whoever this kubeconfig names.
+    pub(crate) async fn start_with(kubeconfig: &Path, options: Options) -> Self {
+        let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
         let context = KubeConfigOptions::default();
         let config = Config::from_custom_kubeconfig(kubeconfig, &context).await.unwrap();
         let (stop, stopped) = oneshot::channel();
