@@ -15,11 +15,11 @@ use crate::fate::{Fate, Refusal};
 use crate::holes::Holes;
 use crate::ids::StreamId;
 use crate::index::SparseIndex;
-use crate::mending::Mending;
+use crate::mend::{Accepted, Authority};
+use crate::orders::Orders;
 use crate::pending::CommitQueue;
 use crate::reader::Reader;
 use crate::recover::Recovered;
-use crate::removal::Removal;
 use crate::sync::{AtomicU64, Event, Mutex, MutexGuard};
 use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
@@ -33,8 +33,9 @@ pub struct LogHandle {
     refusing: CommitQueue,
     published: Event,
     on_damage: OnDamage,
-    mending: Mending,
-    removal: Removal,
+    mended: Event,
+    mending: Orders<Authority, Accepted>,
+    removal: Orders<(), ()>,
     view: Mutex<View>,
 }
 
@@ -166,9 +167,17 @@ impl LogHandle {
         let queue = CommitQueue::new(queue_bytes, Arc::clone(writer));
         // Whatever is in it is decided with the next commit, so a little is enough.
         let refusing = CommitQueue::new(queue_bytes / 4, Arc::clone(writer));
-        let (published, view) = (Event::new(), Mutex::new(view));
-        let (mending, removal) = (Mending::default(), Removal::default());
-        Arc::new(Self { id, queue, refusing, published, on_damage, mending, removal, view })
+        Arc::new(Self {
+            id,
+            queue,
+            refusing,
+            published: Event::new(),
+            on_damage,
+            mended: Event::new(),
+            mending: Orders::new(),
+            removal: Orders::new(),
+            view: Mutex::new(view),
+        })
     }
 
     /// The log's id.
@@ -229,12 +238,12 @@ impl LogHandle {
     /// The fate's errors: `NoSpace` when it stays, for the journal finds none; `Stopped` for a stream
     /// that does not know its own id.
     pub fn remove_stream(&self) -> Arc<Fate<()>> {
-        let fate = self.removal.order();
+        let fate = self.removal.give(());
         self.queue.wake_writer();
         fate
     }
 
-    pub(crate) fn removal(&self) -> &Removal {
+    pub(crate) fn removal(&self) -> &Orders<(), ()> {
         &self.removal
     }
 

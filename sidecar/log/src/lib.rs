@@ -69,11 +69,11 @@
 //! - bytes, pure: `batch`, `dedup_id`, `segment`, `seal`, `index`, `meta`
 //! - the log: `pending` (in), `log` and `active` (write), `handle`, `tail`, `reader`, `scan`, `window`
 //!   (read), `recover`, `budget`
-//! - damage: `verify` and `scrub` find it, `mend` with `salvage` and `quarantine` gets over it on a
-//!   `mending` order, `holes` is what is left of it; [`inspect`] and [`offline`] work on a directory
+//! - damage: `verify` and `scrub` find it, `mend` with `salvage` and `quarantine` gets over it,
+//!   `holes` is what is left of it; [`inspect`] and [`offline`] work on a directory
 //!   that nobody runs, the former through `read_only`
 //! - the journal: [`journal`], `journal_queue`, [`state`], [`ranges`]
-//! - the volume: `volume`, `committer`, `writer`, `reserve`, `fate`, `waker`
+//! - the volume: `volume`, `committer`, `writer`, `orders` to it, `reserve`, `fate`, `waker`
 //! - threads: `sync` is where they meet; `interleavings` lets a scheduler choose their order, in tests
 //! - the disk: [`vfs`] (the seam), [`disk`] with `sync_pool`, `reaper` and `direct`, `sim` for tests
 #![forbid(unsafe_code)]
@@ -101,9 +101,9 @@ pub mod journal;
 mod journal_queue;
 mod log;
 mod mend;
-mod mending;
 mod meta;
 pub mod offline;
+mod orders;
 mod pending;
 mod quarantine;
 pub mod ranges;
@@ -111,7 +111,6 @@ mod read_only;
 mod reader;
 mod reaper;
 mod recover;
-mod removal;
 mod reserve;
 mod rest;
 mod salvage;
@@ -144,8 +143,7 @@ pub use handle::{LogHandle, Marks, OnDamage};
 pub use holes::Holes;
 pub use ids::{DeliveryId, StreamId, VolumeId};
 pub use journal_queue::{JournalQueue, Urgency};
-pub use mend::{Authority, Mended};
-pub use mending::Accepted;
+pub use mend::{Accepted, Authority, Mended};
 pub use pending::{CommitQueue, Rejection, Run, Submitted};
 pub use reader::{Read, Reader};
 pub use scrub::{ScrubOptions, ScrubProgress, Scrubber};

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::committer::Now;
 use crate::error::LogError;
 use crate::handle::{LogHandle, OnDamage};
-use crate::mending::Accepted;
+use crate::mend::Accepted;
 use crate::verify::verify;
 use crate::vfs::Vfs;
 use crate::volume::{KEPT_IDS, STREAMS, StreamOptions, Volume, VolumeOptions};
