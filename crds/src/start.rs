@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -83,44 +84,26 @@ impl fmt::Display for StartText {
 
 /// The Unix time of `YYYY-MM-DDTHH:MM:SS[.fraction]Z` in nanoseconds, from 1970 on.
 fn unix_nanos(text: &str) -> Option<u64> {
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
-    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
-    let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let seconds = days_to(year, month, day)? * 86_400 + hour * 3_600 + minute * 60 + second;
-    let digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
-    let nanos = (digits && (1..=9).contains(&fraction.len()))
-        .then(|| format!("{fraction:0<9}").parse::<u64>().ok())
-        .flatten()?;
-    seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
+    let time: Timestamp = has_the_one_form(text).then(|| text.parse().ok()).flatten()?;
+    u64::try_from(time.as_nanosecond()).ok()
 }
 
-/// Three numbers of these many digits.
-fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[u64; 3]> {
-    let mut parts = text.split(between);
-    let mut number = |len: usize| {
-        let part = parts.next().filter(|part| part.len() == len)?;
-        part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten()
+/// RFC 3339 and the calendar's library leave more forms open than the resource's schema takes, such
+/// as offsets, and seconds that leap.
+fn has_the_one_form(text: &str) -> bool {
+    let Some((whole, fraction)) = text.strip_suffix('Z').and_then(|text| text.split_at_checked(19))
+    else {
+        return false;
     };
-    let found = [number(digits[0])?, number(digits[1])?, number(digits[2])?];
-    parts.next().is_none().then_some(found)
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar.
-fn days_to(year: u64, month: u64, day: u64) -> Option<u64> {
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    let fits = |(byte, form): (u8, u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte == form,
     };
-    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let before = usize::try_from(month).ok()?.checked_sub(1)?;
-    if year < 1970 || !(1..=*lengths.get(before)?).contains(&day) {
-        return None;
-    }
-    let years: u64 = (1970..year).map(|year| 365 + u64::from(leap(year))).sum();
-    Some(years + lengths.iter().take(before).sum::<u64>() + day - 1)
+    let fraction = fraction.strip_prefix('.').unwrap_or(if fraction.is_empty() { "0" } else { "" });
+    whole.bytes().zip(*b"0000-00-00T00:00:00").all(fits)
+        && !whole.ends_with(":60")
+        && (1..=9).contains(&fraction.len())
+        && fraction.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -165,6 +148,8 @@ mod tests {
             "2026-00-01T00:00:00Z",
             "2026-02-29T00:00:00Z",
             "2026-01-31T24:00:00Z",
+            "2026-01-31T08:00:60Z",
+            "2026-01-31t08:00:00Z",
             "2026-01-31T08:00:00.Z",
             "2026-01-31T08:00:00.0000000001Z",
             "1969-12-31T23:59:59Z",

@@ -19,6 +19,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             _ => eprintln!("not understood: {frames:?}"),
         }
     }
+    // The crate sends in the background, and what is still there when the process ends is lost: an
+    // ACK that is lost means that the message is delivered again.
+    let sending = std::sync::Arc::downgrade(&socket.backend());
+    drop(socket);
+    while sending.strong_count() > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
     println!("acknowledged {done}");
     Ok(())
 }

@@ -31,8 +31,8 @@ const INDEX_PART: u64 = 8;
 ///
 /// Of the memory a quarter goes to connections, a sixth to the newest records (which live
 /// deliveries read), a twelfth to records that wait for their commit, in two halves, an eighth to
-/// what is on its way to peers, a 24th to ids of messages; the rest is for readers of the backlog, for what is in flight, and
-/// for the program itself.
+/// what is on its way to peers, a 24th to ids of messages; the rest is for readers of the backlog,
+/// for what is in flight, and for the program itself.
 pub fn sizes(dataplane: &Dataplane, file_system: u64, seed: u64) -> Sizes {
     let quota = dataplane.storage_size.min(file_system);
     let count = dataplane.streams.len().max(1) as u64;

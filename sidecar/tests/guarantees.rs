@@ -21,8 +21,9 @@ fn every_promise_has_its_test() {
         let home = if *package == "lifeboat-log" { "sidecar/log" } else { "sidecar" };
         let beginning = format!("{home}/tests/{target}");
         assert!(file.starts_with(&beginning), "{command} does not run {file}");
-        let (_, before) = source.split_once(&format!("fn {name}(")).map(|(a, b)| (b, a)).unwrap();
-        let attributes = before.rsplit_once("#[test]").unwrap().1;
+        let (before, _) = source.split_once(&format!("fn {name}(")).unwrap();
+        let starts = ["#[test]", "#[tokio::test"].map(|attribute| before.rfind(attribute));
+        let attributes = &before[starts.into_iter().flatten().max().expect(name)..];
         assert_eq!(attributes.contains("#[ignore"), !rest.is_empty(), "{command}");
         promises += 1;
     }

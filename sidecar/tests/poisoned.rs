@@ -2,13 +2,14 @@
 //! the queue says that it failed and ends with the disk's error.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
 
-use std::path::Path;
+mod support;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use lifeboat_log::sim::{Fault, SimDisk};
-use lifeboat_sidecar::app::{self, Place};
+use lifeboat_log::sim::Fault;
 use lifeboat_sidecar::status::State;
+use support::simulated::Simulated;
 
 const QUEUE: &str = "
 apiVersion: lifeboat.dev/v1alpha1
@@ -22,26 +23,11 @@ spec:
       deliveries: [{name: out, socket: PUSH}]
 ";
 
-/// The disk as the sidecar sees it has the same paths as the real one that holds its sockets.
-fn make_parents(disk: &SimDisk, path: &Path) {
-    use lifeboat_log::vfs::Vfs;
-    let parents: Vec<_> = path.ancestors().collect();
-    for parent in parents.iter().rev() {
-        disk.create_dir(parent).unwrap();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_sync_ends_all_receipts() {
-    let home = tempfile::tempdir().unwrap();
-    let (data, sockets) = (home.path().join("data"), home.path().join("sockets"));
-    let dataplane = lifeboat_api::validate_dataplane(&lifeboat_api::parse(QUEUE).unwrap()).unwrap();
-    let host = "127.0.0.1".into();
-    let place = Place { data: data.clone(), sockets, host, admin: None, ordinal: None };
-    let disk = SimDisk::new(1);
-    make_parents(&disk, home.path());
-    let sidecar = app::start_on(Arc::new(disk.clone()), &dataplane, &place).await.unwrap();
-    let endpoint = sidecar.node.streams[0].ingress()[0].socket.endpoint.clone();
+    let queue = Simulated::start(QUEUE, |disk| Arc::new(disk)).await;
+    let endpoint = queue.ingress(0);
+    let Simulated { sidecar, disk, home: _home } = queue;
 
     let producer = tokio::task::spawn_blocking(move || {
         let context = zmq::Context::new();

@@ -28,8 +28,9 @@ impl SpaceLimit {
         Self { records: Arc::clone(records), keeps_ids }
     }
 
-    /// Sets the limit in bytes, of which the copies of ids keep the part that they had. What is on disk beyond it stays; nothing is added until it is
-    /// below again. The size of segments stays what it was.
+    /// Sets the limit in bytes, of which the copies of ids keep the part that they had. What is on
+    /// disk beyond it stays; nothing is added until it is below again. The size of segments stays
+    /// what it was.
     pub fn set(&self, bytes: u64) {
         let (records, _) = divide(bytes, self.keeps_ids);
         self.records.limit.store(records, Ordering::Release);

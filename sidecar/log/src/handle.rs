@@ -15,11 +15,11 @@ use crate::fate::{Fate, Refusal};
 use crate::holes::Holes;
 use crate::ids::StreamId;
 use crate::index::SparseIndex;
-use crate::mending::Mending;
+use crate::mend::{Accepted, Authority};
+use crate::orders::Orders;
 use crate::pending::CommitQueue;
 use crate::reader::Reader;
 use crate::recover::Recovered;
-use crate::removal::Removal;
 use crate::sync::{AtomicBool, AtomicU64, Event, Mutex, MutexGuard, OnceLock};
 use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
@@ -34,8 +34,9 @@ pub struct LogHandle {
     published: Event,
     floor: Event,
     on_damage: OnDamage,
-    mending: Mending,
-    removal: Removal,
+    mended: Event,
+    mending: Orders<Authority, Accepted>,
+    removal: Orders<(), ()>,
     /// Whether somebody wants what was written to be synced before its time.
     sync_ordered: AtomicBool,
     view: Mutex<View>,
@@ -202,20 +203,18 @@ impl LogHandle {
         let queue = CommitQueue::new(queue_bytes, Arc::clone(writer));
         // Whatever is in it is decided with the next commit, so a little is enough.
         let refusing = CommitQueue::new(queue_bytes / 4, Arc::clone(writer));
-        let (published, floor, view) = (Event::new(), Event::new(), Mutex::new(view));
-        let (mending, removal) = (Mending::default(), Removal::default());
-        let sync_ordered = AtomicBool::new(false);
         Arc::new(Self {
             id,
             queue,
             refusing,
-            published,
-            floor,
+            published: Event::new(),
+            floor: Event::new(),
             on_damage,
-            mending,
-            removal,
-            sync_ordered,
-            view,
+            mended: Event::new(),
+            mending: Orders::new(),
+            removal: Orders::new(),
+            sync_ordered: AtomicBool::new(false),
+            view: Mutex::new(view),
         })
     }
 
@@ -300,12 +299,12 @@ impl LogHandle {
     /// The fate's errors: `NoSpace` when it stays, for the journal finds none; `Stopped` for a stream
     /// that does not know its own id.
     pub fn remove_stream(&self) -> Arc<Fate<()>> {
-        let fate = self.removal.order();
+        let fate = self.removal.give(());
         self.queue.wake_writer();
         fate
     }
 
-    pub(crate) fn removal(&self) -> &Removal {
+    pub(crate) fn removal(&self) -> &Orders<(), ()> {
         &self.removal
     }
 

@@ -71,12 +71,11 @@
 //! - bytes, pure: `batch`, `dedup_id`, `segment`, `seal`, `index`, `meta`
 //! - the log: `pending` (in), `log`, `active` and `publish` (write), `handle`, `tail`, `reader`, `lookup`, `scan`,
 //!   `window` (read), `retire` with `retention` and `age` (what goes), `recover`, `budget`
-//! - damage: `verify` and `scrub` find it, `mend` with `salvage` and `quarantine` gets over it on a
-//!   `mending` order; [`inspect`] and [`offline`] work on a directory that nobody runs, the former
-//!   through `read_only`
+//! - damage: `verify` and `scrub` find it, `mend` with `salvage` and `quarantine` gets over it;
+//!   [`inspect`] and [`offline`] work on a directory that nobody runs, the former through `read_only`
 //! - `holes`: where a log holds no record, and why
 //! - the journal: [`journal`], `journal_queue`, [`state`], [`ranges`]
-//! - the volume: `volume`, `committer`, `deletions`, `writer`, `reserve`, `fate`, `waker`
+//! - the volume: `volume`, `committer`, `deletions`, `writer`, `orders` to it, `reserve`, `fate`, `waker`
 //! - threads: `sync` is where they meet; `interleavings` lets a scheduler choose their order, in tests
 //! - the disk: [`vfs`] (the seam), [`disk`] with `sync_pool`, `reaper` and `direct`, `sim` for tests
 #![forbid(unsafe_code)]
@@ -107,9 +106,9 @@ mod journal_queue;
 mod log;
 mod lookup;
 mod mend;
-mod mending;
 mod meta;
 pub mod offline;
+mod orders;
 mod pending;
 mod publish;
 mod quarantine;
@@ -118,7 +117,6 @@ mod read_only;
 mod reader;
 mod reaper;
 mod recover;
-mod removal;
 mod reserve;
 mod rest;
 mod retention;
@@ -155,8 +153,7 @@ pub use holes::Holes;
 pub use ids::{DeliveryId, StreamId, VolumeId};
 pub use journal_queue::{JournalQueue, Urgency};
 pub use lookup::{FirstSince, Place};
-pub use mend::{Authority, Mended};
-pub use mending::Accepted;
+pub use mend::{Accepted, Authority, Mended};
 pub use pending::{CommitQueue, Rejection, Run, Submitted};
 pub use reader::{Read, Reader};
 pub use retention::{Retention, RetentionRules};

@@ -28,7 +28,7 @@ use crate::segment::{self, Header};
 use crate::state::{Op, State, StreamState};
 use crate::sync_mode::JUMP;
 use crate::vfs::{Vfs, remove_if_there};
-pub use report::{Authority, Mended};
+pub use report::{Accepted, Authority, Mended};
 use segment_end::{Known, known_end};
 
 /// So many operations go into one batch of the journal.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::committer::Now;
 use crate::error::LogError;
 use crate::handle::{LogHandle, OnDamage};
-use crate::mending::Accepted;
+use crate::mend::Accepted;
 use crate::retention::Retention;
 use crate::sync_mode::SyncMode;
 use crate::verify::verify;

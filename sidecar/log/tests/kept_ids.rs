@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use lifeboat_log::inspect::{CheckOptions, check};
-use lifeboat_log::sim::SimDisk;
+use lifeboat_log::sim::{Liar, Lie, SimDisk};
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
     Holder, LogHandle, OnDamage, Op, Retention, StreamOptions, Urgency, Volume, offline,
@@ -89,21 +89,37 @@ fn a_group_that_is_cut_in_two_keeps_each_id_with_its_record() {
     assert_eq!(read_ids(&log, 0).unwrap(), even(0..150));
 }
 
+/// Whether a disk, seen by the volume `through` another, still has the ids of everything that was synced after a
+/// power cut.
+fn keeps_ids(seed: u64, through: impl FnOnce(SimDisk) -> Arc<dyn Vfs>) -> bool {
+    let disk = SimDisk::new(seed);
+    disk.create_dir(dir()).unwrap();
+    let mut clock = Clock::new();
+    let mut volume = Volume::open(through(disk.clone()), dir(), &options(), &[work(true)]).unwrap();
+    fill(&mut volume, &mut clock, 20 + 10 * (seed % 30));
+    let synced = volume.streams[0].log.published_end();
+    let log = Arc::clone(&volume.streams[0].log);
+    submit_with_ids(&log, &[vec![1; 100].into()], &[(0, dedup_id(synced))]).unwrap();
+    drop(volume);
+    let disk = disk.power_cut(&mut SmallRng::seed_from_u64(seed));
+    let volume = Volume::open(Arc::new(disk), dir(), &options(), &[work(true)]);
+    volume.is_ok_and(|volume| {
+        read_ids(&volume.streams[0].log, 0).is_ok_and(|ids| ids == even(0..synced))
+    })
+}
+
 #[test]
 fn a_power_cut_keeps_the_ids_of_what_it_keeps() {
     for seed in 0..200 {
-        let disk = SimDisk::new(seed);
-        let mut random = SmallRng::seed_from_u64(seed);
-        let mut clock = Clock::new();
-        let mut volume = open(&disk, true);
-        fill(&mut volume, &mut clock, 20 + 10 * (seed % 30));
-        let synced = volume.streams[0].log.published_end();
-        let log = Arc::clone(&volume.streams[0].log);
-        submit_with_ids(&log, &[vec![1; 100].into()], &[(0, dedup_id(synced))]).unwrap();
-        drop(volume);
-        let disk = disk.power_cut(&mut random);
-        let volume = open(&disk, true);
-        assert_eq!(read_ids(&volume.streams[0].log, 0).unwrap(), even(0..synced), "seed {seed}");
+        assert!(keeps_ids(seed, |disk| Arc::new(disk)), "seed {seed}");
+    }
+}
+
+#[test]
+fn control_disks_that_do_not_sync_lose_ids() {
+    for lie in [Lie::NoDataSync, Lie::NoDirSync] {
+        let lost = (0..50).filter(|&seed| !keeps_ids(seed, |disk| Arc::new(Liar::new(disk, lie))));
+        assert!(lost.count() > 25, "{lie:?}");
     }
 }
 

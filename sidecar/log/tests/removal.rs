@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lifeboat_log::sim::{Fault, SimDisk};
+use lifeboat_log::sim::{Fault, Liar, Lie, SimDisk};
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{Finding, LogError, Now, StreamOptions, Volume};
 use rand::SeedableRng;
@@ -52,37 +52,43 @@ fn filled() -> SimDisk {
 
 /// Opens the volume with a file that names one of the two, and has the other removed. Whether that
 /// was said to be done.
-fn remove(disk: &SimDisk) -> Result<bool, LogError> {
-    let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
+fn remove(vfs: Arc<dyn Vfs>) -> Result<bool, LogError> {
     let mut volume = Volume::open_all(vfs, dir(), &options(), &[stays()])?;
     let fate = volume.others.first().unwrap().log.remove_stream();
     step(&mut volume)?;
     Ok(fate.outcome().is_some_and(|outcome| outcome.is_ok()))
 }
 
-/// What a start that names the first stream only finds: whether the second is there. Whatever is, is
-/// whole.
-fn check(disk: &SimDisk) -> bool {
+/// What a start that names the first stream only finds: whether the second is there.
+///
+/// # Errors
+/// Something is there that is not whole.
+fn look(disk: &SimDisk) -> Result<bool, String> {
     let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
-    let volume = Volume::open_all(vfs, dir(), &options(), &[stays()]).unwrap();
+    let volume = Volume::open_all(vfs, dir(), &options(), &[stays()]);
+    let volume = volume.map_err(|error| error.to_string())?;
     // A marker that was not synced is a torn tail, and no damage.
     let torn = |finding: &Finding| matches!(finding, Finding::TornTail { .. });
-    assert!(volume.findings.iter().all(torn), "{:?}", volume.findings);
-    let whole = |stream: &lifeboat_log::Stream, from| {
-        let found: Vec<_> =
-            read_all(&stream.log, 0).unwrap().into_iter().map(|(_, payload)| payload).collect();
-        assert_eq!(found, payloads(from));
-        assert_eq!(read_all(&stream.dead_letters, 0).unwrap().len(), 1);
-    };
-    whole(&volume.streams[0], 0);
-    match &volume.others[..] {
-        [] => false,
-        [other] => {
-            whole(other, 100);
-            true
-        }
-        more => panic!("{more:?}"),
+    if !volume.findings.iter().all(torn) {
+        return Err(format!("{:?}", volume.findings));
     }
+    let whole = |stream: &lifeboat_log::Stream, from| {
+        let read = |log| read_all(log, 0).map_err(|error| error.to_string());
+        let found: Vec<_> = read(&stream.log)?.into_iter().map(|(_, payload)| payload).collect();
+        let letters = read(&stream.dead_letters)?.len();
+        let is_whole = found == payloads(from) && letters == 1;
+        if is_whole { Ok(()) } else { Err(format!("{} and {letters}", found.len())) }
+    };
+    whole(&volume.streams[0], 0)?;
+    match &volume.others[..] {
+        [] => Ok(false),
+        [other] => whole(other, 100).map(|()| true),
+        more => Err(format!("{more:?}")),
+    }
+}
+
+fn check(disk: &SimDisk) -> bool {
+    look(disk).unwrap()
 }
 
 /// A name whose stream was removed is free: a new stream under it has nothing of the old one.
@@ -101,7 +107,7 @@ fn check_anew(disk: &SimDisk) {
 fn a_removed_stream_is_gone_and_the_other_is_not() {
     let disk = filled();
     assert!(check(&disk));
-    assert!(remove(&disk).unwrap());
+    assert!(remove(Arc::new(disk.clone())).unwrap());
     let left = disk.list(&dir().join("streams").join("goes")).unwrap();
     let left: Vec<_> =
         left.into_iter().filter(|name| Path::new(name).extension().is_some()).collect();
@@ -120,7 +126,7 @@ fn whatever_interrupts_it_the_stream_is_whole_or_gone() {
         for call in 1.. {
             let disk = before.fork();
             disk.fail_at(call, Fault::Eio, persistent);
-            let done = remove(&disk).unwrap_or(false);
+            let done = remove(Arc::new(disk.clone())).unwrap_or(false);
             if disk.calls() < call {
                 assert!(done && call > 30, "{call}");
                 break;
@@ -140,6 +146,29 @@ fn whatever_interrupts_it_the_stream_is_whole_or_gone() {
         }
     }
     assert!(whole > 20 && gone > 20, "{whole} whole, {gone} gone");
+}
+
+/// How often a power cut, at any call of a removal through the disk that `seen` makes of it, leaves a
+/// stream that is neither whole nor gone.
+fn halves(seen: impl FnOnce(SimDisk) -> Arc<dyn Vfs>) -> usize {
+    let disk = filled();
+    disk.record();
+    assert!(remove(seen(disk.clone())).unwrap());
+    let moments = disk.recorded();
+    let cut =
+        |(seed, moment): (u64, &SimDisk)| moment.power_cut(&mut SmallRng::seed_from_u64(seed));
+    (0..).zip(&moments).map(cut).filter(|after| look(after).is_err()).count()
+}
+
+#[test]
+fn a_power_cut_at_any_call_leaves_no_half() {
+    assert_eq!(halves(|disk| Arc::new(disk)), 0);
+}
+
+#[test]
+fn control_a_removal_that_is_not_synced_before_its_files_go_is_caught() {
+    let halves = halves(|disk| Arc::new(Liar::new(disk, Lie::NoDataSync)));
+    assert!(halves > 3, "{halves}");
 }
 
 #[test]

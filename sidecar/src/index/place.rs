@@ -65,6 +65,14 @@ impl Place {
         Ok(())
     }
 
+    /// Takes away everything that is there; nobody uses it any more.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        if self.root.exists() { remove(&self.root) } else { Ok(()) }
+    }
+
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
@@ -93,6 +101,10 @@ mod tests {
             assert_eq!(place.current(), None);
         }
         assert_eq!(place.names(), ["000003.aside"]);
+        for _ in 0..2 {
+            place.remove().unwrap();
+            assert!(!data.path().join("index/work").exists());
+        }
     }
 
     #[test]

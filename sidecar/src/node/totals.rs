@@ -1,7 +1,8 @@
 //! What a queue comes to over all its streams: pure sums over their status.
 
+use jiff::Timestamp;
+
 use super::StreamNode;
-use crate::rfc3339;
 use crate::status::{StreamState, StreamStatus, Totals};
 
 /// Sums over `streams`, of which `backlogs` are the estimated bytes.
@@ -14,11 +15,17 @@ pub(super) fn totals(streams: &[StreamStatus], backlogs: &[u64]) -> Totals {
         bytes: backlogs.iter().sum(),
         in_flight: sum(|stream| stream.in_flight),
         dead_letters: sum(|stream| stream.dead_letters),
-        oldest_time: oldest.map(rfc3339::format),
+        oldest_time: oldest.and_then(rfc3339),
         ingress_per_second: rate(|stream| stream.ingress_per_second),
         delivered_per_second: rate(|stream| stream.delivered_per_second),
         redelivered: sum(|stream| stream.deliveries.iter().map(|it| it.redelivered).sum()),
     }
+}
+
+/// A Unix time in seconds as RFC 3339 has it, in UTC; `None` after the year 9999.
+fn rfc3339(unix: u64) -> Option<String> {
+    let time = Timestamp::from_second(i64::try_from(unix).ok()?).ok()?;
+    Some(time.to_string())
 }
 
 /// Whether any application is connected to any delivery.
@@ -63,6 +70,12 @@ fn part(bytes: u64, some: u64, all: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_has_whole_seconds_and_is_utc() {
+        assert_eq!(rfc3339(951_868_799).as_deref(), Some("2000-02-29T23:59:59Z"));
+        assert_eq!(rfc3339(u64::MAX), None);
+    }
 
     #[test]
     fn a_part_is_a_share_and_never_nothing_of_something() {

@@ -10,6 +10,7 @@ use crate::control::verb::{Discard, Done, Purge, PurgeWhat};
 use crate::control::{Code, VerbError};
 use crate::delivery::cursor::Cursor;
 use crate::depth::depth;
+use crate::index::Place;
 use crate::node::{DeliveryNode, Node, StreamNode};
 
 /// Settles single records.
@@ -88,11 +89,8 @@ async fn removed_stream(node: &Node, stream: &StreamNode, dry_run: bool) -> Resu
         stream.log.remove_stream().wait().await.map_err(super::stopping)?;
         node.removed().retain(|removed| removed.id != stream.id);
         // Made anew from the log, and the log is gone.
-        let index = node.data.join("index").join(&stream.name);
-        if index.exists()
-            && let Err(error) = std::fs::remove_dir_all(&index)
-        {
-            tracing::warn!(index = %index.display(), %error, "the index of a removed stream stays");
+        if let Err(error) = Place::new(&node.data, &stream.name).remove() {
+            tracing::warn!(stream = stream.name, %error, "the index of a removed stream stays");
         }
     }
     Ok(records)

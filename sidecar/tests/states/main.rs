@@ -6,6 +6,7 @@ mod closed;
 mod drain;
 mod fence;
 mod mounted;
+mod power;
 mod quiesce;
 #[path = "../support/mod.rs"]
 mod support;

@@ -24,6 +24,7 @@ pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod repeats;
 pub(crate) mod siege;
+pub(crate) mod simulated;
 pub(crate) mod sockets;
 pub(crate) mod tally;
 pub(crate) mod traffic;

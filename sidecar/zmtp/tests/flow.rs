@@ -53,6 +53,21 @@ fn push() -> ListenerConfig {
     config(SocketType::Push, &[SocketType::Pull])
 }
 
+/// How many messages come until the connection ends, and why it does.
+async fn read_to_the_end(connection: &mut Connection) -> (usize, CloseReason) {
+    let mut count = 0;
+    loop {
+        match connection.drive().await {
+            Ok(Event::Messages) => {
+                count += connection.messages().len();
+                connection.consume_all();
+            }
+            Ok(Event::Flushed) => {}
+            Err(reason) => return (count, reason),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reading_off_makes_a_flooding_peer_wait_and_on_takes_it_all() {
     let (_dir, endpoints) = both_transports();
@@ -242,17 +257,7 @@ async fn messages_that_came_before_a_failed_write_are_still_read() {
                 let _ = gate.acquire().await.unwrap();
                 // More than the kernel takes, so that a write has to fail.
                 connection.enqueue(Bytes::from(wire(&[vec![7; 64 << 20]])));
-                let mut count = 0;
-                let reason = loop {
-                    match connection.drive().await {
-                        Ok(Event::Messages) => {
-                            count += connection.messages().len();
-                            connection.consume_all();
-                        }
-                        Ok(Event::Flushed) => panic!("nobody reads"),
-                        Err(reason) => break reason,
-                    }
-                };
+                let (count, reason) = read_to_the_end(&mut connection).await;
                 (count, connection.queued(), reason)
             }
         })
@@ -354,15 +359,7 @@ async fn an_ended_input_tells_what_had_arrived_and_no_more_and_output_still_goes
             async move {
                 gate.acquire().await.unwrap().forget();
                 connection.end_input();
-                let mut told = 0;
-                let reason = loop {
-                    match connection.drive().await {
-                        Ok(Event::Messages) => told += connection.messages().len(),
-                        Ok(Event::Flushed) => {}
-                        Err(reason) => break reason,
-                    }
-                    connection.consume_all();
-                };
+                let (told, reason) = read_to_the_end(&mut connection).await;
                 connection.enqueue(Bytes::from(wire(&[b"bye"])));
                 connection.close(reason).await;
                 (told, reason)

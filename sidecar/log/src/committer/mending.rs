@@ -6,8 +6,8 @@ use super::Committer;
 use crate::error::LogError;
 use crate::fate::Refusal;
 use crate::holes::Holes;
-use crate::mend::{Mended, Mender, Patient, quarantine_bytes};
-use crate::mending::{Accepted, Order};
+use crate::mend::{Accepted, Authority, Mended, Mender, Patient, quarantine_bytes};
+use crate::orders::Order;
 use crate::recover::Recovered;
 use crate::state::Op;
 
@@ -26,9 +26,9 @@ impl Committer {
         Ok(())
     }
 
-    fn follow(&mut self, at: usize, order: &Order) -> Result<(), LogError> {
+    fn follow(&mut self, at: usize, order: &Order<Authority, Accepted>) -> Result<(), LogError> {
         let mut done = Vec::new();
-        let outcome = self.mend(at, order, &mut done);
+        let outcome = self.mend(at, order.detail, &mut done);
         if !self.journal.dirty() {
             self.journal_synced();
         }
@@ -57,14 +57,14 @@ impl Committer {
         } else {
             order.fate.decide(Ok(price(&done)));
         }
-        log.handle.mending().done.notify(usize::MAX);
+        log.handle.tell_mended();
         Ok(())
     }
 
     fn mend(
         &mut self,
         at: usize,
-        order: &Order,
+        authority: Authority,
         done: &mut Vec<Mended>,
     ) -> Result<Recovered, LogError> {
         let Self { logs, vfs, journal, reserve, salts, .. } = self;
@@ -82,7 +82,7 @@ impl Committer {
             dir: &log.dir,
             id: log.handle.id(),
             quarantine_bytes: quarantine_bytes(log.segment_bytes),
-            authority: order.authority,
+            authority,
             jumping: log.jump_due,
         };
         let mut recovered = mender.mend_all(patient, &damaged, done)?;

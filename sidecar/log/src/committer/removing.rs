@@ -14,7 +14,7 @@ impl Committer {
     pub(super) fn remove_ordered(&mut self) -> Result<(), LogError> {
         let order = |this: &Self| {
             let mut logs = this.logs.iter().enumerate();
-            logs.find_map(|(at, log)| Some((at, log.handle.removal().take()?)))
+            logs.find_map(|(at, log)| Some((at, log.handle.removal().take()?.fate)))
         };
         while let Some((at, fate)) = order(self) {
             let done = self.remove(at);

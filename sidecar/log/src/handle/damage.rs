@@ -8,8 +8,8 @@ use super::{LogHandle, OnDamage, SegmentView};
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
 use crate::holes::Holes;
-use crate::mend::Authority;
-use crate::mending::{Accepted, Mending};
+use crate::mend::{Accepted, Authority};
+use crate::orders::Orders;
 use crate::seal;
 use crate::segment;
 
@@ -30,7 +30,7 @@ impl LogHandle {
 
     /// Completes when [`Self::holes`] may have changed. Take the listener, look, then wait.
     pub fn mended(&self) -> EventListener {
-        self.mending.done.listen()
+        self.mended.listen()
     }
 
     /// A reader cannot go on: the log is mended, or it stops, as the user wants it.
@@ -58,7 +58,7 @@ impl LogHandle {
     }
 
     fn order_mending(&self, authority: Authority) -> Arc<Fate<Accepted>> {
-        let fate = self.mending.order(authority);
+        let fate = self.mending.give(authority);
         self.queue.wake_writer();
         fate
     }
@@ -98,8 +98,13 @@ impl LogHandle {
     }
 
     /// The order to mend, if there is one.
-    pub(crate) fn mending(&self) -> &Mending {
+    pub(crate) fn mending(&self) -> &Orders<Authority, Accepted> {
         &self.mending
+    }
+
+    /// Something was mended.
+    pub(crate) fn tell_mended(&self) {
+        self.mended.notify(usize::MAX);
     }
 
     /// Stops the log: nothing more goes in, and status says why.

@@ -1,10 +1,10 @@
 //! What was done about damage, and on whose word.
 
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 use std::path::PathBuf;
 
 /// Who wants it mended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Authority {
     /// The stream's `onDamage: SkipWithGap`.
     Policy,
@@ -20,6 +20,33 @@ impl Authority {
             Self::Policy => 1 << 20,
             Self::Operator => u64::MAX,
         }
+    }
+}
+
+/// What it cost that a log goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Damaged places that were mended.
+    pub places: u64,
+    /// Records that are lost and that not every delivery had settled.
+    pub lost: u64,
+    /// Records of damaged segments that were kept.
+    pub kept: u64,
+}
+
+impl Accepted {
+    /// The same of a log whose records are copies of ids: losing one loses no message.
+    #[must_use]
+    pub fn without_records(self) -> Self {
+        Self { lost: 0, kept: 0, ..self }
+    }
+}
+
+impl AddAssign for Accepted {
+    fn add_assign(&mut self, other: Self) {
+        self.places += other.places;
+        self.lost += other.lost;
+        self.kept += other.kept;
     }
 }
 
