@@ -49,7 +49,7 @@ impl Memory {
         self.cancelled.retain(|ordinal| *ordinal < view.count());
         self.since.retain(|since, _| match since {
             Since::Drain(ordinal) | Since::Blocked(ordinal) => Some(*ordinal) == going,
-            Since::PendingResize(_) => true,
+            Since::PendingResize(ordinal) => *ordinal < view.count(),
         });
         if self.clean.as_ref().is_some_and(|clean| Some(clean.ordinal) != going) {
             self.clean = None;

@@ -32,6 +32,7 @@ pub use identity::{Identity, Mismatch};
 pub use memory::Memory;
 pub use scale_down::{Blocked, Phase, ScaleDown};
 pub use step::{ASKED_STATE, Step};
+pub(crate) use view::{FRESH, elapsed};
 
 /// What is to be done now.
 #[derive(Clone, Debug, Default)]
