@@ -79,6 +79,12 @@ pub(crate) fn supported_values(field: &str) -> Vec<&'static str> {
     SUPPORTED.iter().filter_map(|name| value_of(field, name)).collect()
 }
 
+/// The feature that the value `text` of the choice `field` is; `None` where it is no value.
+pub(crate) fn of_value(field: &str, text: &str) -> Option<&'static str> {
+    let mut all = SUPPORTED.iter().chain(PLANNED).copied();
+    all.find(|name| value_of(field, name) == Some(text))
+}
+
 fn value_of(field: &str, name: &'static str) -> Option<&'static str> {
     name.strip_prefix(field)?.strip_prefix('.')
 }

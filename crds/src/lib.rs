@@ -44,7 +44,7 @@ pub use names::{SOCKET_PATH_LIMIT, socket_path, variable_name};
 pub use problem::{Problem, Problems};
 pub use quantity::{Quantity, format_bytes};
 pub use remote::Remote;
-pub use validate::validate_dataplane;
+pub use validate::{features_in_use, validate_dataplane};
 pub use yaml::{MAX_FILE_SIZE, parse};
 
 /// The API version that every PersistentQueue carries.

@@ -10,7 +10,6 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use crate::node::Node;
-use crate::status::State;
 use crate::stop::Stop;
 
 /// Prometheus' text exposition format.
@@ -22,7 +21,9 @@ const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Of the listener.
 pub async fn serve(listener: TcpListener, node: Arc<Node>, mut stop: Stop) -> std::io::Result<()> {
     let routes = Router::new()
+        // Answered while the event loop turns, whatever the disk, the peers and the state are.
         .route("/livez", get(|| async { "ok\n" }))
+        // Nothing listens here before recovery has ended.
         .route("/startupz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -32,12 +33,12 @@ pub async fn serve(listener: TcpListener, node: Arc<Node>, mut stop: Stop) -> st
     axum::serve(listener, routes).with_graceful_shutdown(stopped).await
 }
 
-/// 200 only when messages are taken and can be synced.
+/// 200 only when messages are taken from outside and can be synced. A stream that is full or stopped
+/// by damage does not count: the others go on, and its producers wait for it here.
 async fn readyz(Shared(node): Shared<Arc<Node>>) -> Response {
-    match node.state.get() {
-        State::Open => "ok\n".into_response(),
-        State::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
-        State::Failed => (StatusCode::SERVICE_UNAVAILABLE, "the disk failed\n").into_response(),
+    match node.state.unready() {
+        None => "ok\n".into_response(),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
 }
 

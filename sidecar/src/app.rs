@@ -2,9 +2,11 @@
 
 mod bound;
 mod build;
+mod gate;
 mod operators;
 mod reload;
 mod sockets;
+mod states;
 mod watch;
 
 use std::io;
@@ -23,15 +25,15 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::metrics::Metrics;
-use crate::node::Node;
+use crate::node::{Lifecycle, Node};
 use crate::reload::Side;
 use crate::share::OutputMemory;
 use crate::sizing::sizes;
-use crate::status::State;
 use crate::stop::{self, Stopper};
 use build::{Build, Ready};
 pub use reload::Applied;
 use sockets::Sockets;
+use states::{heed, ours};
 
 /// How long the connections of either side may take to end once they were told to.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -49,6 +51,8 @@ pub struct Place {
     pub host: String,
     /// Where the admin HTTP listens.
     pub admin: Option<SocketAddr>,
+    /// Which replica of the queue runs here, if the file tells them apart.
+    pub ordinal: Option<u32>,
 }
 
 /// Why a sidecar did not start.
@@ -137,12 +141,15 @@ pub async fn start_on(
     vfs.create_dir(&place.data)?;
     let total = vfs.space(&place.data)?.total;
     let sizes = sizes(dataplane, total, rand::random());
-    let volume = Volume::open(vfs, &place.data, &sizes.volume, &sizes.streams)
+    let volume = Volume::open_all(Arc::clone(&vfs), &place.data, &sizes.volume, &sizes.streams)
         .map_err(|source| StartError::Volume { dir: place.data.clone(), source })?;
     report(&volume.findings);
     let ((intake, intake_stop), (rest, rest_stop)) = (stop::channel(), stop::channel());
+    let state = Arc::new(Lifecycle::default());
+    state.change(|causes| heed(causes, &ours(dataplane, place.ordinal), volume.id));
     let mut build = Build {
         place: place.clone(),
+        state,
         metrics: Metrics::new()?,
         budget: MemoryBudget::new(sizes.connection_bytes),
         output: OutputMemory::new(sizes.output_bytes),
@@ -156,14 +163,11 @@ pub async fn start_on(
         ready: Ready::default(),
         services: JoinSet::new(),
     };
-    let mut streams = Vec::new();
-    let parts = dataplane.streams.iter().zip(&volume.streams).zip(&sizes.streams);
-    for (at, ((stream, opened), sizes)) in parts.enumerate() {
-        streams.push(build.stream(at, stream, opened, sizes.max_bytes).await?);
-    }
-    let logs = volume.streams.iter().flat_map(Stream::logs).cloned();
+    let streams = build.streams(dataplane, &volume, &sizes.streams).await?;
+    let logs = volume.streams.iter().chain(&volume.others).flat_map(Stream::logs).cloned();
     let scrubber = Scrubber::spawn(logs.collect(), ScrubOptions::default())?;
-    let node = Arc::new(build.node(&dataplane.name, &volume, streams, scrubber.progress()));
+    let node = build.node(&dataplane.name, vfs, &volume, streams, scrubber.progress());
+    let node = Arc::new(node);
     for at in 0..node.streams.len() {
         build.services.spawn(watch::holes(Arc::clone(&node), at, build.rest.clone()));
     }
@@ -225,7 +229,7 @@ impl Sidecar {
     /// # Errors
     /// Of the disk, also when it failed before.
     pub async fn stop(mut self) -> Result<(), LogError> {
-        self.node.state.set(State::Stopping);
+        self.node.state.change(|causes| causes.stopping = true);
         self.intake.stop();
         let mut producers = pin!(self.sockets.stop(Side::Ingress));
         let answered = timeout(PATIENCE, &mut producers).await.is_ok();

@@ -32,6 +32,7 @@ pub mod rates;
 pub mod readable;
 pub mod records;
 pub mod reload;
+mod rfc3339;
 pub mod share;
 pub mod sizing;
 pub mod status;

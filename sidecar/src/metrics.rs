@@ -3,6 +3,7 @@
 //! Counters are counted where things happen, through handles resolved once for each socket.
 //! Gauges are not kept: [`crate::admin`] sets them from the status when it is scraped.
 
+mod gauges;
 mod observer;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use lifeboat_zmtp::Observer;
 use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+pub use self::gauges::Gauges;
 use self::observer::SocketObserver;
 use crate::wire::receipt::Receipt;
 
@@ -38,41 +40,6 @@ pub struct Metrics {
     accept_failures: IntCounterVec,
     connect_failures: IntCounterVec,
     gauges: Gauges,
-}
-
-/// Set from the status at each scrape.
-#[derive(Debug, Clone)]
-pub struct Gauges {
-    /// Records unsettled by at least one delivery.
-    pub depth: IntGaugeVec,
-    /// Records that an application has and has not settled.
-    pub in_flight: IntGaugeVec,
-    /// Records parked.
-    pub dead_letter_records: IntGaugeVec,
-    /// Unix time of the oldest unsettled record.
-    pub oldest_seconds: IntGaugeVec,
-    /// Bytes of segment files.
-    pub disk_bytes: IntGaugeVec,
-    /// 1 when the stream is stopped by damage.
-    pub stopped: IntGaugeVec,
-    /// 1 when damage was found and is not mended.
-    pub damaged: IntGaugeVec,
-    /// Records lost to damage.
-    pub lost: IntGaugeVec,
-    /// 1 when records wait for disk space.
-    pub full: IntGaugeVec,
-    /// Ids of messages that are remembered.
-    pub remembered_ids: IntGaugeVec,
-    /// How often the index of ids was set aside and made anew.
-    pub set_aside_indexes: IntGaugeVec,
-    /// Bytes read in search of damage.
-    pub scrubbed_bytes: IntGauge,
-    /// Syncs of the writer thread.
-    pub syncs: IntGauge,
-    /// Records covered by them.
-    pub synced_records: IntGauge,
-    /// 1 when the data directory outlives the machine's restart, as far as can be seen.
-    pub durable_volume: IntGauge,
 }
 
 impl Metrics {
@@ -225,80 +192,6 @@ impl Metrics {
             ended: self.connections_ended.clone(),
             accept_failures: self.accept_failures.with_label_values(&labels),
             connect_failures: self.connect_failures.clone(),
-        })
-    }
-}
-
-impl Gauges {
-    fn new(build: &Build) -> prometheus::Result<Self> {
-        const STREAM: &[&str] = &["stream"];
-        Ok(Self {
-            depth: build.gauges(
-                "lifeboat_stream_depth_records",
-                "Records unsettled by at least one delivery",
-                STREAM,
-            )?,
-            in_flight: build.gauges(
-                "lifeboat_in_flight_records",
-                "Records that an application has and has not settled",
-                SOCKET,
-            )?,
-            dead_letter_records: build.gauges(
-                "lifeboat_dead_letter_records",
-                "Records parked",
-                STREAM,
-            )?,
-            oldest_seconds: build.gauges(
-                "lifeboat_oldest_record_timestamp_seconds",
-                "Unix time of the oldest unsettled record, 0 without one",
-                STREAM,
-            )?,
-            disk_bytes: build.gauges(
-                "lifeboat_disk_bytes",
-                "Bytes of the stream's segment files, dead letters included",
-                STREAM,
-            )?,
-            stopped: build.gauges(
-                "lifeboat_stream_stopped",
-                "1 when the stream is stopped by damage",
-                STREAM,
-            )?,
-            damaged: build.gauges(
-                "lifeboat_stream_damaged",
-                "1 when damage was found and is not mended",
-                STREAM,
-            )?,
-            lost: build.gauges(
-                "lifeboat_stream_lost_records",
-                "Records and dead letters that damage took before every delivery had settled them",
-                STREAM,
-            )?,
-            full: build.gauges(
-                "lifeboat_stream_full",
-                "1 when records wait for disk space",
-                STREAM,
-            )?,
-            remembered_ids: build.gauges(
-                "lifeboat_remembered_ids",
-                "Ids of messages that would not be stored again",
-                STREAM,
-            )?,
-            set_aside_indexes: build.gauges(
-                "lifeboat_set_aside_indexes_total",
-                "Times that the index of ids was set aside and made anew from the log",
-                STREAM,
-            )?,
-            scrubbed_bytes: build.gauge(
-                "lifeboat_scrubbed_bytes_total",
-                "Bytes of sealed segments read in search of damage",
-            )?,
-            syncs: build.gauge("lifeboat_syncs_total", "Group commits that synced records")?,
-            synced_records: build
-                .gauge("lifeboat_synced_records_total", "Records that they synced")?,
-            durable_volume: build.gauge(
-                "lifeboat_durable_volume",
-                "0 when the data directory does not outlive the machine's restart",
-            )?,
         })
     }
 }

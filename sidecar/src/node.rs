@@ -1,15 +1,22 @@
 //! One running queue, as status, metrics and the control socket look at it.
 
+mod lifecycle;
+mod quiesce;
 mod stream;
+mod totals;
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lifeboat_log::vfs::{Space, Vfs};
 use lifeboat_log::{CommitStats, JournalQueue, ScrubProgress, VolumeId};
 
+pub use self::lifecycle::{Causes, Lifecycle};
+pub use self::quiesce::Quiesce;
 pub use self::stream::{DeliveryNode, Held, IngressNode, RemovedDelivery, SocketNode, StreamNode};
+use self::totals::{app_connected, totals};
 use crate::metrics::Metrics;
-use crate::status::{ConfigStatus, State, Status, StreamState};
+use crate::status::{ConfigStatus, State, Status, StreamState, StreamStatus, VolumeStatus};
 
 /// A running queue.
 #[derive(Debug)]
@@ -20,6 +27,10 @@ pub struct Node {
     pub boot_id: u128,
     /// The volume's id.
     pub volume: VolumeId,
+    /// The data directory.
+    pub data: PathBuf,
+    /// What it is on.
+    pub disk: Arc<dyn Vfs>,
     /// Raised by each start on the volume.
     pub epoch: u64,
     /// Unix time of the start, in seconds.
@@ -27,9 +38,9 @@ pub struct Node {
     /// Whether nothing speaks against the volume's durability.
     pub durable_volume: bool,
     /// Its streams.
-    pub streams: Vec<StreamNode>,
-    /// Streams that the file does not name.
-    pub removed: Vec<String>,
+    pub streams: Vec<Arc<StreamNode>>,
+    /// Streams that are here and that the file does not name: without sockets, until they are purged.
+    pub removed: Mutex<Vec<Arc<StreamNode>>>,
     /// All metrics.
     pub metrics: Metrics,
     /// What the writer has done.
@@ -40,54 +51,56 @@ pub struct Node {
     pub config: Mutex<ConfigStatus>,
     /// What was read in search of damage.
     pub scrub: Arc<ScrubProgress>,
-    /// A [`State`], by its number.
-    pub state: Lifecycle,
-}
-
-/// The sidecar's state, shared.
-#[derive(Debug, Default)]
-pub struct Lifecycle(AtomicU8);
-
-impl Lifecycle {
-    /// What it is.
-    pub fn get(&self) -> State {
-        match self.0.load(Ordering::Acquire) {
-            0 => State::Open,
-            1 => State::Stopping,
-            _ => State::Failed,
-        }
-    }
-
-    /// Moves on; a failure is final.
-    pub fn set(&self, state: State) {
-        let number = match state {
-            State::Open => 0,
-            State::Stopping => 1,
-            State::Failed => 2,
-        };
-        self.0.fetch_max(number, Ordering::AcqRel);
-    }
+    /// What it does at large.
+    pub state: Arc<Lifecycle>,
+    /// The order to quiesce.
+    pub quiesce: Quiesce,
+    /// Which replica of the queue it is, if that was said.
+    pub ordinal: Option<u32>,
 }
 
 impl Node {
     /// Everything. May read from the disk, so it belongs on a thread that may block.
     pub fn status(&self) -> Status {
+        let removed = self.removed().clone();
+        let all: Vec<StreamStatus> =
+            self.streams.iter().chain(&removed).map(|stream| stream.status()).collect();
+        let sized = self.streams.iter().chain(&removed).zip(&all);
+        let backlogs: Vec<u64> = sized.map(|(node, status)| node.backlog_bytes(status)).collect();
         Status {
             name: self.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             features: lifeboat_api::supported_features().iter().map(|&f| f.to_owned()).collect(),
             boot_id: format!("{:032x}", self.boot_id),
+            volume_id: self.volume.to_string(),
             log_id: self.volume.to_string(),
             epoch: self.epoch,
             state: self.state.get(),
+            ordinal: self.ordinal,
             started: self.started,
             durable_volume: self.durable_volume,
+            volume: self.volume_status(),
+            drained: all.iter().all(|stream| stream.drained),
+            app_connected: app_connected(&all),
+            totals: totals(&all, &backlogs),
             syncs: self.commits.syncs(),
             synced_records: self.commits.records(),
-            streams: self.streams.iter().map(StreamNode::status).collect(),
-            removed: self.removed.clone(),
+            removed: removed.iter().map(|stream| stream.name.clone()).collect(),
+            streams: all.into_iter().take(self.streams.len()).collect(),
             config: self.config().clone(),
         }
+    }
+
+    /// The file system that holds the data.
+    fn volume_status(&self) -> Option<VolumeStatus> {
+        let Space { total, available } = self.disk.space(&self.data).ok()?;
+        let used_bytes = total.saturating_sub(available);
+        Some(VolumeStatus { total_bytes: total, free_bytes: available, used_bytes })
+    }
+
+    /// Streams that are here and that the file does not name.
+    pub fn removed(&self) -> MutexGuard<'_, Vec<Arc<StreamNode>>> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The file that it runs by.
@@ -107,6 +120,10 @@ impl Node {
         gauges.syncs.set(number(status.syncs));
         gauges.synced_records.set(number(status.synced_records));
         gauges.durable_volume.set(i64::from(status.durable_volume));
+        gauges.drained.set(i64::from(status.drained));
+        for state in State::ALL {
+            gauges.state.with_label_values(&[state.name()]).set(i64::from(state == status.state));
+        }
         for stream in &status.streams {
             let labels = [stream.name.as_str()];
             gauges.depth.with_label_values(&labels).set(number(stream.depth));

@@ -16,15 +16,30 @@ pub struct Status {
     /// Random, new with each start.
     pub boot_id: String,
     /// The volume's id: one data directory, for ever.
+    pub volume_id: String,
+    /// The same, by the name that it has in the file's `replicas`.
     pub log_id: String,
     /// Raised by each start on this volume.
     pub epoch: u64,
     /// Open, or why not.
     pub state: State,
+    /// Which replica of the queue this is, where that was said (`--ordinal`).
+    pub ordinal: Option<u32>,
     /// Unix time of the start, in seconds.
     pub started: u64,
     /// `false` when the data directory does not outlive the machine's restart.
     pub durable_volume: bool,
+    /// The file system that holds the data directory; `None` when it does not say.
+    pub volume: Option<VolumeStatus>,
+    /// Whether nothing is left to be done: no unsettled record on any delivery that holds data, no
+    /// lease, no dead letter; of streams and deliveries that the file does not name any more neither.
+    /// What a producer still has in its sockets does not show, so it is final only where nothing
+    /// more can come in.
+    pub drained: bool,
+    /// Whether an application is connected to any delivery.
+    pub app_connected: bool,
+    /// Sums over all streams.
+    pub totals: Totals,
     /// Group commits so far, and the records that they synced.
     pub syncs: u64,
     /// See `syncs`.
@@ -37,13 +52,47 @@ pub struct Status {
     pub config: ConfigStatus,
 }
 
+/// A file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VolumeStatus {
+    /// Its size.
+    pub total_bytes: u64,
+    /// What of it is free to the sidecar.
+    pub free_bytes: u64,
+    /// The rest, whoever uses it.
+    pub used_bytes: u64,
+}
+
+/// Sums over all streams.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Totals {
+    /// Records unsettled by at least one delivery.
+    pub depth: u64,
+    /// About how many bytes these and the dead letters have on the disk: 0 only when there are none.
+    pub bytes: u64,
+    /// Records that applications have and have not settled.
+    pub in_flight: u64,
+    /// Records parked.
+    pub dead_letters: u64,
+    /// When the oldest unsettled record was stored: RFC 3339, in UTC.
+    pub oldest_time: Option<String>,
+    /// Messages read per second.
+    pub ingress_per_second: f64,
+    /// Records handed out per second.
+    pub delivered_per_second: f64,
+    /// Records handed out again, since the start.
+    pub redelivered: u64,
+}
+
 /// The queue's file, and how far the sidecar runs by it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigStatus {
     /// The file.
     pub file: String,
-    /// The CRC32C of the content that was applied last, 8 hex digits.
+    /// The SHA-256 of the content that was applied last, 64 hex digits.
     pub hash: String,
     /// Unix time of that, in seconds.
     pub applied: u64,
@@ -60,10 +109,45 @@ pub struct ConfigStatus {
 pub enum State {
     /// Takes and delivers.
     Open,
+    /// Takes nothing from outside until the process ends: `lifeboat quiesce`. What is on this machine
+    /// (ipc) goes on, and so do deliveries.
+    Quiesced,
+    /// The same by the file's `replicas.<n>.drain`, for as long as it says so.
+    Draining,
+    /// Neither takes nor delivers, by the file's `replicas.<n>.fenced`.
+    Fenced,
+    /// The same, for this is another volume than the file's `replicas.<n>.logId`.
+    Closed,
     /// On its way out: takes nothing more.
     Stopping,
     /// The disk failed: takes nothing more, and is about to end.
     Failed,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Open,
+        Self::Quiesced,
+        Self::Draining,
+        Self::Fenced,
+        Self::Closed,
+        Self::Stopping,
+        Self::Failed,
+    ];
+
+    /// As JSON and the metrics' label have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Quiesced => "quiesced",
+            Self::Draining => "draining",
+            Self::Fenced => "fenced",
+            Self::Closed => "closed",
+            Self::Stopping => "stopping",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// One stream. Seqs are of its records.
@@ -76,6 +160,8 @@ pub struct StreamStatus {
     pub stream_id: String,
     /// Open, full or stopped.
     pub state: StreamState,
+    /// Whether nothing of it is left to be done.
+    pub drained: bool,
     /// Why it is stopped.
     pub reason: Option<String>,
     /// Damage that was found in it or its dead letters and is not mended. It stops the stream once
@@ -137,6 +223,8 @@ pub struct SocketStatus {
     pub endpoint: String,
     /// Whether it connects, rather than being connected to.
     pub connects: bool,
+    /// Whether it is served; not where the state forbids it.
+    pub open: bool,
     /// Open connections.
     pub connections: u64,
 }
@@ -183,8 +271,22 @@ pub struct DeliveryStatus {
     pub depth: u64,
     /// Records that the application has and has not settled.
     pub in_flight: u64,
+    /// Records handed out again, since the start.
+    pub redelivered: u64,
     /// Records that damage took before this delivery had settled them, ever.
     pub lost: u64,
     /// What "settled" rests on, where the application cannot acknowledge.
     pub promise: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_has_one_name() {
+        for state in State::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+    }
 }

@@ -36,7 +36,8 @@ async fn a_failed_sync_ends_all_receipts() {
     let home = tempfile::tempdir().unwrap();
     let (data, sockets) = (home.path().join("data"), home.path().join("sockets"));
     let dataplane = lifeboat_api::validate_dataplane(&lifeboat_api::parse(QUEUE).unwrap()).unwrap();
-    let place = Place { data: data.clone(), sockets, host: "127.0.0.1".into(), admin: None };
+    let host = "127.0.0.1".into();
+    let place = Place { data: data.clone(), sockets, host, admin: None, ordinal: None };
     let disk = SimDisk::new(1);
     make_parents(&disk, home.path());
     let sidecar = app::start_on(Arc::new(disk.clone()), &dataplane, &place).await.unwrap();

@@ -19,6 +19,8 @@ mod stream;
 mod suggest;
 mod walk;
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -42,10 +44,48 @@ pub fn validate_dataplane(tree: &Value) -> Result<Dataplane, Problems> {
     Ok(resolve(document, ignored)?)
 }
 
+/// The names of the features that a parsed file uses: what a sidecar must list to take it. A default
+/// that the file does not write is no use of it, for every version has its own.
+pub fn features_in_use(tree: &Value) -> BTreeSet<&'static str> {
+    let mut walk = Walk::default();
+    document::check(&mut walk, tree);
+    walk.used()
+}
+
 /// The walk let something pass that the types refuse: refused all the same, and our fault.
 fn gap(error: &str) -> Problem {
     Problem::new(
         "",
         format!("{error} (this should have been reported with its field; please report it)"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_features_of_a_file_are_those_that_it_writes() {
+        let tree = serde_json::json!({
+            "spec": {
+                "durability": {"sync": "Always"},
+                "streams": [{
+                    "ingress": [{"socket": "PULL", "connect": ["tcp://a:1"], "curve": {}}],
+                    "deliveries": [{"socket": "ROUTER", "protocol": "Credit"}],
+                    "retention": {"policy": "Latest", "onFull": "Nonsense"},
+                }],
+            },
+        });
+        let expected = [
+            "delivery.protocol.Credit",
+            "delivery.socket.ROUTER",
+            "durability.sync.Always",
+            "ingress.connect",
+            "ingress.curve",
+            "ingress.socket.PULL",
+            "retention.policy.Latest",
+        ];
+        assert_eq!(features_in_use(&tree), expected.into());
+        assert_eq!(features_in_use(&Value::Null), BTreeSet::new());
+    }
 }

@@ -1,6 +1,7 @@
 //! The generic steps of a walk over a tree: kinds of values, known fields, ranges, choices.
 //! It must not know any field.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -23,6 +24,7 @@ const SHOWN: usize = 60;
 pub(crate) struct Walk {
     problems: Problems,
     ignored: Vec<String>,
+    used: BTreeSet<&'static str>,
 }
 
 /// A value and its path.
@@ -57,6 +59,11 @@ impl<'a> Object<'a> {
 }
 
 impl Walk {
+    /// The features that the file uses, those that this version lacks included.
+    pub(crate) fn used(self) -> BTreeSet<&'static str> {
+        self.used
+    }
+
     /// The problems, and the fields that only the operator heeds.
     pub(crate) fn finish(self) -> (Problems, Vec<String>) {
         (self.problems, self.ignored)
@@ -81,6 +88,9 @@ impl Walk {
     }
 
     fn role(&mut self, role: Role, path: String) {
+        if let Role::Feature(feature) = role {
+            self.used.insert(feature);
+        }
         if !role.is_supported() {
             self.problem(&path, "not supported by this version; remove it");
         } else if matches!(role, Role::Operator) {
@@ -192,6 +202,7 @@ impl Walk {
     pub(crate) fn choice<'a>(&mut self, node: &Node<'a>, choice: &str) -> Option<&'a str> {
         let (all, supported) = (features::values(choice), features::supported_values(choice));
         let text = self.text(node, &one_of(&supported))?;
+        self.used.extend(features::of_value(choice, text));
         if supported.contains(&text) {
             return Some(text);
         }

@@ -4,6 +4,7 @@
 //! anywhere. [`crate::writer`] runs it.
 
 mod mending;
+mod removing;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -124,6 +125,7 @@ impl Committer {
             self.delete_settled()?;
         }
         self.mend_ordered()?;
+        self.remove_ordered()?;
         if self.journal.snapshot_due() {
             self.snapshot()?;
         }

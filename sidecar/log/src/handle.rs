@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError};
 use event_listener::EventListener;
 
 use crate::batch::Batch;
-use crate::fate::Refusal;
+use crate::fate::{Fate, Refusal};
 use crate::holes::Holes;
 use crate::ids::StreamId;
 use crate::index::SparseIndex;
@@ -19,6 +19,7 @@ use crate::mending::Mending;
 use crate::pending::CommitQueue;
 use crate::reader::Reader;
 use crate::recover::Recovered;
+use crate::removal::Removal;
 use crate::sync::{AtomicU64, Event, Mutex, MutexGuard};
 use crate::tail::{InMemory, Tail};
 use crate::vfs::File;
@@ -33,6 +34,7 @@ pub struct LogHandle {
     published: Event,
     on_damage: OnDamage,
     mending: Mending,
+    removal: Removal,
     view: Mutex<View>,
 }
 
@@ -60,6 +62,8 @@ pub struct Marks {
     pub damage: Option<Arc<str>>,
     /// Whether records wait for space, or were refused for want of it.
     pub full: bool,
+    /// Whether records wait for space.
+    pub waiting: bool,
 }
 
 #[derive(Debug)]
@@ -126,6 +130,7 @@ impl View {
             stopped: None,
             damage: None,
             full: false,
+            waiting: false,
         };
         let (tail, segments) = (Tail::new(tail_bytes), BTreeMap::new());
         let mut view =
@@ -161,8 +166,9 @@ impl LogHandle {
         let queue = CommitQueue::new(queue_bytes, Arc::clone(writer));
         // Whatever is in it is decided with the next commit, so a little is enough.
         let refusing = CommitQueue::new(queue_bytes / 4, Arc::clone(writer));
-        let (published, mending, view) = (Event::new(), Mending::default(), Mutex::new(view));
-        Arc::new(Self { id, queue, refusing, published, on_damage, mending, view })
+        let (published, view) = (Event::new(), Mutex::new(view));
+        let (mending, removal) = (Mending::default(), Removal::default());
+        Arc::new(Self { id, queue, refusing, published, on_damage, mending, removal, view })
     }
 
     /// The log's id.
@@ -191,6 +197,11 @@ impl LogHandle {
         self.view().marks.published_end
     }
 
+    /// Bytes of its segment files that hold published batches, headers included.
+    pub fn data_bytes(&self) -> u64 {
+        self.view().segments.values().map(|segment| segment.published_len()).sum()
+    }
+
     /// Whether damage keeps it from going on.
     pub fn is_stopped(&self) -> bool {
         self.view().marks.stopped.is_some()
@@ -210,6 +221,21 @@ impl LogHandle {
     /// The batch that holds `seq`, if it is published and still in memory.
     pub fn in_memory(&self, seq: u64) -> Option<Arc<Batch>> {
         self.view().tail.get(seq)
+    }
+
+    /// Removes the stream whose records these are, with its dead letters and the copies of its ids,
+    /// for ever. Done once the fate says so; a crash before may have done it or not.
+    ///
+    /// The fate's errors: `NoSpace` when it stays, for the journal finds none; `Stopped` for a stream
+    /// that does not know its own id.
+    pub fn remove_stream(&self) -> Arc<Fate<()>> {
+        let fate = self.removal.order();
+        self.queue.wake_writer();
+        fate
+    }
+
+    pub(crate) fn removal(&self) -> &Removal {
+        &self.removal
     }
 
     /// Takes nothing more.

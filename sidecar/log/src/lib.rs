@@ -111,6 +111,7 @@ mod read_only;
 mod reader;
 mod reaper;
 mod recover;
+mod removal;
 mod reserve;
 mod rest;
 mod salvage;

@@ -231,9 +231,14 @@ impl Log {
         for (fate, first_seq) in self.undecided.drain(..) {
             fate.decide(Ok(first_seq));
         }
-        let full = self.stalled.is_some() || self.refused;
-        if self.handle.view().marks.full != full {
-            self.handle.update(|shared| shared.marks.full = full);
+        let waiting = self.stalled.is_some();
+        let now = (waiting || self.refused, waiting);
+        let shown = {
+            let marks = &self.handle.view().marks;
+            (marks.full, marks.waiting)
+        };
+        if shown != now {
+            self.handle.update(|shared| (shared.marks.full, shared.marks.waiting) = now);
         }
         records
     }
@@ -358,6 +363,7 @@ impl Log {
     pub(crate) fn close(&mut self, refusal: Refusal) {
         self.handle.close(refusal);
         self.handle.mending().close(refusal);
+        self.handle.removal().close(refusal);
         let waiting = self.undecided.drain(..).map(|(fate, _)| fate);
         let stalled = self.stalled.take().map(|rest| rest.fate);
         let ways_in = [self.handle.queue(), self.handle.refusing_queue()];

@@ -160,6 +160,11 @@ impl CommitQueue {
         self.lock().pending.payloads.len()
     }
 
+    /// Records that wait.
+    pub fn queued_records(&self) -> usize {
+        self.lock().pending.ends.len()
+    }
+
     /// All that waits; `None` when nothing does.
     pub(crate) fn take(&self) -> Option<Pending> {
         let mut inner = self.lock();

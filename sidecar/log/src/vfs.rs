@@ -61,6 +61,12 @@ pub trait Vfs: Debug + Send + Sync + 'static {
         self.remove(path).ok();
     }
 
+    /// Removes an empty directory that nothing needs any more. One that stays, since something is in
+    /// it or the file system does not do that, harms nobody.
+    fn remove_dir(&self, _dir: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Makes creations, renames and removals in `dir` durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 

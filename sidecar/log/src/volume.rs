@@ -3,6 +3,7 @@
 
 mod files;
 mod kept_ids;
+mod others;
 mod streams;
 mod versions;
 
@@ -33,6 +34,8 @@ pub(crate) use files::{
 use files::{make_dir, open_volume_meta};
 pub(crate) use kept_ids::copies_of;
 pub use kept_ids::{Holder, KeptIds};
+pub(crate) use others::clear;
+use others::{finish_removals, others};
 use streams::Opening;
 
 /// Sizes, in bytes, that hold for the whole volume.
@@ -77,7 +80,9 @@ pub struct Volume {
     pub epoch: u64,
     /// The streams that were asked for, in that order.
     pub streams: Vec<Stream>,
-    /// Directories of streams that were not asked for: their data stays.
+    /// Streams that are there and were not asked for, where those are opened too.
+    pub others: Vec<Stream>,
+    /// What else is there beside those that were asked for: it stays as it is.
     pub removed: Vec<String>,
     /// The way into the state journal.
     pub journal: Arc<JournalQueue>,
@@ -157,6 +162,30 @@ impl Volume {
         options: &VolumeOptions,
         streams: &[StreamOptions],
     ) -> Result<Self, LogError> {
+        Self::open_some(vfs, dir, options, streams, false)
+    }
+
+    /// The same, and opens the streams too that are there and were not asked for: see
+    /// [`Volume::others`].
+    ///
+    /// # Errors
+    /// As those of [`Volume::open`].
+    pub fn open_all(
+        vfs: Arc<dyn Vfs>,
+        dir: &Path,
+        options: &VolumeOptions,
+        streams: &[StreamOptions],
+    ) -> Result<Self, LogError> {
+        Self::open_some(vfs, dir, options, streams, true)
+    }
+
+    fn open_some(
+        vfs: Arc<dyn Vfs>,
+        dir: &Path,
+        options: &VolumeOptions,
+        streams: &[StreamOptions],
+        all: bool,
+    ) -> Result<Self, LogError> {
         let lock = vfs.lock(&dir.join(LOCK)).map_err(|error| match error.kind() {
             ErrorKind::WouldBlock => LogError::Locked { path: dir.join(LOCK) },
             _ => LogError::io("lock", dir)(error),
@@ -168,6 +197,9 @@ impl Volume {
         let mut findings = Vec::new();
         let mut journal =
             reserve.lend(|| open_journal(&vfs, dir, meta.id, options, &mut findings))?;
+        let root = make_dir(&*vfs, dir, STREAMS)?;
+        finish_removals(&*vfs, &root, journal.state())?;
+        let others = if all { others(&*vfs, &root, streams)? } else { Vec::new() };
         let waker = Arc::new(Waker::default());
         let mut opening = Opening {
             vfs: &vfs,
@@ -180,15 +212,17 @@ impl Volume {
             logs: Vec::new(),
             random: &mut random,
         };
-        let root = make_dir(&*vfs, dir, STREAMS)?;
+        let asked = streams.iter().chain(&others);
         let opened: Result<Vec<Stream>, LogError> =
-            streams.iter().map(|stream| opening.stream(&root, stream)).collect();
-        let (opened, logs) = (opened?, opening.logs);
+            asked.map(|stream| opening.stream(&root, stream)).collect();
+        let (mut opened, logs) = (opened?, opening.logs);
         journal.sync()?;
         reserve.opened()?;
         let names = vfs.list(&root).map_err(LogError::io("list", &root))?;
         let removed =
-            names.into_iter().filter(|name| streams.iter().all(|stream| stream.name != *name));
+            names.into_iter().filter(|name| opened.iter().all(|stream| stream.name != *name));
+        let removed = removed.collect();
+        let others = opened.split_off(streams.len());
         let queue = Arc::new(JournalQueue::new(Arc::clone(&waker)));
         let seed = random.next_u64();
         let committer =
@@ -197,7 +231,8 @@ impl Volume {
             id: meta.id,
             epoch: meta.epoch,
             streams: opened,
-            removed: removed.collect(),
+            others,
+            removed,
             journal: queue,
             findings,
             committer,

@@ -1,9 +1,10 @@
 //! Sockets that are ready and not yet served: no connection is taken or made before all that are to
 //! be bound are bound.
 
+use std::fmt;
 use std::sync::Arc;
 
-use lifeboat_api::IngressKind;
+use lifeboat_api::{IngressKind, Remote};
 use lifeboat_zmtp::{
     Connection, Endpoint, Handlers, Listener, ListenerConfig, Observer, ReconnectConfig,
 };
@@ -41,14 +42,35 @@ impl Door {
             }
         }
     }
+}
 
+/// Where the file has a socket.
+#[derive(Debug)]
+pub(super) struct At<'a> {
+    /// Where it is bound, unless it connects.
+    pub(super) endpoint: lifeboat_api::Endpoint,
+    /// What it connects to.
+    pub(super) connect: &'a [Remote],
+}
+
+impl At<'_> {
     /// Whether all its peers are on this machine.
     pub(super) fn is_ipc(&self) -> bool {
-        let ipc = |endpoint: &Endpoint| matches!(endpoint, Endpoint::Ipc(_));
-        match self {
-            Self::Listener(listener) => ipc(listener.local_endpoint()),
-            Self::Connector(endpoints) => endpoints.iter().all(ipc),
+        let ipc = |at: &lifeboat_api::Endpoint| matches!(at, lifeboat_api::Endpoint::Ipc(_));
+        match self.connect {
+            [] => ipc(&self.endpoint),
+            remotes => remotes.iter().all(|remote| ipc(remote.endpoint())),
         }
+    }
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.connect.is_empty() {
+            return self.endpoint.fmt(f);
+        }
+        let remotes: Vec<String> = self.connect.iter().map(Remote::to_string).collect();
+        f.write_str(&remotes.join(", "))
     }
 }
 

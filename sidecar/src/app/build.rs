@@ -1,33 +1,38 @@
 //! Makes the parts of a queue, stream by stream, from what the file asks for and what the volume
 //! holds, and binds their sockets. Nothing runs yet.
 
+mod outlets;
+
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use lifeboat_api::{Delivery, DeliveryKind, Ingress, IngressKind, OnFull, Remote};
-use lifeboat_log::state::{Attempt, DeliveryState};
-use lifeboat_log::{DeliveryId, JournalQueue, LogHandle, ScrubProgress, Stream, Volume, VolumeId};
+use lifeboat_api::{
+    Dataplane, Delivery, DeliveryKind, Ingress, IngressKind, OnDamage, OnFull, Retention,
+};
+use lifeboat_log::state::DeliveryState;
+use lifeboat_log::vfs::Vfs;
+use lifeboat_log::{
+    DeliveryId, JournalQueue, ScrubProgress, Stream, StreamOptions, Volume, VolumeId,
+};
 use lifeboat_zmtp::{Listener, MemoryBudget};
 use tokio::task::JoinSet;
 
-use super::bound::{Bound, BoundDelivery, BoundIngress, Door};
+use super::bound::{At, Bound, BoundDelivery, BoundIngress, Door};
+use super::gate::{admits, is_local};
 use super::sockets::Sockets;
 use super::{Place, StartError};
 use crate::dead_letter::Shelf;
 use crate::dedup::{Dedup, Keeper, KeeperParts, Scope};
-use crate::delivery::Tries;
-use crate::delivery::backoff::Policy;
 use crate::delivery::cursor::Cursor;
-use crate::delivery::lease::Recovered;
-use crate::delivery::push::PushCursor;
 use crate::durable::fleeting_file_system;
-use crate::egress::{self, LeasedDelivery, LeasedParts, Outlet, PushDelivery, PushParts};
+use crate::egress::{self, Outlet};
 use crate::ingress::{self, IngressContext, Repeats};
 use crate::metrics::Metrics;
 use crate::node::{
-    DeliveryNode, Held, IngressNode, Lifecycle, Node, RemovedDelivery, SocketNode, StreamNode,
+    DeliveryNode, Held, IngressNode, Lifecycle, Node, Quiesce, RemovedDelivery, SocketNode,
+    StreamNode,
 };
 use crate::rates::Rate;
 use crate::reload::Side;
@@ -38,6 +43,7 @@ use crate::stop::{self, Stop};
 #[derive(Debug)]
 pub(super) struct Build {
     pub(super) place: Place,
+    pub(super) state: Arc<Lifecycle>,
     pub(super) metrics: Metrics,
     pub(super) budget: Arc<MemoryBudget>,
     pub(super) output: Arc<OutputMemory>,
@@ -70,7 +76,25 @@ impl Ready {
 }
 
 impl Build {
-    pub(super) async fn stream(
+    /// The streams that the file names, in its order, and the others that the volume has.
+    pub(super) async fn streams(
+        &mut self,
+        dataplane: &Dataplane,
+        volume: &Volume,
+        sizes: &[StreamOptions],
+    ) -> Result<[Vec<Arc<StreamNode>>; 2], StartError> {
+        let (mut streams, mut removed) = (Vec::new(), Vec::new());
+        let parts = dataplane.streams.iter().zip(&volume.streams).zip(sizes);
+        for (at, ((stream, opened), sizes)) in parts.enumerate() {
+            streams.push(Arc::new(self.stream(at, stream, opened, sizes.max_bytes).await?));
+        }
+        for opened in &volume.others {
+            removed.push(Arc::new(self.removed_stream(opened).await?));
+        }
+        Ok([streams, removed])
+    }
+
+    async fn stream(
         &mut self,
         at: usize,
         stream: &lifeboat_api::Stream,
@@ -114,6 +138,21 @@ impl Build {
         })
     }
 
+    /// A stream that the file does not name: what it holds, and no sockets.
+    async fn removed_stream(&mut self, opened: &Stream) -> Result<StreamNode, StartError> {
+        let nothing = lifeboat_api::Stream {
+            name: opened.name.clone(),
+            ingress: Vec::new(),
+            deliveries: Vec::new(),
+            retention: Retention {
+                max_bytes: None,
+                on_full: OnFull::Block,
+                on_damage: OnDamage::Stop,
+            },
+        };
+        self.stream(0, &nothing, opened, 0).await
+    }
+
     /// The ids of a stream that knows repeats. Without the copies of ids the stream is stopped.
     fn dedup(&mut self, stream: &lifeboat_api::Stream, opened: &Stream) -> Option<Arc<Dedup>> {
         let (dedup, keeper) = Keeper::new(KeeperParts {
@@ -139,14 +178,23 @@ impl Build {
         on_full: OnFull,
         dedup: Option<&Arc<Dedup>>,
     ) -> Result<IngressNode, StartError> {
-        let endpoint = ingress.endpoint_in(&self.place.sockets, &opened.name);
-        let door = self.door(field, &endpoint, &ingress.connect).await?;
+        let at = At {
+            endpoint: ingress.endpoint_in(&self.place.sockets, &opened.name),
+            connect: &ingress.connect,
+        };
+        let door = if admits(self.state.get(), Side::Ingress, is_local(ingress)) {
+            Some(self.door(field, &at).await?)
+        } else {
+            None
+        };
         let metrics = Arc::new(self.metrics.ingress(&opened.name, &ingress.name));
         let (socket, protocol) = match ingress.kind {
             IngressKind::Pull => ("PULL", None),
             IngressKind::Receipt => ("ROUTER", Some("Receipt")),
         };
-        let socket = self.socket(&opened.name, &ingress.name, socket, protocol, &door);
+        let labels = [&*opened.name, &*ingress.name];
+        let socket = self.socket(labels, socket, protocol, &at, door.as_ref());
+        let Some(door) = door else { return Ok(IngressNode { socket, metrics }) };
         let (stopper, stop) = stop::channel();
         let context = Arc::new(IngressContext {
             log: Arc::clone(&opened.log),
@@ -165,15 +213,22 @@ impl Build {
         Ok(IngressNode { socket, metrics })
     }
 
-    /// Binds a delivery's socket, or finds where it connects to.
+    /// Binds a delivery's socket, or finds where it connects to; `None` where the state forbids it.
     pub(super) async fn delivery_door(
         &self,
         field: &str,
         opened: &Stream,
         delivery: &Delivery,
-    ) -> Result<Door, StartError> {
+    ) -> Result<Option<Door>, StartError> {
+        if !admits(self.state.get(), Side::Delivery, false) {
+            return Ok(None);
+        }
+        self.door(field, &self.delivery_at(opened, delivery)).await.map(Some)
+    }
+
+    fn delivery_at<'a>(&self, opened: &Stream, delivery: &'a Delivery) -> At<'a> {
         let endpoint = delivery.endpoint_in(&self.place.sockets, &opened.name);
-        self.door(field, &endpoint, &delivery.connect).await
+        At { endpoint, connect: &delivery.connect }
     }
 
     /// A delivery's socket in front of its outlet.
@@ -183,10 +238,11 @@ impl Build {
         delivery: &Delivery,
         id: DeliveryId,
         outlet: Outlet,
-        door: Door,
+        door: Option<Door>,
     ) -> DeliveryNode {
+        let at = self.delivery_at(opened, delivery);
         let (socket, protocol, promise) = match &delivery.kind {
-            DeliveryKind::Push(_) if door.is_ipc() => (
+            DeliveryKind::Push(_) if at.is_ipc() => (
                 "PUSH",
                 None,
                 Some("settled once the application's process has read it, and the trail after it"),
@@ -199,105 +255,23 @@ impl Build {
             DeliveryKind::Credit(_) => ("ROUTER", Some("Credit"), None),
             DeliveryKind::Rep(_) => ("DEALER", None, None),
         };
-        let socket = self.socket(&opened.name, &delivery.name, socket, protocol, &door);
+        let labels = [&*opened.name, &*delivery.name];
+        let socket = self.socket(labels, socket, protocol, &at, door.as_ref());
+        let node = DeliveryNode { id, socket, outlet, promise };
+        let Some(door) = door else { return node };
         let config = egress::listener_config(delivery, Arc::clone(&self.budget));
         let observer = self.metrics.observer(&opened.name, &delivery.name);
         let (stopper, stop) = stop::channel();
         let bound = Bound { door, config, observer };
         let name = (Side::Delivery, opened.name.clone(), delivery.name.clone());
-        let ready = BoundDelivery { name, outlet: outlet.clone(), bound, stop, stopper };
+        let ready = BoundDelivery { name, outlet: node.outlet.clone(), bound, stop, stopper };
         self.ready.deliveries.push(ready);
-        DeliveryNode { id, socket, outlet, promise }
+        node
     }
 
-    /// A delivery from what the journal knows.
-    pub(super) fn outlet(
-        &mut self,
-        opened: &Stream,
-        delivery: &Delivery,
-        id: DeliveryId,
-        state: DeliveryState,
-    ) -> Outlet {
-        let lost = state.lost.len();
-        self.metrics.delivery(&opened.name, &delivery.name).lost.inc_by(lost);
-        match &delivery.kind {
-            DeliveryKind::Push(trail) => {
-                let policy = egress::trail_policy(*trail);
-                let cursor = PushCursor::new(policy, state.cursor, state.settled);
-                self.push(opened, delivery, id, cursor)
-            }
-            DeliveryKind::Credit(credit) => {
-                let policy = egress::policy(credit);
-                Outlet::Credit(self.leased(opened, delivery, id, policy, state))
-            }
-            DeliveryKind::Rep(rep) => {
-                let policy = egress::rep_policy(rep);
-                Outlet::Rep(self.leased(opened, delivery, id, policy, state))
-            }
-        }
-    }
-
-    fn push(
-        &self,
-        opened: &Stream,
-        delivery: &Delivery,
-        delivery_id: DeliveryId,
-        cursor: PushCursor,
-    ) -> Outlet {
-        Outlet::Push(PushDelivery::new(PushParts {
-            stream_id: opened.id,
-            delivery_id,
-            cursor,
-            log: Arc::clone(&opened.log),
-            journal: Arc::clone(&self.journal),
-            output: Arc::clone(&self.output),
-            metrics: self.metrics.delivery(&opened.name, &delivery.name),
-        }))
-    }
-
-    fn leased(
-        &mut self,
-        opened: &Stream,
-        delivery: &Delivery,
-        delivery_id: DeliveryId,
-        policy: Policy,
-        state: DeliveryState,
-    ) -> Arc<LeasedDelivery> {
-        let tried = state.attempts.into_iter().map(|(seq, tried)| {
-            let Attempt { attempt, failures, suspect } = tried;
-            (seq, Tries { attempt, failures, suspect })
-        });
-        let (delivery, parking) = LeasedDelivery::new(LeasedParts {
-            stream: opened.name.clone(),
-            name: delivery.name.clone(),
-            stream_id: opened.id,
-            delivery_id,
-            policy,
-            recovered: Recovered {
-                epoch: self.epoch,
-                epoch_start: epoch_start(&opened.log),
-                cursor: state.cursor,
-                settled: state.settled,
-                attempts: tried.collect(),
-            },
-            log: Arc::clone(&opened.log),
-            dead_letters: Arc::clone(&opened.dead_letters),
-            journal: Arc::clone(&self.journal),
-            output: Arc::clone(&self.output),
-            metrics: self.metrics.delivery(&opened.name, &delivery.name),
-            quiesced: self.intake.clone(),
-        });
-        self.services.spawn(Arc::clone(&delivery).run(parking, self.rest.clone()));
-        delivery
-    }
-
-    /// Binds `endpoint`, unless the socket connects instead.
-    async fn door(
-        &self,
-        field: &str,
-        endpoint: &lifeboat_api::Endpoint,
-        connect: &[Remote],
-    ) -> Result<Door, StartError> {
+    /// Binds the endpoint, unless the socket connects instead.
+    async fn door(&self, field: &str, at: &At<'_>) -> Result<Door, StartError> {
+        let At { endpoint, connect } = at;
         let failed = |source| StartError::Bind {
             what: format!("{field}.bind"),
             endpoint: endpoint.to_string(),
@@ -314,18 +288,19 @@ impl Build {
 
     fn socket(
         &self,
-        stream: &str,
-        name: &str,
+        [stream, name]: [&str; 2],
         socket: &'static str,
         protocol: Option<&'static str>,
-        door: &Door,
+        at: &At<'_>,
+        door: Option<&Door>,
     ) -> SocketNode {
         SocketNode {
             name: name.to_owned(),
             socket,
             protocol,
-            endpoint: door.place(),
-            connects: matches!(door, Door::Connector(_)),
+            endpoint: door.map_or_else(|| at.to_string(), Door::place),
+            connects: !at.connect.is_empty(),
+            open: door.is_some(),
             connections: self.metrics.connections(stream, name),
         }
     }
@@ -338,8 +313,9 @@ impl Build {
     pub(super) fn node(
         &self,
         name: &str,
+        disk: Arc<dyn Vfs>,
         volume: &Volume,
-        streams: Vec<StreamNode>,
+        [streams, removed]: [Vec<Arc<StreamNode>>; 2],
         scrub: Arc<ScrubProgress>,
     ) -> Node {
         let fleeting = fleeting_file_system(&self.place.data);
@@ -354,17 +330,21 @@ impl Build {
             name: name.to_owned(),
             boot_id: rand::random(),
             volume: volume.id,
+            data: self.place.data.clone(),
+            disk,
             epoch: volume.epoch,
             started: started.as_secs(),
             durable_volume: fleeting.is_none(),
             streams,
-            removed: volume.removed.clone(),
+            removed: Mutex::new(removed),
             metrics: self.metrics.clone(),
             commits: volume.committer.stats(),
             journal: Arc::clone(&self.journal),
             config: Mutex::default(),
             scrub,
-            state: Lifecycle::default(),
+            state: Arc::clone(&self.state),
+            quiesce: Quiesce::default(),
+            ordinal: self.place.ordinal,
         }
     }
 }
@@ -373,12 +353,6 @@ impl Build {
 fn repeats(ingress: &Ingress, dedup: Option<&Arc<Dedup>>) -> Option<Repeats> {
     let dedup = Arc::clone(dedup?);
     Some(Repeats { dedup, scope: Scope::new(&ingress.name), window: ingress.dedup_window? })
-}
-
-/// The seq from which on no earlier boot has handed anything out. A log that damage stops ends at the
-/// damage for now; once it is mended it holds all that was ever handed out.
-fn epoch_start(log: &LogHandle) -> u64 {
-    if log.is_stopped() { u64::MAX } else { log.published_end() }
 }
 
 fn removed_delivery((id, state): (DeliveryId, DeliveryState)) -> RemovedDelivery {

@@ -32,6 +32,7 @@ impl Sidecar {
     pub async fn apply(&mut self, new: &Dataplane) -> Applied {
         let Delta { changes, pending } = delta(&self.current, new);
         let mut applied = Applied { pending, ..Applied::default() };
+        applied.changes += usize::from(self.heed(new).await);
         let mut failed = Vec::new();
         for change in changes {
             let outcome = match change {
@@ -56,6 +57,10 @@ impl Sidecar {
             }
         }
         self.current = after(&self.current, new, &failed);
+        // What the state has kept closed until now.
+        let (opened, problems) = self.unshut().await;
+        applied.changes += opened;
+        applied.problems.extend(problems);
         self.divide();
         applied
     }
@@ -77,7 +82,7 @@ impl Sidecar {
     fn set_rules(&self, new: &Dataplane, stream: &str, name: &str) {
         let node = self.node.streams.iter().find(|node| node.name == stream);
         let (_, wanted) = wanted(new, Side::Delivery, stream, name);
-        let running = node.map(StreamNode::deliveries).unwrap_or_default();
+        let running = node.map(|stream| stream.deliveries()).unwrap_or_default();
         let running = running.iter().find(|delivery| delivery.socket.name == name);
         if let (Some(Wanted::Delivery(delivery)), Some(running)) = (wanted, running) {
             running.outlet.set_rules(&delivery.kind);
@@ -86,7 +91,7 @@ impl Sidecar {
 
     /// Stops a socket. A delivery keeps what it holds.
     async fn close(&mut self, name: &SocketName) {
-        self.sockets.close(name, PATIENCE).await;
+        self.sockets.close(std::slice::from_ref(name), PATIENCE).await;
         let (side, stream, socket) = name;
         let Some(stream) = self.node.streams.iter().find(|node| node.name == *stream) else {
             return;
@@ -109,8 +114,8 @@ impl Sidecar {
         }
     }
 
-    /// Opens a socket of `new`.
-    async fn open(&mut self, new: &Dataplane, name: &SocketName) -> Result<(), String> {
+    /// Opens a socket of `new`, or only makes it known where the state forbids it.
+    pub(super) async fn open(&mut self, new: &Dataplane, name: &SocketName) -> Result<(), String> {
         let (side, stream, socket) = name;
         let (field, wanted) = wanted(new, *side, stream, socket);
         let at = self.opened.iter().position(|opened| opened.name == *stream);
@@ -128,7 +133,11 @@ impl Sidecar {
                 let ingress = ingress.map_err(|error| error.to_string())?;
                 let node = self.node.streams.iter().find(|node| node.name == *stream);
                 if let Some(node) = node {
-                    lock(&node.ingress).push(ingress);
+                    let mut all = lock(&node.ingress);
+                    match all.iter_mut().find(|it| it.socket.name == *socket) {
+                        Some(closed) => *closed = ingress,
+                        None => all.push(ingress),
+                    }
                 }
             }
             Wanted::Delivery(delivery) => self.open_delivery(&field, at, delivery).await?,
@@ -153,6 +162,15 @@ impl Sidecar {
         let stream = self.node.streams.iter().find(|node| node.name == opened.name);
         let stream = stream.ok_or_else(|| field.to_owned())?;
         let _one_at_a_time = stream.change.lock().await;
+        let closed = stream.deliveries().into_iter().find(|it| it.socket.name == delivery.name);
+        if let Some(DeliveryNode { id, outlet, .. }) = closed {
+            let door = self.build.delivery_door(field, opened, delivery).await;
+            let door = door.map_err(|error| error.to_string())?;
+            let node = self.build.delivery(opened, delivery, id, outlet, door);
+            let mut all = lock(&stream.deliveries);
+            all.iter_mut().filter(|it| it.id == id).for_each(|it| *it = node.clone());
+            return Ok(());
+        }
         let known = stream.removed().iter().find(|it| it.name == delivery.name).cloned();
         if let Some(Held::Closed(outlet)) = known.as_ref().map(|known| &known.held)
             && !outlet.set_rules(&delivery.kind)
@@ -252,6 +270,6 @@ fn wanted<'a>(
     (format!("spec.streams[{at}].{list}[{}]", index.unwrap_or_default()), wanted)
 }
 
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

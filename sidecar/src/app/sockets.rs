@@ -34,19 +34,26 @@ impl Sockets {
         self.0.insert(name, Running { stopper, serving: tokio::spawn(serving) });
     }
 
-    /// Stops one socket, and waits for so long until its connections have ended; the rest is cut
+    /// Whether a socket is served.
+    pub(super) fn serves(&self, name: &SocketName) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Stops these sockets, and waits for so long until their connections have ended; the rest is cut
     /// off.
-    pub(super) async fn close(&mut self, name: &SocketName, patience: Duration) {
-        let Some(running) = self.0.remove(name) else { return };
-        running.stopper.stop();
+    pub(super) async fn close(&mut self, names: &[SocketName], patience: Duration) {
         // Whoever does not end in time is cut off: its peer connects again.
-        let _ = timeout(patience, ended(vec![running])).await;
+        let _ = timeout(patience, self.stop_all(names)).await;
     }
 
     /// Orders all sockets of one side to stop. The future completes when they and all their
     /// connections have ended; dropped, it cuts them off.
     pub(super) fn stop(&mut self, side: Side) -> impl Future<Output = ()> + use<> {
         let names: Vec<_> = self.0.keys().filter(|name| name.0 == side).cloned().collect();
+        self.stop_all(&names)
+    }
+
+    fn stop_all(&mut self, names: &[SocketName]) -> impl Future<Output = ()> + use<> {
         let running: Vec<_> = names.iter().filter_map(|name| self.0.remove(name)).collect();
         for socket in &running {
             socket.stopper.stop();

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use lifeboat_log::Fate;
 
 use crate::node::Node;
-use crate::status::State;
 use crate::stop::Stop;
 
 /// Has the deliveries of one stream, by its place, get over what damage takes while they run.
@@ -24,6 +23,6 @@ pub(super) async fn holes(node: Arc<Node>, at: usize, mut stop: Stop) {
 /// Says that the queue has failed when its writer has.
 pub(super) async fn writer(node: Arc<Node>, ended: Arc<Fate<()>>) {
     if ended.wait().await.is_err() {
-        node.state.set(State::Failed);
+        node.state.change(|causes| causes.failed = true);
     }
 }

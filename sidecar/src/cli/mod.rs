@@ -9,6 +9,7 @@ mod discard;
 mod dump;
 mod peek;
 mod purge;
+mod quiesce;
 mod receive;
 mod redrive;
 mod run;
@@ -31,6 +32,7 @@ pub use self::discard::Discard;
 pub use self::dump::{Dump, Format as DumpFormat};
 pub use self::peek::Peek;
 pub use self::purge::Purge;
+pub use self::quiesce::Quiesce;
 pub use self::receive::{Protocol as ReceiveProtocol, Receive};
 pub use self::redrive::Redrive;
 pub use self::run::{AdminAddress, Run};
@@ -83,6 +85,8 @@ enum Command {
     Dump(Dump),
     /// Let a stream go on that damage has stopped
     AcceptGap(AcceptGap),
+    /// Take nothing more from outside, until the queue ends
+    Quiesce(Quiesce),
     /// Say the version and what it supports
     Version(Version),
     /// Print a completion script for a shell
@@ -106,6 +110,7 @@ impl Cli {
             Command::Check(options) => commands::check::run(&options),
             Command::Dump(options) => commands::dump::run(&options),
             Command::AcceptGap(options) => commands::accept_gap::run(&options),
+            Command::Quiesce(options) => commands::quiesce::run(&options),
             Command::Version(options) => commands::version::run(&options),
             Command::Completions(options) => commands::completions::run(&options),
         }

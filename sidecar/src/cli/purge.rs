@@ -16,8 +16,10 @@ Examples:
   lifeboat purge work --delivery workers    every record, for one delivery
   lifeboat purge work --dead-letters
   lifeboat purge work --removed old         a delivery that the file does not name any more
+  lifeboat purge gone                       a stream that it does not name any more: all of it
 
-WHAT IS PURGED IS GONE. Without an option the dead letters stay. Records that come in later are not
+WHAT IS PURGED IS GONE. Without an option the dead letters
+stay, but for a stream that the file does not name any more: that one is removed. Records that come in later are not
 concerned.", &[Exit::Success, Exit::Failure, Exit::BadInput]))]
 pub struct Purge {
     /// The stream

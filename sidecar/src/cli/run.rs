@@ -15,10 +15,14 @@ use crate::exit::Exit;
 Examples:
   lifeboat run examples/work-queue.yaml
   lifeboat run queue.yaml --data /var/lib/orders --host 0.0.0.0 --admin 127.0.0.1:9500
+  lifeboat run /etc/lifeboat/queue.yaml --data /var/lib/lifeboat/data --ordinal 2
 
 The file is a PersistentQueue as you would `kubectl apply` it. One replica runs here; what only the
 operator heeds is accepted and ignored. SIGINT and SIGTERM stop it: intake ends, everything is
 synced, what is stored stays. A second signal ends it at once.
+
+Where the file has `replicas`, as an operator writes it for pods, --ordinal says which one this is.
+What it says of that one (logId, fenced, drain) decides what is open; it changes with the file.
 
 The file is watched, and SIGHUP has it looked at: sockets, their rules and limits change while the
 queue runs; `lifeboat status` names what waits for a restart. A wrong file changes nothing.", &Exit::ALL))]
@@ -37,6 +41,9 @@ pub struct Run {
     /// Where metrics, probes and status are served over HTTP, or `off`
     #[arg(long, default_value = "127.0.0.1:9464", value_name = "ADDR")]
     pub admin: AdminAddress,
+    /// Which replica of the queue this is: what the file's `replicas` says of it holds here
+    #[arg(long, env = "LIFEBOAT_ORDINAL", value_name = "N")]
+    pub ordinal: Option<u32>,
 }
 
 /// An address, or none.

@@ -9,6 +9,7 @@ pub mod discard;
 pub mod dump;
 pub mod peek;
 pub mod purge;
+pub mod quiesce;
 pub mod receive;
 pub mod redrive;
 pub mod run;

@@ -30,7 +30,7 @@ pub fn run(options: &Run) -> Exit {
     };
     // Watched before it is read, so that no change is missed.
     let file = FileWatch::new(&options.file);
-    let loaded = match load(&options.file, &place.sockets) {
+    let loaded = match load(&options.file, &place) {
         Ok(loaded) => loaded,
         Err(problems) => {
             for problem in problems {
@@ -55,7 +55,8 @@ fn place(options: &Run) -> Result<Place, String> {
         Some(sockets) => absolute(sockets)?,
         None => data.join("sockets"),
     };
-    Ok(Place { data, sockets, host: options.host.clone(), admin: options.admin.0 })
+    let (host, admin, ordinal) = (options.host.clone(), options.admin.0, options.ordinal);
+    Ok(Place { data, sockets, host, admin, ordinal })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, String> {
@@ -72,14 +73,20 @@ struct Loaded {
 ///
 /// # Errors
 /// Every problem, with its field.
-fn load(file: &Path, sockets: &Path) -> Result<Loaded, Vec<String>> {
+fn load(file: &Path, place: &Place) -> Result<Loaded, Vec<String>> {
     let text = watch::read(file).map_err(|error| vec![error.to_string()])?;
     let lines = |problems: lifeboat_api::Problems| {
         problems.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let tree = lifeboat_api::parse(&text).map_err(lines)?;
     let dataplane = lifeboat_api::validate_dataplane(&tree).map_err(lines)?;
-    dataplane.check_sockets(sockets).map_err(lines)?;
+    dataplane.check_sockets(&place.sockets).map_err(lines)?;
+    if place.ordinal.is_none() && !dataplane.replicas.is_empty() {
+        // To guess could open what the file fences.
+        let problem = "replicas: the file tells replicas apart; say with --ordinal (or \
+                       LIFEBOAT_ORDINAL) which one runs here";
+        return Err(vec![problem.to_owned()]);
+    }
     Ok(Loaded { dataplane, hash: watch::hash(&text) })
 }
 
@@ -107,6 +114,10 @@ async fn serve(loaded: Loaded, mut file: FileWatch, place: &Place) -> Exit {
             () = sidecar.failed() => return stop(sidecar).await,
             () = file.changed() => {}
             _ = signals.hangup.recv() => {}
+            () = sidecar.quiesce_ordered() => {
+                sidecar.quiesce().await;
+                continue;
+            }
             () = sleep(TRY_AGAIN), if again => {}
         }
         reload(&mut sidecar, file.path(), place).await;
@@ -115,7 +126,7 @@ async fn serve(loaded: Loaded, mut file: FileWatch, place: &Place) -> Exit {
 
 /// Applies the file as it is now. One that is wrong changes nothing.
 async fn reload(sidecar: &mut Sidecar, file: &Path, place: &Place) {
-    match load(file, &place.sockets) {
+    match load(file, place) {
         Ok(Loaded { dataplane, hash }) => {
             let applied = sidecar.apply(&dataplane).await;
             note(sidecar, file, hash, applied);
@@ -171,7 +182,8 @@ fn start_exit(error: &StartError) -> Exit {
 /// Says where everything is.
 fn announce(sidecar: &Sidecar, dataplane: &Dataplane, place: &Place) {
     let node = &sidecar.node;
-    println!("{} is open; data in {}", node.name, place.data.display());
+    let state = node.state.unready().unwrap_or_else(|| "open".to_owned());
+    println!("{} is {state}; data in {}", node.name, place.data.display());
     for stream in &node.streams {
         let ingress = stream.ingress().into_iter().map(|it| (it.socket, "producers"));
         let deliveries = stream.deliveries().into_iter().map(|it| (it.socket, "apps"));
@@ -179,7 +191,8 @@ fn announce(sidecar: &Sidecar, dataplane: &Dataplane, place: &Place) {
             let kind = socket.protocol.unwrap_or(socket.socket);
             let name = format!("{}.{}", stream.name, socket.name);
             let to = if socket.connects { "connects to " } else { "" };
-            println!("  {side:<9}  {name:<24}  {kind:<7}  {to}{}", socket.endpoint);
+            let closed = if socket.open { "" } else { "  (closed)" };
+            println!("  {side:<9}  {name:<24}  {kind:<7}  {to}{}{closed}", socket.endpoint);
         }
     }
     if let Some(admin) = sidecar.admin {

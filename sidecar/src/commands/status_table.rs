@@ -54,7 +54,11 @@ pub(super) fn render(status: &Status, now: Duration) -> String {
         let _ = writeln!(out, "\nchanged in the file, applied by a restart: {fields}");
     }
     if !status.removed.is_empty() {
-        let _ = writeln!(out, "\nstored here, not in the file: {}", status.removed.join(", "));
+        let _ = writeln!(
+            out,
+            "\nstored here, not in the file: {}; `lifeboat purge` removes it",
+            status.removed.join(", ")
+        );
     }
     out
 }
@@ -62,6 +66,10 @@ pub(super) fn render(status: &Status, now: Duration) -> String {
 fn header(status: &Status, now: Duration) -> String {
     let state = match status.state {
         State::Open => "open",
+        State::Quiesced => "QUIESCED: takes nothing from outside until it ends",
+        State::Draining => "DRAINING: takes nothing from outside",
+        State::Fenced => "FENCED: takes and delivers nothing",
+        State::Closed => "CLOSED: this is not the volume that the file expects",
         State::Stopping => "STOPPING",
         State::Failed => "FAILED: the disk failed",
     };
@@ -140,7 +148,8 @@ fn sockets(streams: &[StreamStatus]) -> Table {
 
 fn place(socket: &SocketStatus) -> String {
     let to = if socket.connects { "connects to " } else { "" };
-    format!("{to}{}", socket.endpoint)
+    let closed = if socket.open { "" } else { " (closed)" };
+    format!("{to}{}{closed}", socket.endpoint)
 }
 
 fn kind(socket: &SocketStatus) -> String {
@@ -153,7 +162,7 @@ fn kind(socket: &SocketStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{ConfigStatus, DeliveryStatus, IngressStatus};
+    use crate::status::{ConfigStatus, DeliveryStatus, IngressStatus, Totals};
 
     fn socket(name: &str, socket: &str, protocol: Option<&str>) -> SocketStatus {
         SocketStatus {
@@ -162,6 +171,7 @@ mod tests {
             protocol: protocol.map(str::to_owned),
             endpoint: format!("ipc:///run/lifeboat/work.{name}"),
             connects: false,
+            open: true,
             connections: 2,
         }
     }
@@ -174,6 +184,7 @@ mod tests {
             delivered_end: 1_064,
             depth: 1_200,
             in_flight: 64,
+            redelivered: 0,
             lost: 0,
             promise: None,
         };
@@ -181,6 +192,7 @@ mod tests {
             name: "work".to_owned(),
             stream_id: "00".repeat(16),
             state: StreamState::Stopped,
+            drained: false,
             reason: Some("segment 7: checksum".to_owned()),
             damage: Some("segment 7: checksum".to_owned()),
             lost: 5,
@@ -213,11 +225,17 @@ mod tests {
             version: "0.1.0".to_owned(),
             features: Vec::new(),
             boot_id: String::new(),
+            volume_id: String::new(),
             log_id: String::new(),
             epoch: 1,
             state: State::Open,
+            ordinal: None,
             started: 9_000,
             durable_volume: false,
+            volume: None,
+            drained: false,
+            app_connected: false,
+            totals: Totals::default(),
             syncs: 0,
             synced_records: 0,
             streams: vec![stream()],

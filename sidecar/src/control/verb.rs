@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dead_letter::Label;
 use crate::readable::Excerpt;
+use crate::status::State;
 
 /// A verb with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,12 +28,14 @@ pub enum Verb {
     Purge(Purge),
     /// Lets a stream go on behind what is damaged. Result: [`Price`].
     AcceptGap(AcceptGap),
+    /// Takes nothing more from outside, until the process ends. Result: [`Quiesced`].
+    Quiesce,
 }
 
 impl Verb {
     /// The names of all verbs, as requests spell them.
     pub const NAMES: &[&str] =
-        &["status", "peek", "tail", "redrive", "discard", "purge", "accept-gap"];
+        &["status", "peek", "tail", "redrive", "discard", "purge", "accept-gap", "quiesce"];
 }
 
 /// Which records to look at.
@@ -129,6 +132,16 @@ pub enum PurgeWhat {
 pub struct AcceptGap {
     /// The stream.
     pub stream: String,
+}
+
+/// Nothing is taken from outside any more, and what was taken is synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quiesced {
+    /// Quiesced, or what permits less.
+    pub state: State,
+    /// Records of all streams that a delivery has not settled.
+    pub depth: u64,
 }
 
 /// A run of seqs, both ends included.
@@ -231,6 +244,7 @@ mod tests {
             Verb::Discard(Discard { stream: stream(), delivery, seqs, dry_run: true }),
             Verb::Purge(Purge { stream: stream(), what: PurgeWhat::Everything, dry_run: false }),
             Verb::AcceptGap(AcceptGap { stream: stream() }),
+            Verb::Quiesce,
         ];
         let mut names = Vec::new();
         for verb in verbs {

@@ -261,6 +261,7 @@ impl LeasedDelivery {
             delivered_end: figures.delivered_end,
             in_flight: figures.in_flight,
             delivered: self.metrics.delivered.get(),
+            redelivered: self.metrics.redelivered.get(),
             lost: self.metrics.lost.get(),
         }
     }

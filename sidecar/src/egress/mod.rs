@@ -49,6 +49,8 @@ pub struct Standing {
     pub in_flight: u64,
     /// Records handed out so far, redeliveries included.
     pub delivered: u64,
+    /// Of those, the redeliveries.
+    pub redelivered: u64,
     /// Records that damage took before they were settled, ever.
     pub lost: u64,
 }

@@ -1,10 +1,12 @@
 //! Receipt: producers are REQ or DEALER sockets, and each message is answered once it is safe.
 
 use std::future::pending;
+use std::time::Duration;
 
 use event_listener::EventListener;
 use lifeboat_zmtp::{CloseReason, Connection, Event, SocketType};
 use tokio::select;
+use tokio::time::{Instant, sleep_until};
 
 use super::IngressContext;
 use super::answers::{Answer, Answers, Group};
@@ -13,6 +15,9 @@ use super::once::{Admitted, Once};
 use crate::share::{OutputShare, packed};
 use crate::stop::Stop;
 use crate::wire::envelope::{Client, Submission, split};
+
+/// How long what has arrived may take to be handed over, after the order to stop.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) async fn serve(connection: Connection, context: &IngressContext) {
     let client = match connection.peer().socket {
@@ -56,6 +61,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     async fn run(&mut self, mut stop: Stop) -> CloseReason {
+        let mut deadline = None;
         loop {
             let next = self.answers.next();
             let decided = async {
@@ -72,12 +78,18 @@ impl Session<'_> {
             };
             select! {
                 biased;
-                () = stop.ordered() => return self.finish().await,
+                () = stop.ordered(), if deadline.is_none() => {
+                    // What has arrived is as good as read.
+                    self.connection.end_input();
+                    deadline = Some(Instant::now() + LAST_WORDS);
+                }
+                () = passed(deadline) => return self.finish().await,
                 () = decided => self.answer(),
                 () = retry => self.hand_over(),
                 event = self.connection.drive() => match event {
                     Ok(Event::Messages) => self.take_messages(),
                     Ok(Event::Flushed) => {}
+                    Err(_) if deadline.is_some() => return self.finish().await,
                     Err(reason) => return reason,
                 },
             }
@@ -192,6 +204,14 @@ impl Session<'_> {
             self.answer();
         }
         CloseReason::Shutdown
+    }
+}
+
+/// Completes at the deadline, if there is one.
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
     }
 }
 

@@ -12,6 +12,7 @@ use lifeboat_log::{
     Accepted, DeliveryId, JournalQueue, LogHandle, Marks, Op, Read, StreamId, Urgency,
 };
 
+use super::totals::is_drained;
 use crate::dead_letter::Shelf;
 use crate::dedup::Dedup;
 use crate::delivery::cursor::Cursor;
@@ -127,6 +128,8 @@ pub struct SocketNode {
     pub endpoint: String,
     /// Whether it connects.
     pub connects: bool,
+    /// Whether it is served.
+    pub open: bool,
     /// Counts its connections.
     pub connections: prometheus::IntGauge,
 }
@@ -139,6 +142,7 @@ impl SocketNode {
             protocol: self.protocol.map(str::to_owned),
             endpoint: self.endpoint.clone(),
             connects: self.connects,
+            open: self.open,
             connections: u64::try_from(self.connections.get()).unwrap_or(0),
         }
     }
@@ -169,10 +173,11 @@ impl StreamNode {
         let received = ingress.iter().map(|ingress| ingress.metrics.messages()).sum();
         let delivered = standings.iter().map(|standing| standing.delivered).sum();
         let [ingress_per_second, delivered_per_second] = self.rates_at([received, delivered]);
-        StreamStatus {
+        let mut status = StreamStatus {
             name: self.name.clone(),
             stream_id: self.id.to_string(),
             state: state(&marks),
+            drained: false,
             reason: marks.stopped.as_deref().map(str::to_owned),
             damage: marks
                 .damage
@@ -194,7 +199,9 @@ impl StreamNode {
             dedup: self.dedup.as_deref().map(dedup_status),
             ingress: ingress.iter().map(IngressNode::status).collect(),
             deliveries: self.delivery_statuses(&deliveries, standings, &removed),
-        }
+        };
+        status.drained = is_drained(&status) && !self.holds_unstored();
+        status
     }
 
     fn delivery_statuses(
@@ -211,6 +218,7 @@ impl StreamNode {
             delivered_end: standing.delivered_end,
             depth: standing.cursor.unsettled_within(kept),
             in_flight: standing.in_flight,
+            redelivered: standing.redelivered,
             lost: standing.lost,
             promise: delivery.promise.map(str::to_owned),
         });
@@ -223,6 +231,7 @@ impl StreamNode {
                 delivered_end: cursor.position(),
                 depth: cursor.unsettled_within(kept),
                 in_flight: 0,
+                redelivered: 0,
                 lost: 0,
                 promise: None,
             }

@@ -1,6 +1,7 @@
 //! Sees that the queue's file was changed. It asks the file system now and then, which also works
 //! where a ConfigMap is mounted (its files are links that are swapped) and on network file systems.
 
+use std::fmt::Write;
 use std::fs::Metadata;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lifeboat_api::MAX_FILE_SIZE;
+use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 /// How often the file is looked at.
@@ -93,9 +95,15 @@ pub fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Names a file's content: 8 hex digits, its CRC32C.
+/// Names a file's content: its SHA-256, as `sha256sum` prints it.
 pub fn hash(text: &str) -> String {
-    format!("{:08x}", crc32c::crc32c(text.as_bytes()))
+    let sum = Sha256::digest(text.as_bytes());
+    let mut text = String::new();
+    for byte in sum {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -121,6 +129,43 @@ mod tests {
         symlink(&second, &link).unwrap();
         assert_eq!([watch.look(), watch.look(), watch.look()], [false, true, false]);
         assert_eq!(read(&link).unwrap(), "longer");
+    }
+
+    /// What kubelet does to a mounted ConfigMap: the files are links through `..data`, which it makes
+    /// point to another directory in one step; then the old directory goes.
+    #[test]
+    fn a_swapped_directory_of_a_config_map_is_seen_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, file) = (dir.path().join("..data"), dir.path().join("queue.yaml"));
+        let version_of = |version: &str, text: &str| {
+            let version = dir.path().join(version);
+            std::fs::create_dir(&version).unwrap();
+            std::fs::write(version.join("queue.yaml"), text).unwrap();
+            version
+        };
+        let swap = |version: &Path| {
+            let new = dir.path().join("..data_tmp");
+            symlink(version.file_name().unwrap(), &new).unwrap();
+            std::fs::rename(&new, &data).unwrap();
+        };
+        let first = version_of("..1", "one");
+        swap(&first);
+        symlink("..data/queue.yaml", &file).unwrap();
+        let mut watch = FileWatch::new(&file);
+        assert_eq!([watch.look(), watch.look()], [false, false]);
+        for (version, text) in [("..2", "two"), ("..3", "six")] {
+            let before = std::fs::read_link(&data).unwrap();
+            swap(&version_of(version, text));
+            std::fs::remove_dir_all(dir.path().join(before)).unwrap();
+            assert_eq!([watch.look(), watch.look(), watch.look()], [false, true, false], "{text}");
+            assert_eq!(read(&file).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_hash_is_what_others_compute() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(hash(""), empty);
         assert_ne!(hash("one"), hash("two"));
     }
 }

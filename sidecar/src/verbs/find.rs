@@ -1,16 +1,19 @@
 //! Finds what a verb names, and says what there is when it is not there.
 
+use std::sync::Arc;
+
 use crate::control::{Code, VerbError};
 use crate::delivery::cursor::Cursor;
 use crate::node::{DeliveryNode, Node, StreamNode};
 
-/// The stream of that name.
+/// The stream of that name, also when the file does not name it any more.
 ///
 /// # Errors
 /// `NotFound`, with the names that exist.
-pub(super) fn stream<'a>(node: &'a Node, name: &str) -> Result<&'a StreamNode, VerbError> {
-    node.streams.iter().find(|stream| stream.name == name).ok_or_else(|| {
-        let names = node.streams.iter().map(|stream| stream.name.as_str());
+pub(super) fn stream(node: &Node, name: &str) -> Result<Arc<StreamNode>, VerbError> {
+    let all: Vec<_> = node.streams.iter().chain(node.removed().iter()).cloned().collect();
+    all.iter().find(|stream| stream.name == name).cloned().ok_or_else(|| {
+        let names = all.iter().map(|stream| stream.name.as_str());
         not_found(&format!("stream {name} in queue {}", node.name), names)
     })
 }

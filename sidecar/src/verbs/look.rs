@@ -16,7 +16,7 @@ const MOST_BYTES: usize = 1 << 20;
 
 /// Lists records. Returns how many there were.
 pub(super) async fn peek(node: &Node, peek: &Peek, call: &Call) -> Result<u64, VerbError> {
-    let stream = find::stream(node, &peek.stream)?;
+    let stream = &find::stream(node, &peek.stream)?;
     if peek.dead_letters {
         letters(stream, peek, call).await
     } else {
@@ -63,7 +63,7 @@ async fn letters(stream: &StreamNode, peek: &Peek, call: &Call) -> Result<u64, V
 
 /// Lists records as they come, until nobody listens any more.
 pub(super) async fn tail(node: &Node, tail: &Tail, call: &Call) -> Result<(), VerbError> {
-    let stream = find::stream(node, &tail.stream)?;
+    let stream = &find::stream(node, &tail.stream)?;
     let from = stream.log.published_end().saturating_sub(tail.last);
     let mut records = Records::new(&stream.log, from);
     loop {

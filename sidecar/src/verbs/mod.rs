@@ -4,6 +4,7 @@
 mod accept_gap;
 mod find;
 mod look;
+mod quiesce;
 mod redrive;
 mod settle;
 
@@ -32,6 +33,7 @@ pub async fn perform(verb: Verb, node: &Arc<Node>, call: &Call) -> Result<Value,
         Verb::Redrive(redrive) => result(&redrive::redrive(node, &redrive, call).await?),
         Verb::Discard(discard) => result(&settle::discard(node, &discard).await?),
         Verb::AcceptGap(accept) => result(&accept_gap::accept_gap(node, &accept).await?),
+        Verb::Quiesce => result(&quiesce::quiesce(node, call).await?),
         Verb::Purge(purge) => result(&settle::purge(node, &purge).await?),
     }
 }

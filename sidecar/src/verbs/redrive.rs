@@ -44,7 +44,7 @@ pub(super) async fn redrive(
     redrive: &Redrive,
     call: &Call,
 ) -> Result<Done, VerbError> {
-    let stream = find::stream(node, &redrive.stream)?;
+    let stream = &find::stream(node, &redrive.stream)?;
     if let Some(name) = &redrive.delivery {
         find::delivery(stream, name)?;
     }

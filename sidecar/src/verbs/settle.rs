@@ -14,7 +14,7 @@ use crate::node::{DeliveryNode, Node, StreamNode};
 
 /// Settles single records.
 pub(super) async fn discard(node: &Node, discard: &Discard) -> Result<Done, VerbError> {
-    let stream = find::stream(node, &discard.stream)?;
+    let stream = &find::stream(node, &discard.stream)?;
     let delivery = find::delivery(stream, &discard.delivery)?;
     let end = stream.log.published_end();
     if let Some(beyond) = discard.seqs.iter().find(|span| span.last >= end) {
@@ -43,10 +43,13 @@ pub(super) async fn discard(node: &Node, discard: &Discard) -> Result<Done, Verb
 
 /// Settles, or removes, everything of a kind.
 pub(super) async fn purge(node: &Node, purge: &Purge) -> Result<Done, VerbError> {
-    let stream = find::stream(node, &purge.stream)?;
+    let stream = &find::stream(node, &purge.stream)?;
     let _one_at_a_time = stream.change.lock().await;
     let dry_run = purge.dry_run;
     let records = match &purge.what {
+        PurgeWhat::Everything if is_removed(node, stream) => {
+            removed_stream(node, stream, dry_run).await?
+        }
         PurgeWhat::Everything => everything(node, stream, dry_run),
         PurgeWhat::DeadLetters => dead_letters(stream, dry_run).await?,
         PurgeWhat::Delivery(name) => of_delivery(stream, &find::delivery(stream, name)?, dry_run),
@@ -70,6 +73,29 @@ fn everything(node: &Node, stream: &StreamNode, dry_run: bool) -> u64 {
         stream.settle_removed(&node.journal, std::slice::from_ref(&kept));
     }
     records
+}
+
+/// Whether the file does not name a stream any more.
+fn is_removed(node: &Node, stream: &StreamNode) -> bool {
+    node.removed().iter().any(|removed| removed.id == stream.id)
+}
+
+/// Every record and every dead letter of a stream that the file does not name any more, and then the
+/// stream itself. What a crash interrupts has settled some of it, or is done by the next start.
+async fn removed_stream(node: &Node, stream: &StreamNode, dry_run: bool) -> Result<u64, VerbError> {
+    let records = everything(node, stream, dry_run) + dead_letters(stream, dry_run).await?;
+    if !dry_run {
+        stream.log.remove_stream().wait().await.map_err(super::stopping)?;
+        node.removed().retain(|removed| removed.id != stream.id);
+        // Made anew from the log, and the log is gone.
+        let index = node.data.join("index").join(&stream.name);
+        if index.exists()
+            && let Err(error) = std::fs::remove_dir_all(&index)
+        {
+            tracing::warn!(index = %index.display(), %error, "the index of a removed stream stays");
+        }
+    }
+    Ok(records)
 }
 
 async fn dead_letters(stream: &StreamNode, dry_run: bool) -> Result<u64, VerbError> {

@@ -2,7 +2,7 @@
 
 use crate::lifeboat;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "run",
     "demo",
     "status",
@@ -11,6 +11,7 @@ const COMMANDS: [&str; 10] = [
     "check",
     "dump",
     "accept-gap",
+    "quiesce",
     "version",
     "completions",
 ];

@@ -162,13 +162,13 @@ pub(crate) fn yaml(size: &str, streams: &[(&str, &str, &str)]) -> String {
 }
 
 impl Lifeboat {
-    /// Starts `command`, a `lifeboat run`, and waits until it is open.
+    /// Starts `command`, a `lifeboat run`, and waits until it is open, or says why it is not.
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut endpoints = BTreeMap::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().expect("lifeboat ended before it was open").unwrap();
-        assert!(first.contains("is open"), "{first}");
+        assert!(first.contains("; data in "), "{first}");
         for line in lines.by_ref().map_while(Result::ok) {
             let mut words = line.split_whitespace();
             let (side, name, endpoint) = (words.next(), words.next(), words.next_back());

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::{Lifeboat, wait_for};
+use super::{Lifeboat, PATIENCE, wait_for};
 
 impl Lifeboat {
     /// Resident memory in bytes (proc(5), status).
@@ -48,15 +48,23 @@ impl Lifeboat {
         behind_name.split_whitespace().skip(11).take(2).map(|it| it.parse::<u64>().unwrap()).sum()
     }
 
-    /// The body of a GET on the admin address.
+    /// The body of a GET on the admin address, which must succeed.
     pub(crate) fn get(&self, path: &str) -> String {
+        let (code, body) = self.probe(path);
+        assert_eq!(code, 200, "{body}");
+        body
+    }
+
+    /// GET on the admin address: the status code and the body.
+    pub(crate) fn probe(&self, path: &str) -> (u16, String) {
         let address = self.endpoint("admin").strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        answer
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
     /// Connections of a socket of the stream `work` that ended or were refused for this reason;

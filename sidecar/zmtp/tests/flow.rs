@@ -340,3 +340,44 @@ async fn silence_counts_for_nothing_while_reading_is_off() {
     peer.send(&wire(&["x"])).await;
     assert_eq!(next(&mut results).await, Ok(Event::Messages));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ended_input_tells_what_had_arrived_and_no_more_and_output_still_goes_out() {
+    const ARRIVED: usize = 2_000;
+    let (_dir, endpoints) = both_transports();
+    for endpoint in endpoints {
+        let go = Arc::new(Semaphore::new(0));
+        let gate = Arc::clone(&go);
+        let config = config(SocketType::Router, &[SocketType::Dealer]);
+        let (rig, mut results) = rig_of(&endpoint, config, move |mut connection| {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.acquire().await.unwrap().forget();
+                connection.end_input();
+                let mut told = 0;
+                let reason = loop {
+                    match connection.drive().await {
+                        Ok(Event::Messages) => told += connection.messages().len(),
+                        Ok(Event::Flushed) => {}
+                        Err(reason) => break reason,
+                    }
+                    connection.consume_all();
+                };
+                connection.enqueue(Bytes::from(wire(&[b"bye"])));
+                connection.close(reason).await;
+                (told, reason)
+            }
+        })
+        .await;
+        let mut raw = Raw::ready(&rig.endpoint, "DEALER").await;
+        let mut bytes = Vec::new();
+        (0..ARRIVED).for_each(|_| bytes.extend(wire(&[&b"x"[..], b"yy"])));
+        // The last one is not whole.
+        bytes.extend(announce(0, 100));
+        raw.send(&bytes).await;
+        go.add_permits(1);
+        let (told, reason) = next(&mut results).await;
+        assert_eq!((told, reason), (ARRIVED, CloseReason::Shutdown));
+        assert_eq!(raw.receive(5).await, wire(&[b"bye"]));
+    }
+}

@@ -20,7 +20,7 @@ pub(crate) const DEAD_LETTERS: &str = "dead-letters";
 pub(crate) const KEPT_IDS: &str = "ids";
 pub(crate) const JOURNAL: &str = "journal";
 const VOLUME_META: &str = "volume.meta";
-const STREAM_META: &str = "stream.meta";
+pub(super) const STREAM_META: &str = "stream.meta";
 
 /// Reads `volume.meta`, or makes it in a directory that holds nothing of ours, and raises the epoch.
 pub(super) fn open_volume_meta(

@@ -102,6 +102,7 @@ impl Opening<'_> {
             log.stop(&damage);
             // It would not even know which records are its own.
             log.mending().close(Refusal::Stopped);
+            log.removal().close(Refusal::Stopped);
             log
         };
         let (log, dead_letters) = (stopped(), stopped());

@@ -73,6 +73,8 @@ pub(super) struct Input {
     pub(super) reading: bool,
     /// Unconsumed bytes that the next frame needs in all.
     pub(super) wanted: usize,
+    /// Bytes that are still to be read before the input counts as ended; `None` while it goes on.
+    pub(super) left: Option<u64>,
 }
 
 impl Input {
@@ -117,6 +119,7 @@ impl Connection {
                 too_large: None,
                 reading: true,
                 wanted: 1,
+                left: None,
             },
             output: Output::default(),
             heartbeat: Heartbeat::new(heartbeat, now.into_std()),
@@ -200,6 +203,15 @@ impl Connection {
         self.write_failed = true;
         self.above_mark = false;
         self.output.discard();
+    }
+
+    /// Reads no more than has arrived by now, in the kernel's buffer too. Once all of that is told,
+    /// [`Connection::drive`] says that the connection has ended, with `Shutdown`;
+    /// [`Connection::close`] still sends what is queued.
+    pub fn end_input(&mut self) {
+        // What cannot be asked has failed: nothing more comes.
+        let arrived = rustix::io::ioctl_fionread(&self.stream).unwrap_or(0);
+        self.input.left.get_or_insert(arrived);
     }
 
     /// Queues whole messages, as wire bytes, without copying. Returns the position of their end:

@@ -118,6 +118,9 @@ impl Connection {
         if self.scan()? {
             return Ok(Try::Messages);
         }
+        if self.input.left == Some(0) {
+            return Err(CloseReason::Shutdown);
+        }
         let now = Instant::now();
         if self.clock.deaf {
             self.clock.deaf = false;
@@ -133,6 +136,9 @@ impl Connection {
         match self.input.buffer.read_from(&self.stream) {
             Ok(0) => Err(CloseReason::PeerClosed),
             Ok(count) => {
+                if let Some(left) = &mut self.input.left {
+                    *left = left.saturating_sub(count as u64);
+                }
                 self.clock.work += count;
                 self.clock.heard = now;
                 self.heartbeat.heard(now.into_std());

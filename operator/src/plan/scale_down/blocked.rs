@@ -1,0 +1,68 @@
+//! What holds up a drain.
+
+use std::time::Duration;
+
+use crate::facts::Facts;
+use crate::plan::identity::Identity;
+use crate::plan::view::View;
+
+/// What holds up a drain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blocked {
+    /// The queue forbids to scale down.
+    Forbidden,
+    /// The replica is fenced: it delivers nothing.
+    Fenced,
+    /// Its volume is not the one that it had.
+    OtherVolume,
+    /// Its sidecar does not answer.
+    NotRunning,
+    /// Its sidecar does not say whether it is drained: it is too old.
+    Silent,
+    /// The drain takes longer than the queue allows.
+    Timeout,
+    /// No application is connected, and there is something to deliver.
+    NoConsumer,
+    /// Only dead letters are left, this many.
+    DeadLetters(u64),
+}
+
+impl Blocked {
+    /// Whether it needs a human at once: waiting does not help.
+    pub(super) fn is_final(&self) -> bool {
+        !matches!(self, Self::NotRunning | Self::NoConsumer | Self::Silent)
+    }
+}
+
+/// What holds up the drain of a replica, `age` after it began.
+pub(super) fn blocked(
+    view: &View<'_>,
+    identity: &Identity,
+    ordinal: u32,
+    age: Duration,
+) -> Option<Blocked> {
+    if view.is_fenced(ordinal) {
+        return Some(Blocked::Fenced);
+    }
+    if identity.mismatches.contains_key(&ordinal) {
+        return Some(Blocked::OtherVolume);
+    }
+    if view.queue.scale_down.timeout.is_some_and(|timeout| age >= timeout) {
+        return Some(Blocked::Timeout);
+    }
+    let Some((facts, _)) = view.fresh_facts(ordinal) else { return Some(Blocked::NotRunning) };
+    left(facts)
+}
+
+fn left(facts: &Facts) -> Option<Blocked> {
+    let totals = &facts.totals;
+    let Some(is_drained) = facts.drained else { return Some(Blocked::Silent) };
+    if is_drained {
+        return None;
+    }
+    if totals.depth > 0 {
+        return (facts.app_connected == Some(false)).then_some(Blocked::NoConsumer);
+    }
+    let is_parked = totals.in_flight == 0 && totals.dead_letters > 0;
+    is_parked.then_some(Blocked::DeadLetters(totals.dead_letters))
+}

@@ -1,0 +1,39 @@
+//! `Accepting`: every replica keeps what it is sent, whatever the application does.
+
+use lifeboat_api::queue::QueueStatus;
+
+use super::{Verdict, listed};
+use crate::status::case::Case;
+
+/// What a stream is that takes in nothing more for want of space.
+const FULL: &str = "full";
+
+pub(super) fn accepting(case: &Case<'_>, status: &QueueStatus) -> Verdict {
+    let is_full = |ordinal: &u32| {
+        let facts = case.facts.get(ordinal);
+        facts.is_some_and(|facts| facts.streams.iter().any(|stream| stream.state == FULL))
+    };
+    let full: Vec<_> = (0..case.wanted()).filter(is_full).collect();
+    if !full.is_empty() {
+        let message = format!("A stream of replica {} is full.", listed(&full));
+        return Verdict::no("StorageFull", message);
+    }
+    if let Ok(queue) = case.subject.queue {
+        let fenced: Vec<_> = queue.requests.fenced.iter().copied().collect();
+        if fenced.iter().any(|ordinal| *ordinal < case.wanted()) {
+            return Verdict::no("Fenced", format!("Replica {} is fenced.", listed(&fenced)));
+        }
+    }
+    let missing: Vec<_> = (0..case.wanted()).filter(|it| !case.accepts(*it)).collect();
+    if !missing.is_empty() {
+        let message = format!("The sidecar of replica {} is not ready.", listed(&missing));
+        return Verdict::no("SidecarNotReady", message);
+    }
+    if case.wanted() == 0 {
+        return Verdict::no("NoReplicas", "There is no replica: producers wait.");
+    }
+    if status.scale_down.is_some() {
+        return Verdict::yes("Draining", "All replicas that stay take messages in.");
+    }
+    Verdict::yes("SidecarsReady", "All replicas take messages in.")
+}

@@ -1,0 +1,44 @@
+//! `DeliveryStuck`: something waits for long, and nothing is delivered.
+
+use super::{Verdict, listed};
+use crate::facts::Facts;
+use crate::status::case::Case;
+
+/// The oldest record may wait for this long.
+const LIMIT_SECONDS: i64 = 300;
+
+pub(super) fn stuck(case: &Case<'_>) -> Verdict {
+    let is_stuck = |facts: &Facts| {
+        let oldest = facts.totals.oldest_time;
+        let is_late = |oldest: i64| case.now.as_second() - oldest >= LIMIT_SECONDS;
+        facts.totals.depth > 0
+            && facts.totals.delivered_per_second <= 0.0
+            && oldest.is_some_and(|oldest| is_late(oldest.as_second()))
+    };
+    let stuck: Vec<_> = case.facts.iter().filter(|(_, facts)| is_stuck(facts)).collect();
+    if stuck.is_empty() {
+        return if case.all_report() {
+            Verdict::no("Delivering", "Nothing waits for long.")
+        } else {
+            Verdict::unknown("Not every replica answers.")
+        };
+    }
+    let of = |alone: bool| {
+        let some = stuck.iter().filter(|(_, facts)| (facts.app_connected == Some(false)) == alone);
+        some.map(|(ordinal, _)| **ordinal).collect::<Vec<_>>()
+    };
+    let alone = of(true);
+    if alone.is_empty() {
+        let message = format!(
+            "Messages in replica {} have waited for over five minutes, and the application takes \
+             none.",
+            listed(&of(false))
+        );
+        return Verdict::yes("ConsumerFailing", message);
+    }
+    let message = format!(
+        "Messages in replica {} have waited for over five minutes, and no application is connected.",
+        listed(&alone)
+    );
+    Verdict::yes("NoConsumer", message)
+}

@@ -1,0 +1,34 @@
+//! `Ready`: the wanted replicas all take messages in durably, and deliver.
+
+use lifeboat_api::queue::QueueStatus;
+
+use super::{Verdict, listed};
+use crate::status::case::Case;
+
+pub(super) fn ready(case: &Case<'_>, status: &QueueStatus) -> Verdict {
+    let queue = match case.subject.queue {
+        Ok(queue) => queue,
+        Err(_) => return Verdict::no("SpecInvalid", "The spec is invalid; see Stalled."),
+    };
+    if queue.suspend {
+        return Verdict::no("Suspended", "The queue is suspended: it has no pods.");
+    }
+    let missing: Vec<_> = (0..case.wanted()).filter(|it| !case.accepts(*it)).collect();
+    if !missing.is_empty() {
+        let message = format!("Replica {} does not take messages in.", listed(&missing));
+        return Verdict::no("ReplicasNotReady", message);
+    }
+    let is_connected = |ordinal: u32| {
+        let instance = status.instances.iter().find(|it| u32::try_from(it.ordinal) == Ok(ordinal));
+        instance.is_some_and(|instance| instance.app_connected)
+    };
+    let alone: Vec<_> = (0..case.wanted()).filter(|ordinal| !is_connected(*ordinal)).collect();
+    if !alone.is_empty() {
+        let message = format!("No application is connected to replica {}.", listed(&alone));
+        return Verdict::no("AppNotConnected", message);
+    }
+    if case.subject.plan.paused {
+        return Verdict::yes("Paused", "All replicas are ready. Nothing is changed: paused.");
+    }
+    Verdict::yes("AllReplicasReady", "All replicas take messages in and deliver.")
+}

@@ -1,0 +1,133 @@
+//! `Stalled`: somebody has to act. All that is wrong is told, and what to do about it; the first
+//! gives the reason.
+
+use k8s_openapi::api::core::v1::Pod;
+
+use super::Verdict;
+use crate::plan::{Blocked, GrowthPhase, ScaleDown};
+use crate::status::case::Case;
+
+/// How long a pod may be without a place before somebody has to act.
+const UNPLACED_SECONDS: i64 = 60;
+
+pub(super) fn stalled(case: &Case<'_>) -> Verdict {
+    let wrongs = [
+        invalid(case),
+        refused(case),
+        unreachable(case),
+        too_old(case),
+        case.subject.plan.scale_down.as_ref().and_then(held_up),
+        growth(case),
+        unplaced(case),
+    ];
+    let wrongs: Vec<_> = wrongs.into_iter().flatten().collect();
+    let Some((reason, _)) = wrongs.first() else {
+        return Verdict::no("Progressing", "Nobody has to act.");
+    };
+    let messages: Vec<_> = wrongs.iter().map(|(_, message)| message.as_str()).collect();
+    Verdict::yes(reason, messages.join(" "))
+}
+
+type Wrong = Option<(&'static str, String)>;
+
+fn invalid(case: &Case<'_>) -> Wrong {
+    let problems = case.subject.queue.err()?;
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    Some(("SpecInvalid", format!("The spec is invalid, nothing is changed: {}.", lines.join("; "))))
+}
+
+fn refused(case: &Case<'_>) -> Wrong {
+    let said = case.subject.observed.refused.as_ref()?;
+    let of_template = said.contains("spec.template") || said.contains("containers");
+    let reason = if of_template { "TemplateInvalid" } else { "StatefulSetRejected" };
+    Some((
+        reason,
+        format!("The server refuses the StatefulSet, the pods stay as they are: {said}."),
+    ))
+}
+
+fn unreachable(case: &Case<'_>) -> Wrong {
+    let replicas = &case.subject.observed.replicas;
+    let (ordinal, replica) = replicas.iter().find(|(_, it)| it.node_gone && it.pod.is_some())?;
+    let node = replica.pod.as_ref()?.spec.as_ref()?.node_name.clone().unwrap_or_default();
+    let message = format!(
+        "Node {node} of replica {ordinal} does not answer. Its pod is not replaced, for it may \
+         still write. If the node is off for good, taint it with \
+         node.kubernetes.io/out-of-service=nodeshutdown:NoExecute."
+    );
+    Some(("NodeUnreachable", message))
+}
+
+fn too_old(case: &Case<'_>) -> Wrong {
+    let missing = &case.subject.desired?.missing_features;
+    if missing.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "The sidecars keep the configuration that they have: their version does not support {}. \
+         Set spec.sidecar.image to a newer one, or spec.sidecar.upgrade to WithOperator.",
+        missing.join(", ")
+    );
+    Some(("SidecarTooOld", message))
+}
+
+/// A drain that does not go on.
+fn held_up(going: &ScaleDown) -> Wrong {
+    let blocked = going.blocked.as_ref().filter(|_| going.is_stalled)?;
+    let ordinal = going.ordinal;
+    let (reason, wrong) = match blocked {
+        Blocked::Forbidden => {
+            let message = format!(
+                "spec.scaleDown.policy is Forbid: replica {ordinal} stays. Raise spec.replicas, or \
+                 change the policy."
+            );
+            return Some(("ScaleDownForbidden", message));
+        }
+        Blocked::Fenced => ("ReplicaUnavailable", "is fenced and cannot be drained"),
+        Blocked::OtherVolume => ("ReplicaUnavailable", "has another volume than it had"),
+        Blocked::NotRunning => ("ReplicaUnavailable", "does not answer and cannot be drained"),
+        Blocked::Silent => ("SidecarTooOld", "does not say whether it is drained"),
+        Blocked::Timeout => ("DrainTimeout", "is not drained within spec.scaleDown.timeout"),
+        Blocked::NoConsumer => ("NoConsumer", "has a backlog and no application connected"),
+        Blocked::DeadLetters(_) => {
+            ("DeadLettersLeft", "holds nothing but dead letters: redrive or discard them")
+        }
+    };
+    let message = format!(
+        "Replica {ordinal} {wrong}. It stays until it is drained; the annotation \
+         lifeboat.dev/force-scale-down: \"{ordinal}\" lets it go and keeps its claim."
+    );
+    Some((reason, message))
+}
+
+fn growth(case: &Case<'_>) -> Wrong {
+    let growth = case.subject.plan.growth.as_ref()?;
+    match &growth.phase {
+        GrowthPhase::NotExpandable => Some((
+            "StorageClassNotExpandable",
+            format!("The storage class does not let claims become {}.", growth.size),
+        )),
+        GrowthPhase::Failed { claim, message } => {
+            let message = format!("Claim {claim} does not become {}: {message}.", growth.size);
+            Some(("VolumeResizeFailed", message))
+        }
+        _ => None,
+    }
+}
+
+/// A pod that no node takes.
+fn unplaced(case: &Case<'_>) -> Wrong {
+    let mut pods = (0..case.wanted()).filter_map(|ordinal| Some((ordinal, case.pod(ordinal)?)));
+    let (ordinal, said) =
+        pods.find_map(|(ordinal, pod)| Some((ordinal, scheduler(pod, case.now.as_second())?)))?;
+    let message = format!("No node takes the pod of replica {ordinal}: {said}");
+    Some(("ReplicaUnavailable", message))
+}
+
+fn scheduler(pod: &Pod, now: i64) -> Option<String> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    let condition = conditions.iter().find(|it| it.type_ == "PodScheduled")?;
+    let since = condition.last_transition_time.as_ref()?.0.as_second();
+    let is_unplaced = condition.status == "False" && now - since >= UNPLACED_SECONDS;
+    is_unplaced.then(|| condition.message.clone().unwrap_or_default())
+}

@@ -1,0 +1,61 @@
+//! `StoragePressure`: a volume is nearly full. `DurableVolume`: the volumes outlive their machines'
+//! restarts.
+
+use super::{Verdict, listed};
+use crate::facts::{Facts, Volume};
+use crate::status::case::Case;
+
+/// From here on a volume is nearly full.
+const NEARLY_FULL_PERCENT: i32 = 80;
+/// What a stream is that has no room.
+const FULL: &str = "full";
+
+pub(super) fn pressure(case: &Case<'_>) -> Verdict {
+    let some = |is: fn(&Facts) -> bool| {
+        let facts = case.facts.iter().filter(|(_, facts)| is(facts));
+        facts.map(|(ordinal, _)| *ordinal).collect::<Vec<_>>()
+    };
+    let full = some(|facts| facts.streams.iter().any(|stream| stream.state == FULL));
+    if !full.is_empty() {
+        let message = format!("A stream of replica {} has no room.", listed(&full));
+        return Verdict::yes("Full", message);
+    }
+    let nearly = some(|facts| {
+        facts.volume.is_some_and(|volume| volume.used_percent() >= NEARLY_FULL_PERCENT)
+    });
+    if !nearly.is_empty() {
+        let message = format!("The volume of replica {} is nearly full.", listed(&nearly));
+        return Verdict::yes("NearlyFull", message);
+    }
+    if !case.all_report() {
+        return Verdict::unknown("Not every replica answers.");
+    }
+    Verdict::no("RoomLeft", "Every volume has room.")
+}
+
+pub(super) fn durable(case: &Case<'_>) -> Verdict {
+    let lost = |facts: &&Facts| facts.durable_volume == Some(false);
+    let lost: Vec<_> =
+        case.facts.iter().filter(|(_, facts)| lost(facts)).map(|(ordinal, _)| *ordinal).collect();
+    if !lost.is_empty() {
+        let message = format!(
+            "What replica {} holds does not outlive its machine's restart: the volume is in memory \
+             or of the container.",
+            listed(&lost)
+        );
+        return Verdict::no("VolumeNotDurable", message);
+    }
+    let all = case.wanted_facts().filter(|(_, facts)| facts.durable_volume == Some(true));
+    if all.count() < case.wanted() as usize {
+        return Verdict::unknown("Not every replica says what its volume is.");
+    }
+    Verdict::yes("Durable", "The volumes outlive their machines' restarts.")
+}
+
+impl Volume {
+    /// How much of it is used.
+    pub(crate) fn used_percent(self) -> i32 {
+        let percent = u128::from(self.used_bytes) * 100 / u128::from(self.total_bytes.max(1));
+        i32::try_from(percent.min(100)).unwrap_or(100)
+    }
+}

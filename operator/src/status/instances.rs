@@ -1,0 +1,47 @@
+//! Each replica, as it is told.
+
+use std::collections::BTreeSet;
+
+use lifeboat_api::queue::InstanceStatus;
+
+use super::case::Case;
+use super::figures;
+use crate::names;
+
+/// The replicas that there are or ought to be, by ordinal.
+pub(super) fn instances(case: &Case<'_>) -> Vec<InstanceStatus> {
+    let replicas = case.subject.observed.replicas.iter();
+    let with_pod = replicas.filter(|(_, it)| it.pod.is_some()).map(|(ordinal, _)| *ordinal);
+    let set = case.subject.observed.stateful_set.as_ref().and_then(|set| set.spec.as_ref());
+    let count = set.and_then(|spec| spec.replicas).and_then(|count| u32::try_from(count).ok());
+    let ordinals: BTreeSet<_> = with_pod.chain(0..count.unwrap_or(0)).collect();
+    ordinals.into_iter().map(|ordinal| instance(case, ordinal)).collect()
+}
+
+fn instance(case: &Case<'_>, ordinal: u32) -> InstanceStatus {
+    let before = case.instance_before(ordinal);
+    let facts = case.facts.get(&ordinal).copied();
+    let pod = case.pod(ordinal);
+    let queue = case.subject.observed.queue.metadata.name.as_deref().unwrap_or_default();
+    let told = facts.map(|facts| facts.log_id.clone()).filter(|id| !id.is_empty());
+    let asked = case.subject.plan.sidecars.get(&ordinal);
+    let instance = InstanceStatus {
+        ordinal: figures::ordinal(ordinal),
+        pod: names::pod(queue, ordinal),
+        node: pod.and_then(|pod| pod.spec.as_ref()).and_then(|spec| spec.node_name.clone()),
+        log_id: told.or_else(|| before.and_then(|before| before.log_id.clone())),
+        accepting: case.accepts(ordinal),
+        app_connected: facts.map_or_else(
+            // Until it is heard, as it was: an operator that starts has not heard anybody yet.
+            || before.is_some_and(|before| before.app_connected) && pod.is_some(),
+            |facts| facts.app_connected == Some(true),
+        ),
+        draining: asked.is_some_and(|asked| asked.drain == Some(true)),
+        ..InstanceStatus::default()
+    };
+    match (facts, before) {
+        (Some(facts), before) => figures::update(instance, before, facts, case.now),
+        (None, Some(before)) => figures::keep(instance, before),
+        (None, None) => instance,
+    }
+}

@@ -1,0 +1,59 @@
+//! When a figure is worth a write.
+
+use super::*;
+
+fn with_depth(world: World, depth: u64) -> World {
+    world.with_facts(0, |facts| facts.totals.depth = depth)
+}
+
+#[test]
+fn a_figure_is_written_when_it_moves_far_enough() {
+    // From 1,000 messages to this many, so many seconds later: written or not.
+    let cases = [
+        (1_000, 3_600, false),
+        (1_001, 5, false),
+        (1_001, 29, false),
+        (1_001, 30, true),
+        (1_099, 15, false),
+        (1_100, 14, false),
+        (1_100, 15, true),
+        (900, 15, true),
+        (0, 1, true),
+    ];
+    for (depth, seconds, written) in cases {
+        let mut world = with_depth(World::running(1), 1_000);
+        let (before, _) = write(&mut world);
+        let mut world = with_depth(world.later(seconds), depth);
+        let (after, _) = tell(&mut world);
+        assert_eq!(after != before, written, "{depth} after {seconds} s");
+        let messages = after.backlog.unwrap().messages;
+        assert_eq!(messages, if written { i64::try_from(depth).unwrap() } else { 1_000 });
+    }
+}
+
+#[test]
+fn nothing_is_written_while_nothing_happens() {
+    let mut world = World::running(3);
+    let (before, _) = write(&mut world);
+    for _ in 0..60 {
+        world = world.later(5);
+        assert_eq!(tell(&mut world), (before.clone(), vec![]));
+    }
+}
+
+#[test]
+fn sums_are_over_those_that_are_known() {
+    let mut world = with_depth(World::running(3), 5);
+    world.replica(2).facts = None;
+    let (status, _) = tell(&mut world);
+    assert_eq!(status.backlog.unwrap().messages, 15);
+    assert_eq!((status.instances.len(), status.accepting_replicas), (3, 3));
+    assert_eq!(status.instances[2].last_seen, None);
+}
+
+#[test]
+fn a_rate_that_is_not_zero_is_not_told_as_zero() {
+    let world = World::running(1).with_facts(0, |facts| facts.totals.ingress_per_second = 0.01);
+    let (status, _) = tell(&mut { world });
+    assert_eq!(status.rates.unwrap().ingress_per_second, 1);
+}

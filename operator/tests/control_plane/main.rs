@@ -1,0 +1,6 @@
+//! The operator against a real control plane: API server, StatefulSet controller and garbage
+//! collector are real, nodes and disks are played. One file a story.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
+
+mod create;
+mod support;
