@@ -42,7 +42,8 @@ pub fn path(name: &str) -> Result<PathBuf> {
     }
 }
 
-fn cache() -> PathBuf {
+/// Where what is slow to make is kept.
+pub(crate) fn cache() -> PathBuf {
     env::var_os("LIFEBOAT_CI_CACHE").map_or_else(
         || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache/lifeboat-ci"),
         PathBuf::from,

@@ -35,9 +35,14 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start() -> Self {
-        let filter = EnvFilter::try_from_env("LIFEBOAT_LOG").unwrap_or_else(|_| "info,kube_client=off".into());
+        let filter = EnvFilter::try_from_env("LIFEBOAT_LOG")
+            .unwrap_or_else(|_| "info,kube_client=off".into());
         // The first test of the process has set it up.
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_test_writer().try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(false)
+            .with_test_writer()
+            .try_init();
         let permit = PLANES.acquire().await.unwrap();
         let plane = ControlPlane::start().await.unwrap();
         let client = plane.client();

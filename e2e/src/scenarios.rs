@@ -1,0 +1,1 @@
+//! What happens to queues on a real cluster, and what must be true afterwards.
