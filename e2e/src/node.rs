@@ -29,7 +29,7 @@ pub(crate) const NAME: &str = "node-1";
 /// The cluster. Dropping it kills what it has started.
 pub struct Node {
     kubelet: Option<Process>,
-    _rest: [Process; 4],
+    rest: [Process; 4],
     _disks: Disks,
     plane: ControlPlane,
     run: std::path::PathBuf,
@@ -49,7 +49,8 @@ impl Node {
     /// a program does not come up.
     pub async fn start(run: &Path) -> Result<Self> {
         machine::prepare(run)?;
-        let components = Components::new(run)?;
+        let components = Components::new(run);
+        components.configure()?;
         let logs = run.join("logs");
         let containerd = Process::start("containerd", components.containerd(), &logs)?;
         let at = Place { address: machine::ADDRESS, api_port: 6443, etcd_port: 2379, nodes: true };
@@ -65,7 +66,7 @@ impl Node {
         .await?;
         let mut node = Self {
             kubelet: None,
-            _rest: [scheduler, proxy, dns, containerd],
+            rest: [scheduler, proxy, dns, containerd],
             _disks: disks,
             plane,
             run: run.to_owned(),
@@ -104,7 +105,7 @@ impl Node {
     /// `Io`.
     pub fn start_kubelet(&mut self) -> Result<()> {
         if self.kubelet.is_none() {
-            let command = Components::new(&self.run)?.kubelet()?;
+            let command = Components::new(&self.run).kubelet()?;
             self.kubelet = Some(Process::start("kubelet", command, &self.run.join("logs"))?);
         }
         Ok(())
@@ -122,9 +123,8 @@ impl Node {
     pub async fn until_ready(&mut self) -> Result<()> {
         let nodes = Api::<NodeObject>::all(self.client());
         until("a node that is ready", async || {
-            if let Some(kubelet) = &mut self.kubelet
-                && let Err(ended) = kubelet.check()
-            {
+            let mut running = self.kubelet.iter_mut().chain(&mut self.rest);
+            if let Some(ended) = running.find_map(|process| process.check().err()) {
                 return Ok(Err(ended));
             }
             match nodes.get_opt(NAME).await {

@@ -247,9 +247,13 @@ fn owner() -> Option<i32> {
     (!free && Path::new("/proc").join(text.trim()).exists()).then_some(pid)
 }
 
+/// Of all threads of a process: each has those that it started.
 fn children(pid: u32) -> Vec<i32> {
-    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists =
+        threads.map(|it| fs::read_to_string(it.path().join("children")).unwrap_or_default());
+    let all = lists.map(|list| list.split_whitespace().filter_map(|it| it.parse().ok()).collect());
+    all.collect::<Vec<Vec<_>>>().concat()
 }
 
 fn lock_file() -> PathBuf {

@@ -25,21 +25,25 @@ pub(super) struct Components<'a> {
 }
 
 impl<'a> Components<'a> {
-    /// Writes their files, below the run directory.
-    pub(super) fn new(run: &'a Path) -> Result<Self> {
-        let it = Self { run };
+    /// Those whose files are below this directory.
+    pub(super) fn new(run: &'a Path) -> Self {
+        Self { run }
+    }
+
+    /// Writes the files: once, for a program ends when its file changes.
+    pub(super) fn configure(&self) -> Result<()> {
         for directory in ["cni", "kubelet", "logs/pods", "disks"] {
-            let directory = it.file(directory);
+            let directory = self.file(directory);
             let what = format!("making {}", directory.display());
             fs::create_dir_all(directory).map_err(Error::io(what))?;
         }
-        it.write("containerd.toml", &it.containerd_toml())?;
-        it.write("cni/10-pods.conflist", &it.pod_network().to_string())?;
-        it.write("kubelet.yaml", &it.kubelet_yaml().to_string())?;
-        it.write("proxy.yaml", &it.proxy_yaml().to_string())?;
-        it.write("Corefile", &it.corefile())?;
-        it.write("resolv.conf", "")?;
-        Ok(it)
+        self.write("containerd.toml", &self.containerd_toml())?;
+        self.write("cni/10-pods.conflist", &self.pod_network().to_string())?;
+        self.write("kubelet.yaml", &self.kubelet_yaml().to_string())?;
+        self.write("proxy.yaml", &self.proxy_yaml().to_string())?;
+        self.write("Corefile", &self.corefile())?;
+        self.write("resolv.conf", "")?;
+        Ok(())
     }
 
     /// Runs containers. Debian's, for it comes with runc and its shim.

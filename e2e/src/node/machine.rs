@@ -80,7 +80,13 @@ fn network() -> Result<()> {
     tool::run("ip", ["link", "set", "node0", "up"])?;
     tool::run("ip", ["route", "add", "default", "dev", "node0"])?;
     // /proc/sys/net is the namespace's own.
-    fs::write("/proc/sys/net/ipv4/ip_forward", "1").map_err(Error::io("forwarding packets"))
+    fs::write("/proc/sys/net/ipv4/ip_forward", "1").map_err(Error::io("forwarding packets"))?;
+    // Pods on one bridge reach each other by a Service only if the bridge asks its rules.
+    let bridge = Path::new("/proc/sys/net/bridge/bridge-nf-call-iptables");
+    if bridge.exists() {
+        fs::write(bridge, "1").map_err(Error::io("having rules for bridges"))?;
+    }
+    Ok(())
 }
 
 fn make(directory: &Path) -> Result<()> {
