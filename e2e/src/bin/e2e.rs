@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use lifeboat_e2e::sandbox::Sandbox;
+use lifeboat_e2e::scenarios::{self, Cluster};
 use lifeboat_e2e::{Error, Node, Result, images, sandbox, tools};
 use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,6 +23,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Runs scenarios on the cluster of $KUBECONFIG, or on one of its own, and counts messages.
+    Run(Run),
     /// Starts a cluster on this machine and leaves it standing.
     Up,
     /// Runs a command in the cluster that stands; without one, a shell.
@@ -48,6 +51,19 @@ enum Verb {
     Stand,
 }
 
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// Repeats more often.
+    #[arg(long)]
+    all: bool,
+    /// In a sandbox already.
+    #[arg(long, hide = true)]
+    inside: bool,
+    /// Which; without any: all of them.
+    #[arg(value_parser = scenarios::ALL.map(|(name, _)| name))]
+    scenarios: Vec<String>,
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
@@ -61,6 +77,7 @@ fn main() -> ExitCode {
             archives.iter().for_each(|archive| println!("{}", archive.display()));
             ExitCode::SUCCESS
         }),
+        Verb::Run(run) => run_scenarios(&run),
         Verb::Up => up(),
         Verb::Hold => block_on(outside(vec!["stand".to_owned()])),
         Verb::Stand => block_on(stand()),
@@ -103,6 +120,51 @@ async fn outside(arguments: Vec<String>) -> Result<ExitCode> {
         eprintln!("logs are kept in {}", place.keep_logs()?.display());
     }
     Ok(code)
+}
+
+fn run_scenarios(run: &Run) -> Result<ExitCode> {
+    if run.inside {
+        return block_on(inside(run));
+    }
+    images::build()?;
+    if std::env::var_os("KUBECONFIG").is_some() {
+        return block_on(report(Cluster::of_environment(), run));
+    }
+    let mut arguments = vec!["run".to_owned(), "--inside".to_owned()];
+    arguments.extend(run.all.then(|| "--all".to_owned()));
+    arguments.extend(run.scenarios.iter().cloned());
+    block_on(outside(arguments))
+}
+
+/// Scenarios on a cluster of this sandbox, unless standard input ends before.
+async fn inside(run: &Run) -> Result<ExitCode> {
+    let node = Node::start(&sandbox::run_directory()).await?;
+    tokio::select! {
+        code = report(Cluster::own(node), run) => code,
+        () = until_told() => Ok(ExitCode::from(130)),
+    }
+}
+
+/// Runs what was asked for, and prints the table.
+async fn report(mut cluster: Cluster, run: &Run) -> Result<ExitCode> {
+    cluster.load_images()?;
+    let mut rows = Vec::new();
+    for (name, about) in scenarios::ALL {
+        if !run.scenarios.is_empty() && !run.scenarios.iter().any(|asked| asked == name) {
+            continue;
+        }
+        println!("{name}: {about}");
+        let row = scenarios::run(&mut cluster, name, run.all).await;
+        if let Err(why) = &row.outcome {
+            println!("{name} FAILED: {why}");
+            cluster.keep_evidence(name).await;
+        }
+        println!("{}", scenarios::line(&row));
+        rows.push(row);
+    }
+    print!("\n{}", scenarios::render(&rows));
+    let failed = rows.iter().any(|row| row.outcome.is_err());
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// A cluster and all images, until standard input ends.
