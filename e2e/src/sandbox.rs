@@ -75,7 +75,7 @@ impl Sandbox {
         write!(lock, "{}", std::process::id()).map_err(what())?;
         fcntl_setfd(&lock, FdFlags::empty()).map_err(|error| what()(error.into()))?;
         let it = Self { lock };
-        it.clean();
+        Self::clean();
         fs::create_dir_all(run_directory()).map_err(what())?;
         Ok(it)
     }
@@ -114,7 +114,7 @@ impl Sandbox {
         Ok(kept)
     }
 
-    fn clean(&self) {
+    fn clean() {
         // Whatever cannot be removed is in nobody's way: the next start says what is.
         let _nothing_there = fs::remove_dir_all(run_directory());
         let hierarchies = fs::read_dir(CGROUPS).into_iter().flatten().flatten();
@@ -126,7 +126,7 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.clean();
+        Self::clean();
         let _goes_with_the_file = flock(&self.lock, FlockOperation::Unlock);
     }
 }

@@ -7,6 +7,7 @@ mod install;
 mod scale;
 mod shop;
 mod table;
+mod tour;
 
 use std::time::Instant;
 
@@ -19,9 +20,10 @@ use crate::error::Result;
 type Outcome = Result<(Counts, String)>;
 
 /// Names of all scenarios, in the order in which they run, and what each is.
-pub const ALL: [(&str, &str); 13] = [
+pub const ALL: [(&str, &str); 14] = [
     ("install", "the chart installs in time, and its own test passes"),
     ("examples", "each example takes messages in"),
+    ("tour", "docs/tour.md, command by command"),
     ("producers", "producers in the queue's namespace and in another"),
     ("pod-deleted", "the pod is deleted under load"),
     ("sidecar-killed", "SIGKILL of the sidecar"),
@@ -50,6 +52,7 @@ async fn dispatch(cluster: &mut Cluster, name: &str, thorough: bool) -> Outcome 
     match name {
         "install" => install::install(cluster).await,
         "examples" => install::examples(cluster).await,
+        "tour" => tour::tour(cluster).await,
         "producers" => install::producers(cluster).await,
         "pod-deleted" => faults::pod_deleted(cluster, times(5, 20)).await,
         "sidecar-killed" => faults::sidecar_killed(cluster, times(3, 5)).await,

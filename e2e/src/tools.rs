@@ -42,6 +42,22 @@ pub fn path(name: &str) -> Result<PathBuf> {
     }
 }
 
+/// A directory where `kubectl` and `helm` have no version in their names.
+///
+/// # Errors
+/// `MissingTool`, `Io`.
+pub fn links() -> Result<PathBuf> {
+    let directory = cache().join("links");
+    std::fs::create_dir_all(&directory).map_err(Error::io("linking tools"))?;
+    for tool in ["kubectl", "helm"] {
+        let link = directory.join(tool);
+        // What is there may be another version's.
+        let _none = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(path(tool)?, &link).map_err(Error::io("linking tools"))?;
+    }
+    Ok(directory)
+}
+
 /// Where what is slow to make is kept.
 pub(crate) fn cache() -> PathBuf {
     env::var_os("LIFEBOAT_CI_CACHE").map_or_else(

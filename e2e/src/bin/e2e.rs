@@ -214,20 +214,15 @@ fn up() -> Result<ExitCode> {
 
 fn enter(mut command: Vec<OsString>) -> Result<ExitCode> {
     let run = sandbox::run_directory();
-    let bin = run.join("bin");
     if command.is_empty() {
         command.push("bash".into());
     }
     let mut inside = sandbox::enter("env".as_ref())?;
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut search = OsString::from("PATH=");
-    search.push(&bin);
+    search.push(tools::links()?);
     search.push(":");
     search.push(path);
-    fs::create_dir_all(&bin).map_err(|source| Error::Io { what: "making bin".into(), source })?;
-    for tool in ["kubectl", "helm"] {
-        let _there = std::os::unix::fs::symlink(tools::path(tool)?, bin.join(tool));
-    }
     let mut kubeconfig = OsString::from("KUBECONFIG=");
     kubeconfig.push(run.join("admin.kubeconfig"));
     inside.arg(search).arg(kubeconfig).args(command);

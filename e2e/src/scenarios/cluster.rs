@@ -98,11 +98,26 @@ impl Cluster {
         input: &str,
     ) -> Result<String> {
         let mut command = Command::new(tools::path(program)?);
+        command.args(arguments);
+        self.finish(command, input).await
+    }
+
+    /// Runs a script at the root of the checkout, up to its first command that fails.
+    pub(super) async fn shell(&self, script: &str) -> Result<String> {
+        let mut command = Command::new("bash");
+        let tools = tools::links()?;
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.args(["-euo", "pipefail", "-c", script]).current_dir(images::checkout());
+        command.env("PATH", format!("{}:{path}", tools.display()));
+        self.finish(command, "").await
+    }
+
+    async fn finish(&self, mut command: Command, input: &str) -> Result<String> {
         if let Some(kubeconfig) = &self.kubeconfig {
             command.env("KUBECONFIG", kubeconfig);
         }
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let what = || Error::io(format!("running {program}"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let what = || Error::io("running a command");
         let mut child = command.kill_on_drop(true).spawn().map_err(what())?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(input.as_bytes()).await.map_err(what())?;
