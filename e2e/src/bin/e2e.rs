@@ -74,7 +74,9 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }),
         Verb::Images => images::build().map(|archives| {
-            archives.iter().for_each(|archive| println!("{}", archive.display()));
+            for archive in archives {
+                println!("{}", archive.display());
+            }
             ExitCode::SUCCESS
         }),
         Verb::Run(run) => run_scenarios(&run),
