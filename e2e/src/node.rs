@@ -84,9 +84,17 @@ impl Node {
         &self.plane
     }
 
-    /// The control plane, to stop and start it.
-    pub fn plane_mut(&mut self) -> &mut ControlPlane {
-        &mut self.plane
+    /// Kills the API server.
+    pub fn stop_api_server(&mut self) {
+        self.plane.stop_api_server();
+    }
+
+    /// Starts it again.
+    ///
+    /// # Errors
+    /// `Ended` or `Deadline` where it does not come up.
+    pub async fn start_api_server(&mut self) -> Result<()> {
+        self.plane.start_api_server().await
     }
 
     /// Takes in the images of an archive, as `docker save` writes it.

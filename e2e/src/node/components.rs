@@ -69,9 +69,12 @@ impl<'a> Components<'a> {
         Ok(command)
     }
 
-    /// Chooses nodes for pods.
+    /// Chooses nodes for pods. Where it finds its cache to be wrong, after the API server was away,
+    /// it ends, and counts on being started again.
     pub(super) fn scheduler(&self) -> Result<Command> {
-        let mut command = Command::new(tools::path("kube-scheduler")?);
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"while :; do "$@"; sleep 1; done"#, "again"]);
+        command.arg(tools::path("kube-scheduler")?);
         flag(&mut command, "kubeconfig", self.file(SCHEDULER.kubeconfig));
         flag(&mut command, "leader-elect", "false");
         flag(&mut command, "secure-port", "0");

@@ -61,11 +61,15 @@ impl Drop for Disks {
 }
 
 async fn serve(client: Client, directory: PathBuf) {
+    let mut said = String::new();
     loop {
         // The API server may be away; the next look tells.
-        if let Err(error) = look(&client, &directory).await {
-            eprintln!("disks: {error}");
+        let trouble = look(&client, &directory).await.err().map(|error| error.to_string());
+        let trouble = trouble.unwrap_or_default();
+        if trouble != said && !trouble.is_empty() {
+            eprintln!("disks: {trouble}");
         }
+        said = trouble;
         tokio::time::sleep(LOOK).await;
     }
 }

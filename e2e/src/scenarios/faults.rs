@@ -142,9 +142,9 @@ pub(super) async fn operator_killed(cluster: &mut Cluster) -> Outcome {
 pub(super) async fn api_away(cluster: &mut Cluster, seconds: u64) -> Outcome {
     let shop = Shop::open(cluster, "api-away").await?;
     let before = shop.first_report().await?.receipted;
-    own_mut(shop.cluster)?.plane_mut().stop_api_server();
+    own_mut(shop.cluster)?.stop_api_server();
     tokio::time::sleep(Duration::from_secs(seconds)).await;
-    own_mut(shop.cluster)?.plane_mut().start_api_server().await?;
+    own_mut(shop.cluster)?.start_api_server().await?;
     let after = within(60, "the producer", async || Ok(Some(shop.first_report().await?))).await?;
     if after.receipted < before + seconds * 50 {
         return Err(Error::Broken(format!("{} receipts meanwhile", after.receipted - before)));
