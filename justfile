@@ -24,7 +24,7 @@ lint:
 e2e *ARGS:
     e2e/build
     cargo build -p lifeboat-sidecar
-    cargo test -p lifeboat-e2e {{ARGS}} -- --ignored
+    cargo test -p lifeboat-e2e -p lifeboat-operator {{ARGS}} -- --ignored
 
 # Scenarios on a real cluster: that of $KUBECONFIG, or one of its own (Linux, root).
 cluster *ARGS:

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use lifeboat_api::DurationText;
 
 use crate::commands;
 
@@ -21,6 +23,8 @@ enum Command {
     Run(Run),
     /// Print the CustomResourceDefinition
     Crd,
+    /// Make a queue, send through it, read back, remove it
+    CheckInstall(CheckInstall),
     /// Say which version this is
     Version(Version),
 }
@@ -58,6 +62,42 @@ pub struct Run {
     pub pod_namespace: String,
 }
 
+/// Options of `lifeboat-operator check-install`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lifeboat-operator check-install --image ghcr.io/lifeboat-dev/lifeboat:0.1.0 --namespace lab
+  lifeboat-operator check-install --image lifeboat:dev --messages 1000 --keep-failed
+
+It makes a queue with one replica and a claim, waits until it is ready, sends messages over tcp,
+waits for their receipts, reads each of them back, and removes what it has made. It must run where
+the queue's Service can be reached, or be told the host by --host.
+
+Exit codes: 0 everything came back, 1 something did not work, 64 wrong command line.")]
+pub struct CheckInstall {
+    /// The image of the queue's application: the sidecar's, which has the `lifeboat` command
+    #[arg(long, value_name = "IMAGE")]
+    pub image: String,
+    /// The namespace in which the queue is made
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default", value_name = "NAMESPACE")]
+    pub namespace: String,
+    /// The storage class of its claim [default: the cluster's]
+    #[arg(long, value_name = "NAME")]
+    pub storage_class: Option<String>,
+    /// Messages to send
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub messages: u32,
+    /// For each of: becoming ready, the messages, the removal
+    #[arg(long, default_value = "2m", value_parser = duration, value_name = "TIME")]
+    pub timeout: Duration,
+    /// The host at which the queue is reached [default: its Service]
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+    /// Leave the queue there when something does not work, to be looked at
+    #[arg(long)]
+    pub keep_failed: bool,
+}
+
 /// Options of `lifeboat-operator version`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -70,12 +110,21 @@ pub struct Version {
     pub json: bool,
 }
 
+/// A time such as `30s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = text.parse::<DurationText>().map_err(|error| {
+        format!("{error}; write a number and a unit (h, m, s, ms), such as 30s or 1m30s")
+    })?;
+    Ok(duration.value())
+}
+
 impl Cli {
     /// Does what was asked for.
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Run(options) => commands::run(options),
             Command::Crd => commands::crd(),
+            Command::CheckInstall(options) => commands::check_install(options),
             Command::Version(options) => commands::version(&options),
         }
     }
@@ -90,5 +139,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+        let check = "lifeboat-operator check-install --image lifeboat:dev --timeout 5m";
+        assert!(Cli::try_parse_from(check.split(' ')).is_ok());
     }
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::check_install;
 use crate::cli;
 use crate::run::{self, Options};
 use crate::telemetry;
@@ -54,6 +55,37 @@ async fn serve(options: cli::Run) -> Result<(), String> {
         pod_namespace: options.pod_namespace,
     };
     run::run(options, config, stop).await.map_err(|error| error.to_string())
+}
+
+/// `lifeboat-operator check-install`.
+pub(crate) fn check_install(options: cli::CheckInstall) -> ExitCode {
+    let options = check_install::Options {
+        namespace: options.namespace,
+        image: options.image,
+        storage_class: options.storage_class,
+        messages: options.messages,
+        patience: options.timeout,
+        host: options.host,
+        keep_failed: options.keep_failed,
+    };
+    let check = async {
+        let client = kube::Client::try_default().await.map_err(|error| error.to_string())?;
+        check_install::run(client, &options).await.map_err(|error| error.to_string())
+    };
+    let runtime = Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(check)) {
+        Ok(report) => {
+            let check_install::Report { queue, ready, exchange, messages } = report;
+            println!(
+                "{queue}: ready after {ready:.1?}, {messages} messages back in {exchange:.1?}"
+            );
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("the installation does not work: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// `lifeboat-operator crd`.

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
+pub mod check_install;
 pub mod cli;
 mod commands;
 pub mod desired;
@@ -15,6 +16,7 @@ pub mod labels;
 pub mod names;
 pub mod observed;
 pub mod plan;
+pub mod pq;
 pub mod queue;
 pub mod release;
 pub mod run;

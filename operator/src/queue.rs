@@ -5,6 +5,7 @@
 mod ports;
 mod template;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,10 +13,8 @@ use lifeboat_api::queue::{
     self, Claim, NetworkPolicy, OnTimeout, PersistentQueue, ScaleDownPolicy, Service,
     SidecarContainer, UpdateStrategyType,
 };
-use lifeboat_api::{
-    API_VERSION, Dataplane, DurationText, KIND, Problem, Problems, validate_dataplane,
-};
-use serde_json::{Map, Value, json};
+use lifeboat_api::{Dataplane, DurationText, Problem, Problems, validate_dataplane};
+use serde_json::Value;
 
 pub use self::ports::{Port, ports};
 pub use self::template::Template;
@@ -196,18 +195,11 @@ impl Update {
 
 /// What the sidecars read of a resource, but for `replicas`.
 fn document(resource: &PersistentQueue) -> Value {
-    let spec = &resource.spec;
-    let mut read = Map::new();
-    read.insert("streams".to_owned(), spec.streams.clone());
-    read.insert("storage".to_owned(), spec.storage.clone());
-    if let Some(durability) = &spec.durability {
-        read.insert("durability".to_owned(), durability.clone());
+    let mut document = resource.dataplane_document(&BTreeMap::new());
+    if let Some(fields) = document.as_object_mut() {
+        fields.remove("replicas");
     }
-    if let Some(memory) = spec.sidecar.as_ref().and_then(|sidecar| sidecar.get("memory")) {
-        read.insert("sidecar".to_owned(), json!({"memory": memory}));
-    }
-    let name = resource.metadata.name.as_deref().unwrap_or_default();
-    json!({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": read})
+    document
 }
 
 /// The data plane of `document`, which must also be one that pods can run.

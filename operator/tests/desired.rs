@@ -157,7 +157,7 @@ proptest! {
 
     #[test]
     fn no_spec_panics(spec in near_queue(), replicas in 0..=128) {
-        let mut tree = serde_json::to_value(with(json!({}))).unwrap();
+        let mut tree = serde_json::to_value(with(&json!({}))).unwrap();
         tree["spec"] = spec;
         let Some(resource) = common::resource(tree) else { return Ok(()) };
         match Queue::read(&resource) {
@@ -171,7 +171,7 @@ proptest! {
 
     #[test]
     fn a_good_spec_is_stable(sockets in 1..=8_usize, bound: bool, policy: bool, replicas in 0..=128) {
-        let resource = with(good(sockets, bound, policy));
+        let resource = with(&good(sockets, bound, policy));
         let queue = read(&resource);
         let first = desired(&queue, &plan(replicas), &observed(&resource), &release());
         let after = applied(&resource, &first, lifeboat_api::supported_features());
@@ -187,7 +187,7 @@ proptest! {
 
 #[test]
 fn a_pinned_queue_keeps_its_template_under_a_newer_release() {
-    let resource = with(json!({}));
+    let resource = with(&json!({}));
     let before = fresh(&resource);
     let newer = lifeboat_operator::release::Release {
         sidecar_image: "ghcr.io/lifeboat-dev/lifeboat:0.2.0".to_owned(),
@@ -211,57 +211,55 @@ fn a_pinned_queue_keeps_its_template_under_a_newer_release() {
     assert_eq!(desired(&read(&resource), &plan(1), &gone, &newer).sidecar_image, image);
 }
 
+/// The pod template of a queue whose spec is changed at one place.
+fn changed(place: &str, value: Value) -> Value {
+    let mut spec = json!({
+        "storage": {"size": "1Gi"},
+        "streams": [{
+            "name": "work",
+            "ingress": [{"name": "in", "socket": "ROUTER", "protocol": "Receipt"}],
+            "deliveries": [{"name": "out", "socket": "ROUTER", "protocol": "Credit"}],
+        }],
+    });
+    let (parent, field) = place.rsplit_once('/').unwrap();
+    spec.pointer_mut(parent).unwrap()[field] = value;
+    template(&fresh(&with(&spec))).clone()
+}
+
 #[test]
 fn what_the_sidecar_applies_by_itself_replaces_no_pod() {
-    let stream = |more: &str| {
-        let yaml = format!(
-            "[{{name: work, ingress: [{{name: in, socket: ROUTER, protocol: Receipt}}], \
-             deliveries: [{{name: out, socket: ROUTER, protocol: Credit}}]}}]\n"
-        );
-        let mut streams =
-            lifeboat_api::parse(&format!("streams: {yaml}")).unwrap()["streams"].take();
-        if !more.is_empty() {
-            let more = lifeboat_api::parse(more).unwrap();
-            let (at, value) = more.as_object().unwrap().iter().next().unwrap();
-            match at.as_str() {
-                "retention" => streams[0]["retention"] = value.clone(),
-                "ingress" | "deliveries" => {
-                    let fields = value.as_object().unwrap().clone();
-                    streams[0][at][0].as_object_mut().unwrap().extend(fields);
-                }
-                _ => panic!("{at}"),
-            }
-        }
-        with(json!({"streams": streams}))
-    };
-    let hash = |resource| template(&fresh(&resource)).clone();
-    let plain = hash(stream(""));
-    for reloaded in [
-        "retention: {maxBytes: 512Mi}",
-        "retention: {policy: WorkQueue, onFull: Block, onDamage: Stop}",
-        "ingress: {maxMessageSize: 1Mi, maxConnections: 7}",
-        "deliveries: {ackTimeout: 5s, maxInFlight: 3, maxAttempts: 2, backoff: [1s]}",
+    let plain = changed("/storage/size", json!("1Gi"));
+    for (place, value) in [
+        ("/storage/size", json!("2Gi")),
+        ("/streams/0/retention", json!({"maxBytes": "512Mi"})),
+        (
+            "/streams/0/retention",
+            json!({"policy": "WorkQueue", "onFull": "Block", "onDamage": "Stop"}),
+        ),
+        ("/streams/0/ingress/0/maxMessageSize", json!("1Mi")),
+        ("/streams/0/ingress/0/maxConnections", json!(7)),
+        ("/streams/0/deliveries/0/ackTimeout", json!("5s")),
+        ("/streams/0/deliveries/0/maxInFlight", json!(3)),
+        ("/streams/0/deliveries/0/backoff", json!(["1s"])),
     ] {
-        assert_eq!(hash(stream(reloaded)), plain, "{reloaded}");
+        assert_eq!(changed(place, value.clone()), plain, "{place}: {value}");
     }
-    assert_eq!(
-        hash(with(json!({"streams": stream("").spec.streams, "storage": {"size": "2Gi"}}))),
-        plain
-    );
-    for restarted in [
-        "retention: {onFull: Reject}",
-        "retention: {onDamage: SkipWithGap}",
-        "ingress: {dedup: {window: 10m}}",
+    for (place, value) in [
+        ("/streams/0/retention", json!({"onFull": "Reject"})),
+        ("/streams/0/retention", json!({"onDamage": "SkipWithGap"})),
+        ("/streams/0/ingress/0/dedup", json!({"window": "10m"})),
+        ("/streams/0/deliveries/0/name", json!("other")),
+        ("/sidecar", json!({"memory": "128Mi"})),
     ] {
-        assert_ne!(hash(stream(restarted)), plain, "{restarted}");
+        assert_ne!(changed(place, value.clone()), plain, "{place}: {value}");
     }
 }
 
 #[test]
 fn growth_leaves_the_claim_template_until_the_set_is_made_anew() {
-    let small = with(json!({}));
+    let small = with(&json!({}));
     let before = fresh(&small);
-    let large = with(json!({"storage": {"size": "2Gi"}}));
+    let large = with(&json!({"storage": {"size": "2Gi"}}));
     let mut observed = applied(&large, &before, &[]);
     let live = json!([{"metadata": {"name": "lifeboat-data"}, "status": {"phase": "Pending"}}]);
     observed.claim_templates = Some(live.clone());
@@ -279,7 +277,7 @@ fn the_sidecar_is_the_last_init_container_and_the_application_gets_its_sockets()
     let mut spec = good(1, true, true);
     spec["template"]["spec"]["containers"] =
         json!([{"name": "app", "new": {"field": 1}}, {"name": "other"}]);
-    let wanted = fresh(&with(spec));
+    let wanted = fresh(&with(&spec));
     let pod = &template(&wanted)["spec"];
     let names: Vec<_> =
         pod["initContainers"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
@@ -299,7 +297,7 @@ fn the_sidecar_is_the_last_init_container_and_the_application_gets_its_sockets()
 
 #[test]
 fn problems_name_their_fields_all_at_once() {
-    let mut resource = with(json!({
+    let mut resource = with(&json!({
         "replicas": 129,
         "streams": [{
             "name": "work",

@@ -59,7 +59,7 @@ fn a_drain_and_a_fence() {
 
 #[test]
 fn suspended() {
-    let resource = with(json!({
+    let resource = with(&json!({
         "suspend": true,
         "replicas": 2,
         "service": {"perReplica": true},
@@ -69,7 +69,7 @@ fn suspended() {
 
 #[test]
 fn a_sidecar_too_old_keeps_what_it_has() {
-    let old = with(json!({}));
+    let old = with(&json!({}));
     let before = fresh(&old);
     let mut new = old.clone();
     new.spec.streams[0]["ingress"][0]["name"] = "other".into();

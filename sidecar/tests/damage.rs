@@ -204,6 +204,8 @@ fn an_operator_lets_a_stopped_stream_go_on_while_it_runs() {
     let audit = std::fs::read_to_string(home.data().join("streams/work/audit.log")).unwrap();
     assert!(audit.contains("accept-gap") && audit.contains("lost: 0..1"), "{audit}");
     assert!(run(&home, &["accept-gap", "work", "--yes"]).ended(0).stdout.contains("not damaged"));
+    let json = run(&home, &["accept-gap", "work", "--yes", "--json"]).ended(0).stdout;
+    assert_eq!(json, "{\"places\":0,\"lost\":0,\"kept\":0}\n");
 }
 
 /// A stream that is stopped from the start on: nothing behind the damage is known yet.

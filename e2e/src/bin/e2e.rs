@@ -91,12 +91,15 @@ fn main() -> ExitCode {
 }
 
 fn block_on(task: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|source| Error::Io { what: "starting a runtime".to_owned(), source })?
-        .block_on(task)
+        .map_err(|source| Error::Io { what: "starting a runtime".to_owned(), source })?;
+    let result = runtime.block_on(task);
+    // A thread may wait for standard input, which nothing can end.
+    runtime.shutdown_background();
+    result
 }
 
 /// Runs this program in a sandbox until it ends, or a signal comes.

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lifeboat_api::{Dataplane, features_in_use, resource, validate_dataplane};
+use lifeboat_api::queue::PersistentQueue;
+use lifeboat_api::{Dataplane, Replica, features_in_use, resource, validate_dataplane};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -65,40 +66,35 @@ impl Config {
         let sync = durability["sync"].as_str().filter(|sync| *sync != "Always");
         let restart = json!([sync, durability["interval"], streams]).to_string();
         let digest = Sha256::digest(restart.as_bytes());
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        let first = digest.iter().take(8).fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
+        format!("{first:016x}")
     }
 }
 
 /// The ConfigMap. It is JSON, which is YAML too: nothing of the user's words is spelt anew.
-pub(super) fn config_map(queue: &Queue, config: &Config, plan: &Plan) -> Value {
+pub(super) fn config_map(
+    queue: &Queue,
+    config: &Config,
+    plan: &Plan,
+    resource: &PersistentQueue,
+) -> Value {
     let mut document = config.document.clone();
-    let replicas = replicas(&plan.sidecars);
-    if !replicas.is_empty() {
-        document["replicas"] = Value::Object(replicas);
+    let said = plan.sidecars.iter().map(|(ordinal, said)| (*ordinal, replica(said)));
+    let said: BTreeMap<_, _> = said.filter(|(_, said)| *said != Replica::default()).collect();
+    if !said.is_empty() {
+        document["replicas"] = resource.dataplane_document(&said)["replicas"].take();
     }
     let mut object = object(queue, "v1", "ConfigMap", &names::config_map(&queue.name));
     object.insert("data".to_owned(), json!({CONFIG_KEY: format!("{document:#}\n")}));
     Value::Object(object)
 }
 
-/// `replicas` of the file: only what says something.
-fn replicas(sidecars: &BTreeMap<u32, resource::Replica>) -> Map<String, Value> {
-    let mut replicas = Map::new();
-    for (ordinal, said) in sidecars {
-        let mut replica = Map::new();
-        if let Some(log_id) = &said.log_id {
-            replica.insert("logId".to_owned(), log_id.as_str().into());
-        }
-        for (flag, set) in [("fenced", said.fenced), ("drain", said.drain)] {
-            if set == Some(true) {
-                replica.insert(flag.to_owned(), true.into());
-            }
-        }
-        if !replica.is_empty() {
-            replicas.insert(ordinal.to_string(), replica.into());
-        }
+fn replica(said: &resource::Replica) -> Replica {
+    Replica {
+        log_id: said.log_id.clone(),
+        fenced: said.fenced.unwrap_or(false),
+        drain: said.drain.unwrap_or(false),
     }
-    replicas
 }
 
 /// What the spec uses and some running sidecar does not list. The validation of this release has

@@ -26,8 +26,8 @@ fn in_use(observed: &Observed) -> Option<String> {
     let set = set.and_then(|spec| image_of(spec.template.spec.as_ref()));
     let status = || observed.queue.status.as_ref()?.sidecar_image.clone();
     let pods = || {
-        let pods = observed.replicas.values().filter_map(|replica| replica.pod.as_ref());
-        pods.filter_map(|pod| image_of(pod.spec.as_ref())).next()
+        let mut replicas = observed.replicas.values();
+        replicas.find_map(|replica| image_of(replica.pod.as_ref()?.spec.as_ref()))
     };
     set.or_else(status).or_else(pods)
 }

@@ -14,6 +14,7 @@ mod stateful_set;
 use serde_json::{Map, Value, json};
 
 use self::config::Config;
+pub use self::sidecar::DATA_DIRECTORY;
 use crate::labels;
 use crate::observed::Observed;
 use crate::plan::Plan;
@@ -37,7 +38,7 @@ pub struct Desired {
 pub fn desired(queue: &Queue, plan: &Plan, observed: &Observed, release: &Release) -> Desired {
     let config = Config::choose(queue, observed);
     let sidecar_image = image::sidecar(queue, observed, release);
-    let mut objects = vec![config::config_map(queue, &config, plan)];
+    let mut objects = vec![config::config_map(queue, &config, plan, &observed.queue)];
     objects.extend(service::services(queue, &config, plan));
     objects.extend(budget::disruption_budget(queue));
     objects.extend(network::network_policy(queue, &config, release));

@@ -21,8 +21,8 @@ pub(super) const CONFIGURATION: &str = "lifeboat-config";
 pub(super) const NO_TOKEN: &str = "lifeboat-no-token";
 
 const VOLUME: &str = "/var/lib/lifeboat";
-/// Not the volume itself: that may hold a `lost+found`.
-const DATA: &str = "/var/lib/lifeboat/data";
+/// The data directory in the container. Not the volume itself: that may hold a `lost+found`.
+pub const DATA_DIRECTORY: &str = "/var/lib/lifeboat/data";
 const CONFIG_DIRECTORY: &str = "/etc/lifeboat";
 /// Where the API server would mount a token. It adds none where something is mounted already.
 const TOKEN_DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -45,7 +45,7 @@ pub(super) fn container(queue: &Queue, config: &Config, image: &str) -> Value {
         ("livenessProbe", probe("/livez", 10, 6)),
         (
             "lifecycle",
-            json!({"preStop": {"exec": {"command": ["lifeboat", "quiesce", "--data", DATA]}}}),
+            json!({"preStop": {"exec": {"command": ["lifeboat", "quiesce", "--data", DATA_DIRECTORY]}}}),
         ),
         ("resources", resources(queue, config)),
         ("securityContext", security()),
@@ -67,7 +67,7 @@ fn command() -> Value {
         "run",
         file,
         "--data",
-        DATA,
+        DATA_DIRECTORY,
         "--sockets",
         SOCKET_DIRECTORY,
         "--host",

@@ -16,16 +16,16 @@ pub(super) fn mark(view: &View<'_>, ordinal: u32, log_id: String) -> Option<Step
 }
 
 /// What is to be done about the claims.
-pub(super) fn steps(view: &View<'_>, course: &Course, replicas: i32) -> Vec<Step> {
+pub(super) fn steps(view: &View<'_>, course: &Course) -> Vec<Step> {
     let mut steps = Vec::new();
     for (ordinal, claim) in claims(view) {
         let Some((name, uid)) = identified(claim) else { continue };
-        if is_to_be_deleted(view, ordinal, replicas) {
+        if is_to_be_deleted(view, course, ordinal) {
             let resource_version = claim.metadata.resource_version.clone().unwrap_or_default();
             steps.push(Step::DeleteClaim { claim: name, uid, resource_version });
             continue;
         }
-        if view.mark(ordinal).is_some() && !keeps_mark(view, course, ordinal, replicas) {
+        if view.mark(ordinal).is_some() && !keeps_mark(view, course, ordinal) {
             let (claim, uid) = (name.clone(), uid.clone());
             steps.push(Step::MarkDrained { claim, uid, log_id: None });
         }
@@ -67,18 +67,18 @@ fn is_gone(view: &View<'_>, ordinal: u32, replicas: i32) -> bool {
 }
 
 /// A mark stays on what was proven drained and is gone, and on what is sealed and goes.
-fn keeps_mark(view: &View<'_>, course: &Course, ordinal: u32, replicas: i32) -> bool {
+fn keeps_mark(view: &View<'_>, course: &Course, ordinal: u32) -> bool {
     let is_proven = view.is_proven(ordinal);
     let goes = course.going.is_some_and(|going| going.ordinal == ordinal && going.is_sealed);
-    is_proven && (goes || is_gone(view, ordinal, replicas))
+    is_proven && (goes || is_gone(view, ordinal, course.replicas))
 }
 
-fn is_to_be_deleted(view: &View<'_>, ordinal: u32, replicas: i32) -> bool {
+fn is_to_be_deleted(view: &View<'_>, course: &Course, ordinal: u32) -> bool {
     view.queue.claim.when_scaled == Some(ClaimPolicy::Delete)
         && !view.queue.suspend
         // Without a StatefulSet nobody knows which ordinals it would have.
         && view.current.is_some()
-        && is_gone(view, ordinal, replicas.max(view.queue.replicas))
+        && is_gone(view, ordinal, course.replicas.max(view.queue.replicas))
         && view.pod(ordinal).is_none()
         && view.is_proven(ordinal)
 }

@@ -22,6 +22,8 @@ pub(super) fn sidecars(
     replicas: i32,
 ) -> BTreeMap<u32, Entry> {
     let ordinals: BTreeSet<_> = view.entries.keys().chain(view.observed.replicas.keys()).collect();
+    // One that is held back stays as it went: whether its claim is still there shows when the mark
+    // comes off.
     let wanted = 0..view.count().max(number(replicas));
     let ordinals = ordinals.into_iter().copied().chain(wanted.clone()).collect::<BTreeSet<_>>();
     let entry = |ordinal: u32| {

@@ -164,10 +164,15 @@ fn template(view: &View<'_>) -> Option<u64> {
     size.parse::<Quantity>().ok().map(|size| size.bytes())
 }
 
-/// Deletes the StatefulSet alone.
+/// Deletes the StatefulSet alone. One that has not taken in all its pods yet is left: the garbage
+/// collector could miss an owner that a pod gets at this moment, and delete the pod after it.
 fn orphan(view: &View<'_>) -> Option<Step> {
-    let metadata = &view.observed.stateful_set.as_ref()?.metadata;
-    if metadata.deletion_timestamp.is_some() {
+    let set = view.observed.stateful_set.as_ref()?;
+    let metadata = &set.metadata;
+    let status = set.status.as_ref()?;
+    let is_current = status.observed_generation == metadata.generation;
+    if metadata.deletion_timestamp.is_some() || !is_current || Some(status.replicas) != view.current
+    {
         return None;
     }
     let (uid, resource_version) = (metadata.uid.clone()?, metadata.resource_version.clone()?);

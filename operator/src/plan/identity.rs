@@ -52,7 +52,12 @@ pub(super) fn identify(view: &View<'_>) -> Identity {
 
 /// The volume id that the ordinal must have; `None`: any will do.
 fn expected(view: &View<'_>, ordinal: u32, is_lost: bool) -> Option<String> {
-    let known = view.entry(ordinal).log_id;
+    let entry = view.entry(ordinal);
+    if entry.drain && ordinal >= view.count() && view.replica(ordinal).is_none() {
+        // It was let go, and its claim is gone as well: whoever comes next is new.
+        return None;
+    }
+    let known = entry.log_id;
     let fresh = view.fresh_facts(ordinal).map(|(facts, _)| facts);
     if view.queue.requests.accept_new_log.contains(&ordinal) {
         if is_lost {

@@ -49,7 +49,7 @@ impl Memory {
         self.cancelled.retain(|ordinal| *ordinal < view.count());
         self.since.retain(|since, _| match since {
             Since::Drain(ordinal) | Since::Blocked(ordinal) => Some(*ordinal) == going,
-            Since::PendingResize(_) => true,
+            Since::PendingResize(ordinal) => *ordinal < view.count(),
         });
         if self.clean.as_ref().is_some_and(|clean| Some(clean.ordinal) != going) {
             self.clean = None;
@@ -59,6 +59,12 @@ impl Memory {
     /// Whether the ordinal's drain was taken back and has not been proven again.
     pub(super) fn is_cancelled(&self, ordinal: u32) -> bool {
         self.cancelled.contains(&ordinal)
+    }
+
+    /// An operator that is broken on purpose.
+    #[cfg(test)]
+    pub(super) fn forget_cancelled(&mut self) {
+        self.cancelled.clear();
     }
 
     /// Since when `what` has been so: `now`, when it was not before.

@@ -18,6 +18,8 @@ mod identity;
 mod memory;
 mod replicas;
 mod scale_down;
+#[cfg(test)]
+mod simulation;
 mod step;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -30,6 +32,7 @@ pub use identity::{Identity, Mismatch};
 pub use memory::Memory;
 pub use scale_down::{Blocked, Phase, ScaleDown};
 pub use step::{ASKED_STATE, Step};
+pub(crate) use view::{FRESH, elapsed};
 
 /// What is to be done now.
 #[derive(Clone, Debug, Default)]
@@ -73,14 +76,14 @@ pub fn plan(queue: &Queue, observed: &Observed, memory: &mut Memory, now: Timest
     let target = replicas::target(&view);
     memory.keep(target.going, &view);
     let course = scale_down::course(&view, &identity, &target, memory);
-    let replicas = replicas::held(&view, course.replicas);
+    let replicas = replicas::held(&view, &target, course.replicas);
     let sidecars = fencing::sidecars(&view, &identity, &course, replicas);
     let growth = growth::growth(&view, course.scale_down.is_some(), replicas, memory);
 
     let mut steps = course.steps.clone();
     steps.extend(fencing::steps(&view, &identity, &sidecars));
-    steps.extend(claims::steps(&view, &course, replicas));
-    let stranded = claims::stranded(&view, replicas);
+    steps.extend(claims::steps(&view, &course));
+    let stranded = claims::stranded(&view, course.replicas);
     steps.extend(identity::forgets(&view, &identity));
     steps.extend(growth.steps);
     let again_in = [course.again_in, growth.again_in].into_iter().flatten().min();

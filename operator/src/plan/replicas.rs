@@ -10,6 +10,8 @@ use super::view::{View, count, number};
 pub(super) struct Target {
     /// The replicas that there are to be in the end.
     pub(super) wanted: i32,
+    /// The replicas that there are, those of a StatefulSet that is gone included.
+    pub(super) standing: i32,
     /// The replicas from which the way goes there: more than there are now where some come back
     /// first.
     pub(super) from: i32,
@@ -19,16 +21,16 @@ pub(super) struct Target {
 
 /// Where a queue is to go, and from where.
 pub(super) fn target(view: &View<'_>) -> Target {
-    let current = view.current.unwrap_or(0);
+    let standing = view.current.unwrap_or_else(|| lost(view));
     if view.queue.suspend {
-        return Target { wanted: 0, from: current, going: None };
+        return Target { wanted: 0, standing, from: standing, going: None };
     }
     let (wanted, policy) = (view.queue.replicas, view.queue.scale_down.policy);
     // What was put to rest, or is without a StatefulSet, was never drained: it comes back first.
     let rested = if policy == ScaleDownPolicy::Retain { 0 } else { rested(view) };
-    let from = view.current.unwrap_or_else(|| lost(view)).max(rested);
+    let from = standing.max(rested);
     let goes = policy != ScaleDownPolicy::Forbid && view.current == Some(from) && wanted < from;
-    Target { wanted, from, going: goes.then(|| number(from - 1)) }
+    Target { wanted, standing, from, going: goes.then(|| number(from - 1)) }
 }
 
 /// The replicas that would bring back every volume that no scale-down has let go: those of a
@@ -57,15 +59,15 @@ fn lost(view: &View<'_>) -> i32 {
     pods.max(going.map_or(0, |ordinal| ordinal.saturating_add(1)))
 }
 
-/// `replicas`, but no more than those before the first claim that is marked drained or being
+/// `replicas`, but no more new ones than come before the first claim that is marked drained or being
 /// deleted: a pod must not run on a claim that may be deleted, not even if the operator is killed
 /// before it has taken the mark off.
-pub(super) fn held(view: &View<'_>, replicas: i32) -> i32 {
+pub(super) fn held(view: &View<'_>, target: &Target, replicas: i32) -> i32 {
     let is_held = |ordinal: &u32| {
         let claim = view.claim(*ordinal);
         let is_deleted = claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_some());
         view.mark(*ordinal).is_some() || is_deleted
     };
-    let mut coming = view.count()..number(replicas);
+    let mut coming = number(target.standing)..number(replicas);
     coming.find(is_held).map_or(replicas, count)
 }

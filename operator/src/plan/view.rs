@@ -17,7 +17,7 @@ use crate::observed::{Observed, Replica};
 use crate::queue::Queue;
 
 /// Facts that are older say nothing about now.
-const FRESH: Duration = Duration::from_secs(30);
+pub(crate) const FRESH: Duration = Duration::from_secs(30);
 
 /// One queue as it is.
 pub(super) struct View<'a> {
@@ -103,7 +103,7 @@ impl<'a> View<'a> {
 }
 
 /// How long from `since` to `now`; zero when that is ahead.
-pub(super) fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
+pub(crate) fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(since)).unwrap_or(Duration::ZERO)
 }
 

@@ -6,53 +6,18 @@
 //! shows in the object's metadata and has it applied again. A restarted operator applies
 //! everything once, which the server does not write when it is the same.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::{
-    ApiResource, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, Preconditions,
-};
-use kube::core::Status;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
 use crate::labels;
 use crate::observed::Observed;
-use crate::run::cache::{Cache, Concerned, set_resource};
+use crate::run::cache::{Cache, Concerned};
 use crate::run::lock::Locked;
 use crate::run::metrics::Metrics;
-
-/// The kind that is applied last, and tried first.
-const SET: &str = "StatefulSet";
-/// The kind of the sidecars' configuration.
-const CONFIG: &str = "ConfigMap";
-
-/// HTTP's code for what cannot be read.
-const BAD_REQUEST: u16 = 400;
-/// What the server says of a field that it does not know.
-const UNKNOWN_FIELD: &str = "field not declared in schema";
-
-/// Why objects could not be applied.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unapplied {
-    /// The server will not have it, however often it is asked: somebody has to change something.
-    #[error("{0}")]
-    Refused(String),
-    /// It was decided by what has changed since.
-    #[error("{0} has changed meanwhile")]
-    Behind(String),
-    /// It may work later.
-    #[error("{what}: {source}")]
-    Failed {
-        what: String,
-        #[source]
-        source: kube::Error,
-    },
-}
+use crate::run::wanted::{Key, SET, Unapplied, Wanted, fingerprint, resource};
 
 /// Applies objects, and knows which it has applied.
 pub(crate) struct Applier {
@@ -61,9 +26,6 @@ pub(crate) struct Applier {
     /// By queue, then by kind and name.
     applied: Locked<HashMap<Concerned, HashMap<Key, Applied>>>,
 }
-
-/// Kind and name.
-type Key = (String, String);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Applied {
@@ -90,9 +52,10 @@ impl Applier {
         observed: &Observed,
         cache: &Cache,
     ) -> Result<(), Unapplied> {
-        let objects: Vec<_> = objects.iter().map(|object| Object::of(object, observed)).collect();
-        let changed: Vec<_> =
-            objects.iter().filter(|object| !self.is_applied(queue, object, cache)).collect();
+        let objects: Vec<_> = objects.iter().map(|object| Wanted::of(object, observed)).collect();
+        let is_due =
+            |object: &&Wanted<'_>| !object.is_going && !self.is_applied(queue, object, cache);
+        let changed: Vec<_> = objects.iter().filter(is_due).collect();
         for set in changed.iter().filter(|object| object.kind == SET) {
             self.patch(set, true).await?;
         }
@@ -111,7 +74,7 @@ impl Applier {
         self.applied.lock().remove(queue);
     }
 
-    fn is_applied(&self, queue: &Concerned, object: &Object<'_>, cache: &Cache) -> bool {
+    fn is_applied(&self, queue: &Concerned, object: &Wanted<'_>, cache: &Cache) -> bool {
         let Some(server) = cache.metadata(object.kind, object.namespace, object.name) else {
             return false;
         };
@@ -120,7 +83,7 @@ impl Applier {
         queues.get(queue).and_then(|objects| objects.get(&object.key())) == Some(&applied)
     }
 
-    async fn patch(&self, object: &Object<'_>, dry_run: bool) -> Result<DynamicObject, Unapplied> {
+    async fn patch(&self, object: &Wanted<'_>, dry_run: bool) -> Result<DynamicObject, Unapplied> {
         let params = PatchParams { dry_run, ..PatchParams::apply(labels::MANAGER).force() };
         let api = self.api(object.kind, object.namespace)?;
         let patch = Patch::Apply(object.value.as_ref());
@@ -142,7 +105,7 @@ impl Applier {
     async fn own(
         &self,
         queue: &Concerned,
-        object: &Object<'_>,
+        object: &Wanted<'_>,
         cache: &Cache,
     ) -> Result<(), Unapplied> {
         if cache.metadata(object.kind, object.namespace, object.name).is_some() {
@@ -165,7 +128,7 @@ impl Applier {
     async fn sweep(
         &self,
         queue: &Concerned,
-        wanted: &[Object<'_>],
+        wanted: &[Wanted<'_>],
         cache: &Cache,
     ) -> Result<(), Unapplied> {
         for (kind, metadata) in cache.children(queue) {
@@ -200,108 +163,6 @@ impl Applier {
     }
 
     fn api(&self, kind: &str, namespace: &str) -> Result<Api<DynamicObject>, Unapplied> {
-        let resource = match kind {
-            SET => set_resource(),
-            CONFIG => ApiResource::erase::<ConfigMap>(&()),
-            "Service" => ApiResource::erase::<Service>(&()),
-            "PodDisruptionBudget" => ApiResource::erase::<PodDisruptionBudget>(&()),
-            "NetworkPolicy" => ApiResource::erase::<NetworkPolicy>(&()),
-            other => return Err(Unapplied::Refused(format!("{other}: the operator makes none"))),
-        };
-        Ok(Api::namespaced_with(self.client.clone(), namespace, &resource))
+        Ok(Api::namespaced_with(self.client.clone(), namespace, &resource(kind)?))
     }
-}
-
-/// One object that is wanted.
-struct Object<'a> {
-    value: Cow<'a, Value>,
-    kind: &'a str,
-    namespace: &'a str,
-    name: &'a str,
-    hash: u64,
-}
-
-impl<'a> Object<'a> {
-    fn of(value: &'a Value, observed: &Observed) -> Self {
-        let text =
-            |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let mut hasher = DefaultHasher::new();
-        // Objects are built by the same steps each time: the same object is the same text.
-        value.to_string().hash(&mut hasher);
-        let kind = text("/kind");
-        Self {
-            value: pinned(value, version(kind, observed)),
-            kind,
-            namespace: text("/metadata/namespace"),
-            name: text("/metadata/name"),
-            hash: hasher.finish(),
-        }
-    }
-
-    fn key(&self) -> Key {
-        (self.kind.to_owned(), self.name.to_owned())
-    }
-
-    fn what(&self) -> String {
-        format!("{} {}", self.kind, self.name)
-    }
-
-    fn carries_decisions(&self) -> bool {
-        matches!(self.kind, SET | CONFIG)
-    }
-
-    /// Tells what the server will never have from what may work later.
-    fn failure(&self, error: kube::Error) -> Unapplied {
-        match error {
-            kube::Error::Api(status) if is_final(&status) => {
-                Unapplied::Refused(format!("{}: {}", self.what(), status.message))
-            }
-            kube::Error::Api(status) if status.is_conflict() => Unapplied::Behind(self.what()),
-            source => Unapplied::Failed { what: self.what(), source },
-        }
-    }
-}
-
-/// Whether the server will say the same again. A field that it does not know is an internal error
-/// to it, by its text alone told from others.
-fn is_final(status: &Status) -> bool {
-    status.is_invalid()
-        || status.is_forbidden()
-        || status.code == BAD_REQUEST
-        || status.message.contains(UNKNOWN_FIELD)
-}
-
-/// The version of the object that the decisions in its successor were made by.
-fn version<'a>(kind: &str, observed: &'a Observed) -> Option<&'a str> {
-    let metadata = match kind {
-        SET => &observed.stateful_set.as_ref()?.metadata,
-        CONFIG => &observed.config_map.as_ref()?.metadata,
-        _ => return None,
-    };
-    metadata.resource_version.as_deref()
-}
-
-/// The object, to be applied over this version alone.
-fn pinned<'a>(value: &'a Value, version: Option<&str>) -> Cow<'a, Value> {
-    let Some(version) = version else { return Cow::Borrowed(value) };
-    let mut value = value.clone();
-    value["metadata"]["resourceVersion"] = version.into();
-    Cow::Owned(value)
-}
-
-/// Changes whenever somebody changes the object, but not when a controller writes its status:
-/// the generation where there is one, else the resourceVersion, and the metadata that is ours.
-fn fingerprint(metadata: &ObjectMeta) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    metadata.uid.hash(&mut hasher);
-    match metadata.generation {
-        Some(generation) => generation.hash(&mut hasher),
-        None => metadata.resource_version.hash(&mut hasher),
-    }
-    metadata.labels.hash(&mut hasher);
-    metadata.annotations.hash(&mut hasher);
-    metadata.deletion_timestamp.is_some().hash(&mut hasher);
-    let owners = metadata.owner_references.iter().flatten();
-    owners.map(|owner| owner.uid.as_str()).collect::<Vec<_>>().hash(&mut hasher);
-    hasher.finish()
 }

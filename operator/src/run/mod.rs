@@ -31,6 +31,7 @@ mod publish;
 mod reconcile;
 mod sidecars;
 mod steps;
+mod wanted;
 
 use self::admin::Readiness;
 use self::cache::Cache;

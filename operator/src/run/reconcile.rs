@@ -16,9 +16,9 @@ use crate::desired::{Desired, desired};
 use crate::observed::Observed;
 use crate::plan::{Plan, plan};
 use crate::queue::Queue;
-use crate::run::apply::Unapplied;
 use crate::run::context::{Context, Remembered};
 use crate::run::steps::Steps;
+use crate::run::wanted::Unapplied;
 use crate::status::{Subject, status};
 
 /// Of one reconcile. Requests that hang must not hold a queue for ever.
@@ -26,6 +26,8 @@ const TIME: Duration = Duration::from_secs(60);
 /// Between two looks at a queue of which nothing is heard: figures of the status are renewed, and
 /// what a watch has missed is found.
 const RESYNC: Duration = Duration::from_secs(30);
+/// What a cache needs to catch up with a write; mostly it has, and the change has been seen.
+const CATCH_UP: Duration = Duration::from_millis(200);
 
 /// Why a reconcile did not get to its end.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +70,12 @@ pub(crate) async fn reconcile(
 
 /// When to try again after a failure.
 pub(crate) fn retry(queue: &PersistentQueue, error: &Failed, context: &Context) -> Action {
-    let wait = context.backoffs.failed(&queue.uid().unwrap_or_default());
     let (namespace, name) = (queue.namespace(), queue.name_any());
+    if let Failed::Unapplied(Unapplied::Behind(_)) = error {
+        tracing::debug!(%error, namespace, queue = name, "the caches are behind; looking again");
+        return Action::requeue(CATCH_UP);
+    }
+    let wait = context.backoffs.failed(&queue.uid().unwrap_or_default());
     tracing::warn!(%error, namespace, queue = name, ?wait, "a reconcile failed; it is tried again");
     Action::requeue(wait)
 }

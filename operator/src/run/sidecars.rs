@@ -23,7 +23,7 @@ use crate::run::metrics::Metrics;
 
 /// Between two reads of a pod.
 const USUAL: Duration = Duration::from_secs(5);
-/// Between two reads of a pod on whose answer a drain waits.
+/// Between two reads of a pod that has not answered yet, or on whose answer a drain waits.
 const HURRY: Duration = Duration::from_secs(1);
 /// Between two looks for pods that are due.
 const TICK: Duration = Duration::from_millis(200);
@@ -106,7 +106,8 @@ impl Sidecars {
         let mut pods = self.pods.lock();
         let Some(entry) = pods.get_mut(&target.uid) else { return };
         entry.reading = false;
-        entry.due = Instant::now() + if entry.hurry { HURRY } else { jittered(USUAL) };
+        let urgent = entry.hurry || (entry.facts.is_none() && result.is_err());
+        entry.due = Instant::now() + if urgent { HURRY } else { jittered(USUAL) };
         match result {
             Ok(facts) => {
                 self.metrics.sidecar_read("ok");

@@ -9,9 +9,10 @@ use lifeboat_api::queue::{InstanceStatus, QueueStatus};
 use super::{Subject, figures};
 use crate::facts::{Facts, State};
 use crate::names::SIDECAR;
+use crate::plan::{FRESH, elapsed};
 
-/// Facts that are older say nothing about now.
-const FRESH_SECONDS: i64 = 30;
+/// What a stream is that has no room.
+const FULL: &str = "full";
 
 /// One queue to be told about.
 pub(super) struct Case<'a> {
@@ -27,8 +28,7 @@ impl<'a> Case<'a> {
     pub(super) fn new(subject: &'a Subject<'a>, before: &'a QueueStatus, now: Timestamp) -> Self {
         let facts = subject.observed.replicas.iter().filter_map(|(ordinal, replica)| {
             let (facts, at) = replica.facts.as_ref()?;
-            let is_fresh = now.as_second() - at.as_second() <= FRESH_SECONDS;
-            is_fresh.then_some((*ordinal, facts))
+            (elapsed(*at, now) <= FRESH).then_some((*ordinal, facts))
         });
         Self { subject, before, now, facts: facts.collect() }
     }
@@ -56,6 +56,13 @@ impl<'a> Case<'a> {
     /// Whether each wanted replica's sidecar has said something of late.
     pub(super) fn all_report(&self) -> bool {
         self.wanted_facts().count() == self.wanted() as usize
+    }
+
+    /// The replicas of which a stream has no room.
+    pub(super) fn full(&self) -> Vec<u32> {
+        let is_full = |facts: &Facts| facts.streams.iter().any(|stream| stream.state == FULL);
+        let full = self.facts.iter().filter(|(_, facts)| is_full(facts));
+        full.map(|(ordinal, _)| *ordinal).collect()
     }
 
     pub(super) fn pod(&self, ordinal: u32) -> Option<&'a Pod> {

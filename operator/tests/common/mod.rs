@@ -46,7 +46,7 @@ pub(crate) fn from_file(path: &Path) -> PersistentQueue {
 }
 
 /// A queue with nothing but what must be there, and what is merged into its spec.
-pub(crate) fn with(spec: Value) -> PersistentQueue {
+pub(crate) fn with(spec: &Value) -> PersistentQueue {
     let mut tree = json!({
         "apiVersion": "lifeboat.dev/v1alpha1",
         "kind": "PersistentQueue",
@@ -99,7 +99,7 @@ pub(crate) fn applied(
 }
 
 pub(crate) fn plan(replicas: i32) -> Plan {
-    Plan { replicas, sidecars: BTreeMap::new(), steps: Vec::new() }
+    Plan { replicas, ..Plan::default() }
 }
 
 pub(crate) fn said(log_id: Option<&str>, fenced: bool, drain: bool) -> resource::Replica {

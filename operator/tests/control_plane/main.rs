@@ -3,4 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
 
 mod create;
+mod deletion;
+mod drain;
+mod election;
+mod fence;
+mod growth;
+mod identity;
+mod installed;
+mod many;
+mod refusals;
+mod rollout;
 mod support;
+mod suspend;
+mod upkeep;

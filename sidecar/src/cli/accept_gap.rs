@@ -32,4 +32,7 @@ pub struct AcceptGap {
     /// Do not ask
     #[arg(long, conflicts_with = "dry_run")]
     pub yes: bool,
+    /// The outcome as JSON: places, lost, kept; with --dry-run as `lifeboat check --json`
+    #[arg(long)]
+    pub json: bool,
 }

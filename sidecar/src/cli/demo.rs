@@ -25,4 +25,7 @@ pub struct Demo {
     #[arg(long, default_value_t = 12, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub seconds: u32,
+    /// The outcome as JSON
+    #[arg(long)]
+    pub json: bool,
 }

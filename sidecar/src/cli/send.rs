@@ -52,6 +52,9 @@ pub struct Send {
     /// Give up when nothing goes forward for so long
     #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
     pub timeout: Duration,
+    /// The outcome as JSON: sent, and with receipts receipted, refused, firstSeq, lastSeq, resent
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What is spoken at an endpoint that was given as a URL.

@@ -8,10 +8,10 @@ use lifeboat_log::disk::Disk;
 use lifeboat_log::offline;
 
 use super::change::confirm;
-use super::check::{check, render};
+use super::check::{as_json, check, render};
 use super::failure::Failure;
 use super::human::counted;
-use super::{ask, block_on};
+use super::{ask, block_on, print_json};
 use crate::cli::AcceptGap;
 use crate::control::client;
 use crate::control::verb::{self, Price, Verb};
@@ -22,13 +22,21 @@ pub fn run(options: &AcceptGap) -> Exit {
     block_on(async {
         if !options.yes {
             let report = check(&options.data, Some(&options.stream), true)?;
-            print!("{}", render(&report));
+            match (options.json, options.dry_run) {
+                (true, true) => println!("{}", as_json(&report)),
+                // For whoever is asked.
+                (true, false) => eprint!("{}", render(&report)),
+                (false, _) => print!("{}", render(&report)),
+            }
             if options.dry_run {
                 return Ok(());
             }
             confirm("what is lost stays lost")?;
         }
         let accepted = accept(&options.data, &options.stream).await?;
+        if options.json {
+            return print_json(&accepted);
+        }
         if accepted.places == 0 {
             println!("stream {} is not damaged", options.stream);
         } else {

@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::ask;
 use super::failure::Failure;
 use super::human::counted;
+use super::{ask, print_json};
 use crate::cli::Change;
 use crate::control::Verb;
 use crate::control::client::Told;
@@ -38,9 +38,7 @@ impl Order<'_> {
         }
         let done = self.ask(self.change.dry_run).await?;
         if self.change.json {
-            let text = serde_json::to_string(&done);
-            println!("{}", text.map_err(|error| Failure::new(error.to_string()))?);
-            return Ok(());
+            return print_json(&done);
         }
         let would = if done.dry_run { "would be " } else { "" };
         println!("{} {would}{}", counted(done.records, self.noun), self.done);

@@ -80,7 +80,7 @@ fn line(finding: &Checked) -> String {
     format!("{severity} {path}: {}{lost}", what.trim_start_matches([':', ' ']))
 }
 
-fn as_json(report: &Report) -> serde_json::Value {
+pub(super) fn as_json(report: &Report) -> serde_json::Value {
     let finding = |finding: &Checked| {
         let lost: Vec<_> = finding.lost.iter().map(|seqs| [seqs.start, seqs.end]).collect();
         let severity = match finding.severity {

@@ -32,6 +32,8 @@ mod target;
 
 use std::fmt::Display;
 
+use serde::Serialize;
+
 use self::failure::Failure;
 use crate::exit::Exit;
 
@@ -50,6 +52,13 @@ fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Exit {
         Ok(()) => Exit::Success,
         Err(failure) => fail(&failure, failure.exit()),
     }
+}
+
+/// Prints a line for machines.
+fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(|error| Failure::new(error.to_string()))?;
+    println!("{text}");
+    Ok(())
 }
 
 fn fail(error: &dyn Display, exit: Exit) -> Exit {

@@ -4,7 +4,7 @@ use tokio::time::timeout;
 
 use super::failure::Failure;
 use super::human::counted;
-use super::{ask, block_on};
+use super::{ask, block_on, print_json};
 use crate::cli::Quiesce;
 use crate::control::verb::{Quiesced, Verb};
 use crate::exit::Exit;
@@ -20,12 +20,10 @@ pub fn run(options: &Quiesce) -> Exit {
             )
         })??;
         if options.json {
-            let text = serde_json::to_string(&quiesced);
-            println!("{}", text.map_err(|error| Failure::new(error.to_string()))?);
-        } else {
-            let left = counted(quiesced.depth, "record");
-            println!("nothing is taken from outside any more; {left} still to be settled");
+            return print_json(&quiesced);
         }
+        let left = counted(quiesced.depth, "record");
+        println!("nothing is taken from outside any more; {left} still to be settled");
         Ok(())
     })
 }

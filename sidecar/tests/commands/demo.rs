@@ -18,3 +18,11 @@ fn nothing_is_lost_and_nothing_is_left() {
     assert!(dir.contains("lifeboat-demo-"), "{dir}");
     assert!(!std::path::Path::new(dir).exists(), "{dir} is left");
 }
+
+#[test]
+fn its_outcome_can_be_had_for_machines() {
+    let outcome = lifeboat(&["demo", "--rounds", "1", "--seconds", "1", "--json"], "").succeeds();
+    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!((&report["lost"], &report["kills"]), (&0.into(), &1.into()), "{report}");
+    assert_eq!(report["receipted"], report["sent"], "{report}");
+}

@@ -20,6 +20,10 @@ fn every_message_has_its_receipt() {
     lifeboat(&["send", url, "--receipts", "--count", "2", "--size", "3"], "")
         .succeeds()
         .says(&["2 sent, 2 receipted (seq 9..10)"]);
+    let json = queue.run(&["send", "work.receipts", "--count", "2", "--size", "3", "--json"]);
+    let expected =
+        "{\"sent\":2,\"receipted\":2,\"refused\":0,\"firstSeq\":11,\"lastSeq\":12,\"resent\":0}\n";
+    assert_eq!(json.succeeds().stdout, expected);
     let received = queue.run(&["receive", "work.workers", "--json", "--count", "11"]).succeeds();
     let frames: Vec<String> = received
         .stdout

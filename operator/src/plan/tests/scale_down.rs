@@ -1,36 +1,7 @@
 //! A replica that goes: each step, what holds it up, and what takes it back.
 
 use super::*;
-use crate::facts::State;
-use crate::plan::testing::{World, at, log_id};
-use serde_json::json;
-
-/// Three replicas of which one is to go, at the time that it is asked to drain.
-fn asked() -> World {
-    let config = json!({
-        "0": {"logId": log_id(0)}, "1": {"logId": log_id(1)},
-        "2": {"logId": log_id(2), "drain": true},
-    });
-    World::running(3).spec("/replicas", json!(2)).config(&config).told(2, false, "draining")
-}
-
-/// The same when it was proven drained.
-fn sealed() -> World {
-    let config = json!({
-        "0": {"logId": log_id(0)}, "1": {"logId": log_id(1)},
-        "2": {"logId": log_id(2), "drain": true, "fenced": true},
-    });
-    let world = asked().config(&config).told(2, false, "fenced");
-    world.says(2, State::Fenced, true)
-}
-
-fn phase(plan: &Plan) -> Option<Phase> {
-    plan.scale_down.as_ref().map(|it| it.phase)
-}
-
-fn blocked(plan: &Plan) -> Option<Blocked> {
-    plan.scale_down.as_ref().and_then(|it| it.blocked.clone())
-}
+use crate::plan::testing::at;
 
 #[test]
 fn first_it_is_asked_to_drain() {
@@ -75,7 +46,7 @@ fn one_read_seen_twice_proves_nothing() {
 
 #[test]
 fn proof_starts_over_with_the_sidecar_and_with_whatever_is_left() {
-    let spoils: [fn(World) -> World; 4] = [
+    let spoils: [Change; 4] = [
         |world| world.with_facts(2, |facts| facts.boot_id = "another".to_owned()),
         |world| world.says(2, State::Draining, false),
         |world| world.says(2, State::Open, true),
@@ -111,8 +82,7 @@ fn what_comes_in_at_the_last_moment_opens_it_again() {
     let plan = sealed().marked(2, &log_id(2)).says(2, State::Fenced, false).plan();
     assert_eq!((plan.replicas, phase(&plan)), (3, Some(Phase::Draining)));
     assert_eq!(entry(&plan, 2), (Some(log_id(2).as_str()), true, false));
-    let unmark = |step: &Step| matches!(step, Step::MarkDrained { log_id: None, .. });
-    assert!(plan.steps.iter().any(unmark), "{:?}", plan.steps);
+    assert!(unmarks(&plan, 2), "{:?}", plan.steps);
 }
 
 #[test]
@@ -121,4 +91,103 @@ fn stale_facts_let_nothing_go() {
     world.now = at(world.now.as_second() + 31);
     let plan = world.plan();
     assert_eq!((plan.replicas, blocked(&plan)), (3, Some(Blocked::NotRunning)));
+}
+
+#[test]
+fn a_drain_is_taken_back_at_every_step_before_the_last() {
+    let steps = [asked(), asked().says(2, State::Draining, true), sealed()];
+    for (index, world) in steps.into_iter().enumerate() {
+        for marked in [false, true] {
+            let mut world = world.clone().spec("/replicas", json!(3));
+            if marked {
+                world = world.marked(2, &log_id(2));
+            }
+            let plan = world.plan();
+            assert_eq!((plan.replicas, &plan.scale_down), (3, &None), "{index}");
+            assert_eq!(entry(&plan, 2), (Some(log_id(2).as_str()), false, false));
+            assert_eq!(unmarks(&plan, 2), marked);
+            let (pod, uid) = ("q-2".to_owned(), "pod-2".to_owned());
+            let accept = Step::Accept { pod: pod.clone(), uid: uid.clone(), accept: true };
+            assert!(plan.steps.contains(&accept));
+            assert!(plan.steps.contains(&Step::Ask { pod, uid, state: "open" }));
+            // And what was proven before says nothing when it is wanted again.
+            let mut world = world.spec("/replicas", json!(2));
+            let plan = world.plan();
+            assert_eq!(plan.replicas, 3);
+            assert!(!plan.sidecars[&2].fenced.unwrap_or(false), "{index}");
+        }
+    }
+}
+
+#[test]
+fn the_next_one_waits_until_the_pod_is_gone() {
+    let world = sealed().marked(2, &log_id(2)).set(2).spec("/replicas", json!(0));
+    let ending = |pod: &mut serde_json::Value| {
+        pod["metadata"]["deletionTimestamp"] = json!("1970-01-12T13:46:40Z");
+    };
+    let mut world = world.with_pod(2, ending);
+    let plan = world.plan();
+    assert_eq!((plan.replicas, phase(&plan)), (2, Some(Phase::Shrinking)));
+    assert_eq!(entry(&plan, 2), (Some(log_id(2).as_str()), true, true));
+    assert!(!entry(&plan, 1).1 && plan.steps.is_empty());
+    assert!(entry(&world.without_pod(2).plan(), 1).1);
+}
+
+#[test]
+fn the_last_one_goes_the_same_way() {
+    let plan = World::running(1).spec("/replicas", json!(0)).plan();
+    assert_eq!((plan.replicas, phase(&plan)), (1, Some(Phase::Requested)));
+    assert!(entry(&plan, 0).1);
+}
+
+#[test]
+fn what_holds_it_up_is_told() {
+    let cases: [(Option<Blocked>, Change); 9] = [
+        (None, |it| it),
+        (Some(Blocked::NotRunning), |it| it.without_pod(2)),
+        (Some(Blocked::Silent), |it| it.with_facts(2, |facts| facts.drained = None)),
+        (Some(Blocked::NoConsumer), |it| {
+            it.with_facts(2, |facts| facts.app_connected = Some(false))
+        }),
+        (Some(Blocked::DeadLetters(2)), |it| {
+            it.with_facts(2, |facts| (facts.totals.depth, facts.totals.dead_letters) = (0, 2))
+        }),
+        (Some(Blocked::OtherVolume), |it| it.with_facts(2, |facts| facts.log_id = "f".repeat(32))),
+        (Some(Blocked::Fenced), |it| it.annotated("lifeboat.dev/fenced-replicas", "2")),
+        (Some(Blocked::Forbidden), |it| it.spec("/scaleDown", json!({"policy": "Forbid"}))),
+        (Some(Blocked::Timeout), |mut it| {
+            it.plan();
+            it.spec("/scaleDown", json!({"timeout": "1m"})).later(60)
+        }),
+    ];
+    for (expected, change) in cases {
+        let plan = change(asked().says(2, State::Draining, false)).plan();
+        assert_eq!(blocked(&plan), expected);
+        assert_eq!(plan.replicas, 3);
+        assert_eq!(plan.hold_rollout, expected.is_none(), "{expected:?}");
+    }
+}
+
+#[test]
+fn what_may_pass_is_no_error_for_a_minute() {
+    let mut world = asked().without_pod(2);
+    let plan = world.plan();
+    assert!(!plan.scale_down.unwrap().is_stalled);
+    assert_eq!(plan.again_in, Some(Duration::from_secs(60)));
+    assert!(world.later(60).plan().scale_down.unwrap().is_stalled);
+}
+
+#[test]
+fn a_replica_that_is_drained_with_history_goes_without_a_mark() {
+    let history = |facts: &mut crate::facts::Facts| {
+        let retains_history = true;
+        facts.streams.push(crate::facts::Stream { retains_history, ..Default::default() });
+    };
+    let plan = sealed().with_facts(2, history).plan();
+    assert_eq!((plan.replicas, plan.steps.len()), (2, 0));
+    // So its claim is kept, and known.
+    let world = sealed().set(2).without_pod(2).spec("/storage/whenScaled", json!("Delete"));
+    let plan = { world }.plan();
+    assert_eq!((deletes(&plan), plan.stranded.as_slice()), (0, &[2][..]));
+    assert_eq!(entry(&plan, 2), (Some(log_id(2).as_str()), true, false));
 }

@@ -5,15 +5,8 @@ use lifeboat_api::queue::QueueStatus;
 use super::{Verdict, listed};
 use crate::status::case::Case;
 
-/// What a stream is that takes in nothing more for want of space.
-const FULL: &str = "full";
-
 pub(super) fn accepting(case: &Case<'_>, status: &QueueStatus) -> Verdict {
-    let is_full = |ordinal: &u32| {
-        let facts = case.facts.get(ordinal);
-        facts.is_some_and(|facts| facts.streams.iter().any(|stream| stream.state == FULL))
-    };
-    let full: Vec<_> = (0..case.wanted()).filter(is_full).collect();
+    let full = case.full();
     if !full.is_empty() {
         let message = format!("A stream of replica {} is full.", listed(&full));
         return Verdict::no("StorageFull", message);

@@ -6,9 +6,8 @@ use super::{Verdict, listed};
 use crate::status::case::Case;
 
 pub(super) fn ready(case: &Case<'_>, status: &QueueStatus) -> Verdict {
-    let queue = match case.subject.queue {
-        Ok(queue) => queue,
-        Err(_) => return Verdict::no("SpecInvalid", "The spec is invalid; see Stalled."),
+    let Ok(queue) = case.subject.queue else {
+        return Verdict::no("SpecInvalid", "The spec is invalid; see Stalled.");
     };
     if queue.suspend {
         return Verdict::no("Suspended", "The queue is suspended: it has no pods.");

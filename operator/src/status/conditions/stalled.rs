@@ -42,7 +42,7 @@ fn refused(case: &Case<'_>) -> Wrong {
     let reason = if of_template { "TemplateInvalid" } else { "StatefulSetRejected" };
     Some((
         reason,
-        format!("The server refuses the StatefulSet, the pods stay as they are: {said}."),
+        format!("The server refuses what the queue is to have, the pods stay as they are: {said}."),
     ))
 }
 

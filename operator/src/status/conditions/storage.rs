@@ -7,22 +7,18 @@ use crate::status::case::Case;
 
 /// From here on a volume is nearly full.
 const NEARLY_FULL_PERCENT: i32 = 80;
-/// What a stream is that has no room.
-const FULL: &str = "full";
 
 pub(super) fn pressure(case: &Case<'_>) -> Verdict {
-    let some = |is: fn(&Facts) -> bool| {
-        let facts = case.facts.iter().filter(|(_, facts)| is(facts));
-        facts.map(|(ordinal, _)| *ordinal).collect::<Vec<_>>()
-    };
-    let full = some(|facts| facts.streams.iter().any(|stream| stream.state == FULL));
+    let full = case.full();
     if !full.is_empty() {
         let message = format!("A stream of replica {} has no room.", listed(&full));
         return Verdict::yes("Full", message);
     }
-    let nearly = some(|facts| {
+    let is_near = |facts: &Facts| {
         facts.volume.is_some_and(|volume| volume.used_percent() >= NEARLY_FULL_PERCENT)
-    });
+    };
+    let nearly = case.facts.iter().filter(|(_, facts)| is_near(facts));
+    let nearly: Vec<_> = nearly.map(|(ordinal, _)| *ordinal).collect();
     if !nearly.is_empty() {
         let message = format!("The volume of replica {} is nearly full.", listed(&nearly));
         return Verdict::yes("NearlyFull", message);
@@ -34,9 +30,8 @@ pub(super) fn pressure(case: &Case<'_>) -> Verdict {
 }
 
 pub(super) fn durable(case: &Case<'_>) -> Verdict {
-    let lost = |facts: &&Facts| facts.durable_volume == Some(false);
-    let lost: Vec<_> =
-        case.facts.iter().filter(|(_, facts)| lost(facts)).map(|(ordinal, _)| *ordinal).collect();
+    let lost = case.facts.iter().filter(|(_, facts)| facts.durable_volume == Some(false));
+    let lost: Vec<_> = lost.map(|(ordinal, _)| *ordinal).collect();
     if !lost.is_empty() {
         let message = format!(
             "What replica {} holds does not outlive its machine's restart: the volume is in memory \

@@ -26,8 +26,8 @@ fn draining(world: World) -> World {
     world.says(1, State::Draining, false)
 }
 
-fn volume(used_bytes: u64) -> Option<Volume> {
-    Some(Volume { total_bytes: 100, used_bytes })
+fn used(world: World, used_bytes: u64) -> World {
+    world.with_facts(0, |facts| facts.volume = Some(Volume { total_bytes: 100, used_bytes }))
 }
 
 /// A drain that something has held up for two minutes.
@@ -37,9 +37,22 @@ fn held(change: impl FnOnce(World) -> World) -> World {
     world.later(120)
 }
 
+/// What each condition says in a world.
+type Case = (&'static str, &'static str, Change);
+
+fn check(cases: &[Case]) {
+    for (type_, expected, change) in cases {
+        let mut world = change(World::running(2));
+        let (status, _) = tell(&mut world);
+        assert_eq!(says(&status, type_), *expected, "{type_}");
+        assert_eq!(status.conditions.len(), 9);
+        assert!(status.conditions.iter().all(|it| it.observed_generation == Some(1)));
+    }
+}
+
 #[test]
-fn each_condition_says_why() {
-    let cases: [(&str, &str, Change); 38] = [
+fn whether_it_serves_and_is_at_work_is_told() {
+    check(&[
         ("Ready", "True AllReplicasReady", |it| it),
         ("Ready", "False ReplicasNotReady", not_ready),
         ("Ready", "False AppNotConnected", |it| {
@@ -70,6 +83,12 @@ fn each_condition_says_why() {
             it
         }),
         ("Reconciling", "False Paused", |it| it.annotated("lifeboat.dev/paused", "true")),
+    ]);
+}
+
+#[test]
+fn whether_somebody_has_to_act_is_told() {
+    check(&[
         ("Stalled", "False Progressing", |it| it),
         ("Stalled", "True TemplateInvalid", |mut it| {
             it.observed.refused = Some("spec.template.spec.containers[0].image: required".into());
@@ -105,10 +124,16 @@ fn each_condition_says_why() {
             }]);
             not_ready(it).with_pod(1, |pod| pod["status"]["conditions"] = unplaced)
         }),
+    ]);
+}
+
+#[test]
+fn how_data_and_volumes_are_is_told() {
+    check(&[
         ("ScalingDown", "False NoneGoing", |it| it),
         ("ScalingDown", "True WaitingForConsumer", draining),
         ("StoragePressure", "False RoomLeft", |it| it),
-        ("StoragePressure", "True NearlyFull", |it| it.with_facts(0, |f| f.volume = volume(80))),
+        ("StoragePressure", "True NearlyFull", |it| used(it, 80)),
         ("StoragePressure", "True Full", |it| {
             it.with_facts(0, |facts| facts.streams = stream("full", None))
         }),
@@ -124,14 +149,7 @@ fn each_condition_says_why() {
             it.with_facts(1, |facts| facts.durable_volume = Some(false))
         }),
         ("DeliveryStuck", "False Delivering", |it| it),
-    ];
-    for (type_, expected, change) in cases {
-        let mut world = change(World::running(2));
-        let (status, _) = tell(&mut world);
-        assert_eq!(says(&status, type_), expected, "{type_}");
-        assert_eq!(status.conditions.len(), 9);
-        assert!(status.conditions.iter().all(|it| it.observed_generation == Some(1)));
-    }
+    ]);
 }
 
 #[test]

@@ -1,16 +1,21 @@
 //! A control plane with the CRD, and an operator that the test starts, stops and kills.
 
+mod http;
 mod operator;
+mod pods;
+mod process;
 mod queue;
 mod seen;
 
 use std::fmt::Debug;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::core::NamespaceResourceScope;
 use kube::runtime::conditions::is_crd_established;
+use kube::runtime::wait::Condition;
 use kube::{Api, Client, Resource, ResourceExt};
 use lifeboat_api::queue::PersistentQueue;
 use lifeboat_e2e::{ControlPlane, until};
@@ -19,12 +24,17 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing_subscriber::EnvFilter;
 
-pub(crate) use self::operator::{Operator, options};
+pub(crate) use self::operator::{Operator, kill_later_and_later, options};
+pub(crate) use self::pods::{Pods, consumed};
+pub(crate) use self::process::Process;
 pub(crate) use self::queue::{orders, orders_with};
 pub(crate) use self::seen::{available, condition, everything};
 
 /// Control planes at one time: each is three busy processes.
 static PLANES: Semaphore = Semaphore::const_new(2);
+
+/// The name of the CRD.
+const CRD: &str = "persistentqueues.lifeboat.dev";
 
 /// A control plane with the CRD. There is no operator yet.
 pub(crate) struct Cluster {
@@ -35,6 +45,18 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start() -> Self {
+        let cluster = Self::without_crd().await;
+        let text = lifeboat_api::queue::manifest().unwrap();
+        let crd: Value = lifeboat_api::parse(&text).unwrap();
+        let crds = Api::<CustomResourceDefinition>::all(cluster.client.clone());
+        let params = PatchParams::apply("test");
+        crds.patch(CRD, &params, &Patch::Apply(&crd)).await.unwrap();
+        cluster.until_crd().await;
+        cluster
+    }
+
+    /// The same, but for the CRD.
+    pub(crate) async fn without_crd() -> Self {
         let filter = EnvFilter::try_from_env("LIFEBOAT_LOG")
             .unwrap_or_else(|_| "info,kube_client=off".into());
         // The first test of the process has set it up.
@@ -46,25 +68,16 @@ impl Cluster {
         let permit = PLANES.acquire().await.unwrap();
         let plane = ControlPlane::start().await.unwrap();
         let client = plane.client();
-        let cluster = Self { plane, client, _permit: permit };
-        cluster.install_crd().await;
-        cluster
+        Self { plane, client, _permit: permit }
     }
 
-    async fn install_crd(&self) {
-        let text = lifeboat_api::queue::manifest().unwrap();
-        let crd: Value = lifeboat_api::parse(&text).unwrap();
+    /// Waits until queues can be created.
+    pub(crate) async fn until_crd(&self) {
         let crds = Api::<CustomResourceDefinition>::all(self.client.clone());
-        let name = crd["metadata"]["name"].as_str().unwrap().to_owned();
-        let params = PatchParams::apply("test");
-        crds.patch(&name, &params, &Patch::Apply(&crd)).await.unwrap();
         until("an established CRD", async || {
-            use kube::runtime::wait::Condition;
-            let crd = crds.get_opt(&name).await.unwrap();
-            is_crd_established()
-                .matches_object(crd.as_ref())
-                .then_some(())
-                .ok_or("not yet".to_owned())
+            let crd = crds.get_opt(CRD).await.unwrap();
+            let is = is_crd_established().matches_object(crd.as_ref());
+            is.then_some(()).ok_or("not yet".to_owned())
         })
         .await
         .unwrap();
@@ -109,6 +122,19 @@ impl Cluster {
         })
         .await
         .unwrap()
+    }
+
+    /// Waits until a queue's pod is ready, and not the one with the uid `not`.
+    pub(crate) async fn until_pod(&self, name: &str, not: Option<&Pod>) -> Pod {
+        self.until("a pod that is ready", name, |pod: &Pod| {
+            let conditions = pod.status.iter().flat_map(|it| it.conditions.iter().flatten());
+            let ready = conditions.clone().any(|it| it.type_ == "Ready" && it.status == "True");
+            let going = pod.metadata.deletion_timestamp.is_some();
+            let another = not.is_none_or(|not| not.uid() != pod.uid());
+            let is = ready && !going && another;
+            is.then(|| pod.clone()).ok_or(format!("{:?}", pod.status))
+        })
+        .await
     }
 
     /// Waits until there is no such object.

@@ -1,17 +1,16 @@
 //! An operator in the test's own process.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use lifeboat_e2e::until;
 use lifeboat_operator::run::{self, Error, Options};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::Cluster;
+use super::{Cluster, http};
 
 /// An operator that runs.
 pub(crate) struct Operator {
@@ -42,7 +41,12 @@ impl Operator {
 
     /// Starts one with these options.
     pub(crate) async fn start_as(cluster: &Cluster, options: Options) -> Self {
-        let kubeconfig = Kubeconfig::read_from(cluster.plane.kubeconfig()).unwrap();
+        Self::start_with(&cluster.plane.kubeconfig(), options).await
+    }
+
+    /// Starts one as whoever this kubeconfig names.
+    pub(crate) async fn start_with(kubeconfig: &Path, options: Options) -> Self {
+        let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
         let context = KubeConfigOptions::default();
         let config = Config::from_custom_kubeconfig(kubeconfig, &context).await.unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -86,6 +90,22 @@ impl Operator {
         .unwrap();
     }
 
+    /// Waits until it has written so many times, statuses not counted.
+    async fn until_written(&self, times: f64) {
+        until(&format!("{times} writes"), async || {
+            let name = "lifeboat_operator_writes_total";
+            let all = self.metric(name, "").await;
+            let told = self.metric(name, "verb=\"status\"").await;
+            if all - told >= times {
+                Ok(())
+            } else {
+                Err(format!("{all}, {told} of them statuses"))
+            }
+        })
+        .await
+        .unwrap();
+    }
+
     /// Waits until its caches are filled, or it waits for the lease.
     pub(crate) async fn until_ready(&self) {
         until("a ready operator", async || match self.get("/readyz").await {
@@ -97,11 +117,18 @@ impl Operator {
     }
 
     async fn get(&self, path: &str) -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(self.address).await?;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await?;
-        Ok(text)
+        http::get(&self.address.to_string(), path).await
+    }
+}
+
+/// Starts operators one after the other, each of which is killed one write later than the last.
+pub(crate) async fn kill_later_and_later(cluster: &Cluster) {
+    let mut writes = 1.0;
+    loop {
+        let operator = Operator::start(cluster).await;
+        operator.until_ready().await;
+        operator.until_written(writes).await;
+        operator.kill().await;
+        writes += 1.0;
     }
 }

@@ -147,6 +147,8 @@ impl Check<'_> {
     fn stream(&mut self, dir: &Path) -> Result<(), LogError> {
         self.report.files += 1;
         let ids = match read_stream_meta(&*self.vfs, dir) {
+            // What is left of it is nobody's, and the next start takes it away.
+            Ok(meta) if self.state.is_removed(meta.id) => return Ok(()),
             Ok(meta) => [meta.id, meta.dead_letters, copies_of(meta.id)].map(Some),
             Err(error) => {
                 self.damage(dir, error)?;

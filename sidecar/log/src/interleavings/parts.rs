@@ -158,7 +158,7 @@ fn write(log: &LogHandle, waker: &Waker, publish: fn(&LogHandle, Vec<InMemory>, 
         if let Some(pending) = log.queue().take() {
             let memory = pending.payloads.capacity();
             let payloads = pending.payloads.freeze();
-            let batch = Batch { first_seq, time: 0, ends: pending.ends, payloads };
+            let batch = Batch { first_seq, time: 0, ends: pending.ends, payloads, ids: Bytes::new() };
             first_seq = batch.end_seq();
             publish(log, vec![InMemory::new(batch, memory)], &pending.fate);
         }

@@ -20,9 +20,9 @@ use self::cast::Cast;
 use self::progress::Progress;
 use self::queue::Queue;
 use self::report::Report;
-use super::block_on;
 use super::failure::Failure;
 use super::signals::Signals;
+use super::{block_on, print_json};
 use crate::cli::Demo;
 use crate::exit::Exit;
 
@@ -37,17 +37,20 @@ pub fn run(options: &Demo) -> Exit {
         let dir = tempfile::Builder::new().prefix("lifeboat-demo-").tempdir();
         let dir = dir.map_err(|error| Failure::new(format!("temporary directory: {error}")))?;
         let mut signals = Signals::listen().map_err(|error| Failure::new(error.to_string()))?;
-        println!(
-            "a queue in {}, killed {} times in about {} s",
-            dir.path().display(),
-            options.rounds,
-            options.seconds
-        );
+        if !options.json {
+            let (rounds, seconds) = (options.rounds, options.seconds);
+            let place = dir.path().display();
+            println!("a queue in {place}, killed {rounds} times in about {seconds} s");
+        }
         let report = select! {
             report = perform(dir.path(), options) => report?,
             () = signals.next() => return Err(Failure::new("interrupted")),
         };
-        println!("{}", report.render());
+        if options.json {
+            print_json(&report)?;
+        } else {
+            println!("{}", report.render());
+        }
         if report.is_good() {
             return Ok(());
         }

@@ -1,11 +1,13 @@
 //! What a demo says at its end. Pure.
 
 use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
 
 use crate::commands::human::{count, counted};
 
 /// The outcome.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Report {
     /// Messages sent.
     pub(super) sent: u64,

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::select;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -13,6 +14,7 @@ use crate::commands::ask;
 use crate::commands::failure::Failure;
 use crate::commands::human::count;
 use crate::commands::input::Input;
+use crate::commands::print_json;
 use crate::commands::signals::Signals;
 use crate::commands::target::Target;
 use crate::status::Status;
@@ -43,7 +45,11 @@ pub(super) async fn send(
         Ok(()) => push.finish(options.timeout).await.map_err(Failure::from),
         Err(failure) => Err(failure),
     };
-    println!("{} sent; {NO_RECEIPTS}", count(sent));
+    if options.json {
+        print_json(&json!({"sent": sent}))?;
+    } else {
+        println!("{} sent; {NO_RECEIPTS}", count(sent));
+    }
     left?;
     let (Some(before), Some(name)) = (before, &target.name) else { return Ok(()) };
     let counted = select! {
@@ -51,6 +57,9 @@ pub(super) async fn send(
         () = signals.next() => Err(Failure::new("interrupted")),
     };
     counted?;
+    if options.json {
+        return Ok(());
+    }
     println!(
         "since then the queue has read {} on {} and synced as many",
         count(sent),

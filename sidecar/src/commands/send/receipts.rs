@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use tokio::select;
 use tokio::time::sleep;
 
@@ -10,6 +11,7 @@ use crate::client::{Answer, ReceiptProducer};
 use crate::commands::failure::Failure;
 use crate::commands::human::{count, counted};
 use crate::commands::input::Input;
+use crate::commands::print_json;
 use crate::commands::signals::Signals;
 use crate::wire::receipt::Receipt;
 
@@ -27,8 +29,13 @@ pub(super) async fn send(
     let mut producer = ReceiptProducer::connect(endpoint, window, options.timeout).await?;
     let mut tally = Tally::default();
     let outcome = pump(&mut producer, &mut input, options, &mut signals, &mut tally).await;
-    println!("{tally}");
-    if producer.losses() > 0 {
+    if options.json {
+        tally.resent = producer.resent();
+        print_json(&tally)?;
+    } else {
+        println!("{tally}");
+    }
+    if producer.losses() > 0 && !options.json {
         println!(
             "the connection was lost {}; {} sent again, each of which may be stored twice",
             counted(producer.losses(), "time"),
@@ -78,24 +85,28 @@ fn unreceipted(why: &str, waiting: usize) -> Failure {
 }
 
 /// What became of the messages.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Tally {
     sent: u64,
-    stored: u64,
+    receipted: u64,
     refused: u64,
     /// Lowest and highest seq.
-    seqs: Option<(u64, u64)>,
+    first_seq: Option<u64>,
+    last_seq: Option<u64>,
+    /// Messages that were sent again, for a connection was lost.
+    resent: u64,
 }
 
 impl Tally {
     fn add(&mut self, answer: &Answer) {
         if let Receipt::Stored(seq) = answer.receipt {
-            self.stored += 1;
-            let (low, high) = self.seqs.unwrap_or((seq, seq));
-            self.seqs = Some((low.min(seq), high.max(seq)));
+            self.receipted += 1;
+            self.first_seq = Some(self.first_seq.map_or(seq, |first| first.min(seq)));
+            self.last_seq = Some(self.last_seq.map_or(seq, |last| last.max(seq)));
             return;
         }
-        let number = self.stored + self.refused + 1;
+        let number = self.receipted + self.refused + 1;
         self.refused += 1;
         if self.refused <= SHOWN_REFUSALS {
             let code = String::from_utf8_lossy(answer.receipt.code());
@@ -106,8 +117,8 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} sent, {} receipted", count(self.sent), count(self.stored))?;
-        if let Some((low, high)) = self.seqs {
+        write!(f, "{} sent, {} receipted", count(self.sent), count(self.receipted))?;
+        if let (Some(low), Some(high)) = (self.first_seq, self.last_seq) {
             write!(f, " (seq {low}..{high})")?;
         }
         Ok(())
