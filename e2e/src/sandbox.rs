@@ -270,7 +270,11 @@ fn remove_cgroup(path: &Path) {
     let _not_there = fs::remove_dir(path);
 }
 
-fn suitable() -> Result<()> {
+/// Whether this machine can have a cluster of its own.
+///
+/// # Errors
+/// `Unsuitable`: not here, and how else.
+pub fn suitable() -> Result<()> {
     let no = |why: String| Err(Error::Unsuitable(format!("{why}: {ELSEWHERE}")));
     if !cfg!(target_os = "linux") {
         return no("a cluster of its own needs Linux".to_owned());

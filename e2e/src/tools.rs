@@ -1,9 +1,11 @@
 //! Where the programs of Kubernetes lie. `e2e/build` puts them there, from the same list.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
+use crate::tool;
 
 /// The list that `e2e/build` reads: name, version, set, module and package on each line.
 const LIST: &str = include_str!("../tools.txt");
@@ -40,6 +42,16 @@ pub fn path(name: &str) -> Result<PathBuf> {
     } else {
         Err(Error::MissingTool { path, set: tool.set.to_owned() })
     }
+}
+
+/// Builds what is missing of these sets.
+///
+/// # Errors
+/// `Failed`, `Io`.
+pub fn build(sets: &[&str]) -> Result<()> {
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("build"));
+    command.args(sets).stderr(Stdio::inherit());
+    tool::finish(command).map(|_| ())
 }
 
 /// A directory where `kubectl` and `helm` have no version in their names.

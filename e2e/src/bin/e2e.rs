@@ -131,10 +131,12 @@ fn run_scenarios(run: &Run) -> Result<ExitCode> {
     if run.inside {
         return block_on(inside(run));
     }
-    images::build()?;
     if std::env::var_os("KUBECONFIG").is_some() {
+        tools::build(&["control"])?;
+        images::build()?;
         return block_on(report(Cluster::of_environment(), run));
     }
+    make_all()?;
     let mut arguments = vec!["run".to_owned(), "--inside".to_owned()];
     arguments.extend(run.all.then(|| "--all".to_owned()));
     arguments.extend(run.scenarios.iter().cloned());
@@ -192,8 +194,15 @@ async fn until_told() {
     while !matches!(stdin.read(&mut typed).await, Ok(0) | Err(_)) {}
 }
 
+/// Builds what a cluster of its own needs, where it can be had.
+fn make_all() -> Result<()> {
+    sandbox::suitable()?;
+    tools::build(&["control", "cluster"])?;
+    images::build().map(|_| ())
+}
+
 fn up() -> Result<ExitCode> {
-    images::build()?;
+    make_all()?;
     let io = |source| Error::Io { what: "starting a cluster".to_owned(), source };
     let ready = sandbox::run_directory().join("ready");
     let mut hold = Command::new("setsid")
