@@ -26,6 +26,10 @@ e2e *ARGS:
     cargo build -p lifeboat-sidecar
     cargo test -p lifeboat-e2e -p lifeboat-operator {{ARGS}} -- --ignored
 
+# Scenarios on a real cluster: that of $KUBECONFIG, or one of its own (Linux, root).
+cluster *ARGS:
+    e2e/run {{ARGS}}
+
 # The chart's lint, README, schema and golden renders; `just chart --update` makes them anew.
 chart *ARGS:
     e2e/build

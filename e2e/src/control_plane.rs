@@ -1,11 +1,12 @@
 //! etcd, kube-apiserver and kube-controller-manager for one test, on ports and files of their own.
 
-mod commands;
-mod credentials;
+pub(crate) mod commands;
+pub(crate) mod credentials;
+pub(crate) mod place;
 mod run_directory;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
@@ -15,8 +16,9 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 
 use crate::error::{Error, Result};
-use crate::{ports, process::Process, tools, until};
+use crate::{process::Process, tools, until};
 use credentials::{ADMIN, Credentials};
+use place::Place;
 use run_directory::RunDirectory;
 
 /// Starts, when a port is snatched away in between, before it counts as failed.
@@ -33,8 +35,7 @@ pub struct ControlPlane {
     _etcd: Process,
     client: Client,
     credentials: Credentials,
-    etcd_port: u16,
-    api_port: u16,
+    place: Place,
     run: RunDirectory,
 }
 
@@ -53,7 +54,7 @@ impl ControlPlane {
     pub async fn start() -> Result<Self> {
         let mut tries = 1;
         loop {
-            match Self::start_once().await {
+            match Self::start_in(RunDirectory::create()?, Place::among_others()?).await {
                 // Most likely a port that another process took first.
                 Err(Error::Ended { .. }) if tries < TRIES => tries += 1,
                 result => return result,
@@ -61,19 +62,21 @@ impl ControlPlane {
         }
     }
 
-    async fn start_once() -> Result<Self> {
-        let run = RunDirectory::create()?;
-        let (etcd_port, api_port) = (ports::free()?, ports::free()?);
-        let credentials = Credentials::create(&run, api_port)?;
-        match Self::assemble(&run, &credentials, etcd_port, api_port).await {
+    /// Starts one at this place, whose files lie in a directory that outlives it.
+    pub(crate) async fn start_at(directory: &Path, place: Place) -> Result<Self> {
+        Self::start_in(RunDirectory::given(directory)?, place).await
+    }
+
+    async fn start_in(run: RunDirectory, place: Place) -> Result<Self> {
+        let credentials = Credentials::create(&run, &place)?;
+        match Self::assemble(&run, &credentials, &place).await {
             Ok((etcd, api_server, controllers, client)) => Ok(Self {
                 _controllers: controllers,
                 api_server: Some(api_server),
                 _etcd: etcd,
                 client,
                 credentials,
-                etcd_port,
-                api_port,
+                place,
                 run,
             }),
             Err(error) => {
@@ -86,13 +89,12 @@ impl ControlPlane {
     async fn assemble(
         run: &RunDirectory,
         credentials: &Credentials,
-        etcd_port: u16,
-        api_port: u16,
+        place: &Place,
     ) -> Result<(Process, Process, Process, Client)> {
         let logs = run.logs();
-        let etcd = Process::start("etcd", commands::etcd(run, etcd_port)?, &logs)?;
+        let etcd = Process::start("etcd", commands::etcd(run, place)?, &logs)?;
         // The API server and the controllers wait for what they need themselves.
-        let command = commands::api_server(credentials, etcd_port, api_port)?;
+        let command = commands::api_server(credentials, place)?;
         let mut api_server = Process::start("api-server", command, &logs)?;
         let kubeconfig = Kubeconfig::read_from(run.file(ADMIN.kubeconfig))?;
         let client = client(kubeconfig).await?;
@@ -193,7 +195,7 @@ impl ControlPlane {
     /// `Ended` or `Deadline` where it does not come up.
     pub async fn start_api_server(&mut self) -> Result<()> {
         self.stop_api_server();
-        let command = commands::api_server(&self.credentials, self.etcd_port, self.api_port)?;
+        let command = commands::api_server(&self.credentials, &self.place)?;
         let mut api_server = Process::start("api-server", command, &self.run.logs())?;
         until_ready(&self.client, &mut api_server).await?;
         self.api_server = Some(api_server);

@@ -67,6 +67,28 @@ pub enum Error {
         /// Its last lines.
         log: String,
     },
+    /// A command that did not succeed.
+    #[error("{command}: {status}: {said}")]
+    Failed {
+        /// As one would type it.
+        command: String,
+        /// How it ended.
+        status: std::process::ExitStatus,
+        /// What it complained about.
+        said: String,
+    },
+    /// A Dockerfile that says something else than those of this project.
+    #[error("not understood: {0}")]
+    Dockerfile(String),
+    /// A cluster of its own cannot be had here.
+    #[error("{0}")]
+    Unsuitable(String),
+    /// There is one already.
+    #[error("a cluster runs here already, of process {0}: e2e/down ends it")]
+    Busy(i32),
+    /// A scenario saw what must not be.
+    #[error("{0}")]
+    Broken(String),
     /// A deadline passed.
     #[error("{what}: not within {seconds} s; last: {last}")]
     Deadline {

@@ -5,6 +5,9 @@
 //! collection is real. There is no node: [`FakeNode`] plays one, and [`FakeDisks`] plays its storage;
 //! behind the pods there is nothing, or with [`Sidecars`] a real `lifeboat`.
 //!
+//! [`Node`] is a cluster with a real node, in a [`sandbox`] of its own; [`scenarios`] run on that or
+//! on any other cluster, and count messages.
+//!
 //! The programs come from `e2e/build`. A test that needs them is marked
 //! `#[ignore = "needs the control plane's binaries: e2e/build"]`; once asked for, it fails where
 //! one of them is missing.
@@ -14,10 +17,15 @@ mod control_plane;
 pub mod disks;
 mod error;
 mod fake_node;
+pub mod images;
 pub mod loopback;
+mod node;
 mod ports;
 mod process;
+pub mod sandbox;
+pub mod scenarios;
 mod sidecars;
+mod tool;
 pub mod tools;
 mod until;
 
@@ -25,5 +33,6 @@ pub use control_plane::ControlPlane;
 pub use disks::FakeDisks;
 pub use error::{Error, Result};
 pub use fake_node::{FakeNode, Nothing, PodReport, Reporter, Workload};
+pub use node::Node;
 pub use sidecars::{Sidecars, lifeboat};
 pub use until::until;

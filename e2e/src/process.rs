@@ -12,6 +12,12 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::error::{Error, Result};
 
+/// Starts a process that the kernel kills when this one ends.
+pub(crate) fn spawn_tied(mut command: Command) -> std::io::Result<Child> {
+    orphan::end_with_parent(&mut command);
+    spawner::spawn(command)
+}
+
 /// Of a log that is shown in an error, in bytes.
 const SHOWN: usize = 4 << 10;
 
@@ -37,8 +43,7 @@ impl Process {
             .map_err(Error::io(format!("opening {}", log.display())))?;
         let errors = output.try_clone().map_err(Error::io("sharing a log file"))?;
         command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
-        orphan::end_with_parent(&mut command);
-        let child = spawner::spawn(command).map_err(Error::io(format!("starting {name}")))?;
+        let child = spawn_tied(command).map_err(Error::io(format!("starting {name}")))?;
         Ok(Self { name: name.to_owned(), child, log })
     }
 

@@ -1,9 +1,11 @@
 //! Where the programs of Kubernetes lie. `e2e/build` puts them there, from the same list.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
+use crate::tool;
 
 /// The list that `e2e/build` reads: name, version, set, module and package on each line.
 const LIST: &str = include_str!("../tools.txt");
@@ -42,7 +44,34 @@ pub fn path(name: &str) -> Result<PathBuf> {
     }
 }
 
-fn cache() -> PathBuf {
+/// Builds what is missing of these sets.
+///
+/// # Errors
+/// `Failed`, `Io`.
+pub fn build(sets: &[&str]) -> Result<()> {
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("build"));
+    command.args(sets).stderr(Stdio::inherit());
+    tool::finish(command).map(|_| ())
+}
+
+/// A directory where `kubectl` and `helm` have no version in their names.
+///
+/// # Errors
+/// `MissingTool`, `Io`.
+pub fn links() -> Result<PathBuf> {
+    let directory = cache().join("links");
+    std::fs::create_dir_all(&directory).map_err(Error::io("linking tools"))?;
+    for tool in ["kubectl", "helm"] {
+        let link = directory.join(tool);
+        // What is there may be another version's.
+        let _none = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(path(tool)?, &link).map_err(Error::io("linking tools"))?;
+    }
+    Ok(directory)
+}
+
+/// Where what is slow to make is kept.
+pub(crate) fn cache() -> PathBuf {
     env::var_os("LIFEBOAT_CI_CACHE").map_or_else(
         || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache/lifeboat-ci"),
         PathBuf::from,

@@ -5,13 +5,17 @@ use std::path::Path;
 use std::process::Command;
 
 use super::credentials::{CONTROLLERS, Credentials};
+use super::place::Place;
 use super::run_directory::RunDirectory;
 use crate::error::Result;
 use crate::tools;
 
-/// etcd on 127.0.0.1. Nothing outlives the test, so nothing needs to reach the disk.
-pub(super) fn etcd(run: &RunDirectory, port: u16) -> Result<Command> {
-    let client = format!("http://127.0.0.1:{port}");
+/// Addresses of Services.
+const SERVICES: &str = "10.0.0.0/20";
+
+/// etcd on 127.0.0.1, whose clients are on this machine. Nothing outlives the test, so nothing needs to reach the disk.
+pub(super) fn etcd(run: &RunDirectory, place: &Place) -> Result<Command> {
+    let client = place.etcd();
     let mut command = Command::new(tools::path("etcd")?);
     flag(&mut command, "data-dir", run.file("etcd"));
     flag(&mut command, "listen-client-urls", &client);
@@ -22,24 +26,31 @@ pub(super) fn etcd(run: &RunDirectory, port: u16) -> Result<Command> {
     Ok(command)
 }
 
-/// The API server on 127.0.0.1, with RBAC.
-pub(super) fn api_server(credentials: &Credentials, etcd: u16, port: u16) -> Result<Command> {
+/// The API server, with RBAC.
+pub(super) fn api_server(credentials: &Credentials, place: &Place) -> Result<Command> {
+    let address = place.address.to_string();
     let mut command = Command::new(tools::path("kube-apiserver")?);
-    flag(&mut command, "etcd-servers", format!("http://127.0.0.1:{etcd}"));
-    flag(&mut command, "bind-address", "127.0.0.1");
-    flag(&mut command, "advertise-address", "127.0.0.1");
-    flag(&mut command, "secure-port", port.to_string());
+    flag(&mut command, "etcd-servers", place.etcd());
+    flag(&mut command, "bind-address", &address);
+    flag(&mut command, "advertise-address", &address);
+    flag(&mut command, "secure-port", place.api_port.to_string());
     flag(&mut command, "tls-cert-file", &credentials.certificate);
     flag(&mut command, "tls-private-key-file", &credentials.key);
     flag(&mut command, "token-auth-file", &credentials.tokens);
-    flag(&mut command, "authorization-mode", "RBAC");
     flag(&mut command, "allow-privileged", "true");
-    flag(&mut command, "service-cluster-ip-range", "10.0.0.0/20");
+    flag(&mut command, "service-cluster-ip-range", SERVICES);
     flag(&mut command, "service-account-issuer", "https://kubernetes.default.svc");
     flag(&mut command, "service-account-key-file", &credentials.token_public_key);
     flag(&mut command, "service-account-signing-key-file", &credentials.token_key);
-    // No pod runs here that would look for the `kubernetes` Service.
-    flag(&mut command, "endpoint-reconciler-type", "none");
+    if place.nodes {
+        flag(&mut command, "authorization-mode", "Node,RBAC");
+        // By name it would have to ask the cluster's DNS, which it does not use.
+        flag(&mut command, "kubelet-preferred-address-types", "InternalIP");
+    } else {
+        flag(&mut command, "authorization-mode", "RBAC");
+        // No pod runs here that would look for the `kubernetes` Service.
+        flag(&mut command, "endpoint-reconciler-type", "none");
+    }
     Ok(command)
 }
 
@@ -57,7 +68,7 @@ pub(super) fn controllers(run: &RunDirectory, credentials: &Credentials) -> Resu
     Ok(command)
 }
 
-fn flag(command: &mut Command, name: &str, value: impl AsRef<Path>) {
+pub(crate) fn flag(command: &mut Command, name: &str, value: impl AsRef<Path>) {
     let mut argument = std::ffi::OsString::from(format!("--{name}="));
     argument.push(value.as_ref());
     command.arg(argument);

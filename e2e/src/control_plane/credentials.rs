@@ -1,5 +1,5 @@
 //! Who may speak for whom: the authority, the API server's certificate, the key that signs tokens
-//! of service accounts, and the fixed tokens of the administrator and the controllers.
+//! of service accounts, and the fixed tokens of the administrator, the controllers and what runs on a node.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,22 +14,23 @@ use rcgen::{
 };
 use serde_json::{Value, json};
 
+use super::place::Place;
 use super::run_directory::RunDirectory;
 use crate::error::{Error, Result};
 
 /// A user with a token that never changes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct User {
+pub(crate) struct User {
     /// Its name, for RBAC.
     name: &'static str,
     /// Its group.
     group: &'static str,
     /// The file of its kubeconfig.
-    pub(super) kubeconfig: &'static str,
+    pub(crate) kubeconfig: &'static str,
 }
 
 /// The administrator: RBAC does not bind `system:masters`.
-pub(super) const ADMIN: User =
+pub(crate) const ADMIN: User =
     User { name: "admin", group: "system:masters", kubeconfig: "admin.kubeconfig" };
 /// The controller manager.
 pub(super) const CONTROLLERS: User = User {
@@ -37,6 +38,19 @@ pub(super) const CONTROLLERS: User = User {
     group: "",
     kubeconfig: "controllers.kubeconfig",
 };
+
+/// The scheduler.
+pub(crate) const SCHEDULER: User =
+    User { name: "system:kube-scheduler", group: "", kubeconfig: "scheduler.kubeconfig" };
+/// The kubelet of node-1.
+pub(crate) const KUBELET: User =
+    User { name: "system:node:node-1", group: "system:nodes", kubeconfig: "kubelet.kubeconfig" };
+/// What spreads connections to Services.
+pub(crate) const PROXY: User =
+    User { name: "system:kube-proxy", group: "", kubeconfig: "proxy.kubeconfig" };
+
+/// The first address of Services: the API server's, as pods see it.
+const IN_PODS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
 /// Paths of what the programs are started with, and what a kubeconfig is made of.
 #[derive(Debug)]
@@ -59,8 +73,8 @@ pub(super) struct Credentials {
 
 impl Credentials {
     /// Makes all of them anew and writes them down, with a kubeconfig for each fixed user.
-    pub(super) fn create(run: &RunDirectory, api_port: u16) -> Result<Self> {
-        let (authority, certificate, key) = certificates()?;
+    pub(super) fn create(run: &RunDirectory, place: &Place) -> Result<Self> {
+        let (authority, certificate, key) = certificates(place.address)?;
         let token_key = KeyPair::generate()?;
         let credentials = Self {
             ca: run.file("ca.crt"),
@@ -69,11 +83,11 @@ impl Credentials {
             token_key: run.file("tokens.key"),
             token_public_key: run.file("tokens.pub"),
             tokens: run.file("tokens.csv"),
-            server: format!("https://127.0.0.1:{api_port}"),
+            server: format!("https://{}:{}", place.address, place.api_port),
             ca_pem: authority,
         };
         let mut tokens = Vec::new();
-        for (id, user) in [ADMIN, CONTROLLERS].into_iter().enumerate() {
+        for (id, user) in [ADMIN, CONTROLLERS, SCHEDULER, KUBELET, PROXY].into_iter().enumerate() {
             let token = random_token();
             tokens.push(format!("{token},{},{id},\"{}\"\n", user.name, user.group));
             let kubeconfig = credentials.kubeconfig(&token).to_string();
@@ -103,8 +117,8 @@ impl Credentials {
     }
 }
 
-/// An authority's certificate, and a server's certificate and key for 127.0.0.1, all PEM.
-fn certificates() -> Result<(String, String, String)> {
+/// An authority's certificate, and a server's certificate and key for this address, all PEM.
+fn certificates(address: Ipv4Addr) -> Result<(String, String, String)> {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "lifeboat-e2e");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -113,7 +127,8 @@ fn certificates() -> Result<(String, String, String)> {
 
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
-    params.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST))];
+    params.subject_alt_names =
+        [address, IN_PODS].map(|address| SanType::IpAddress(IpAddr::V4(address))).to_vec();
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate()?;
     let certificate = params.signed_by(&key, &authority)?;

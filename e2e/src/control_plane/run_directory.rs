@@ -1,4 +1,5 @@
-//! The files of one control plane: removed with it, except the logs of one that failed.
+//! The files of one control plane: removed with it, except the logs of one that failed. A directory
+//! that somebody else made is left to them.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,9 @@ const KEEP: &str = "LIFEBOAT_E2E_LOGS";
 /// A directory of its own, with `logs/` in it.
 #[derive(Debug)]
 pub(super) struct RunDirectory {
-    directory: TempDir,
+    path: PathBuf,
+    /// None: it belongs to somebody else.
+    own: Option<TempDir>,
     failed: AtomicBool,
 }
 
@@ -25,14 +28,23 @@ impl RunDirectory {
             .prefix("lifeboat-e2e-")
             .tempdir()
             .map_err(Error::io("making a directory for the control plane"))?;
-        let run = Self { directory, failed: AtomicBool::new(false) };
-        fs::create_dir(run.logs()).map_err(Error::io("making a directory for logs"))?;
+        Self::with(directory.path().to_owned(), Some(directory))
+    }
+
+    /// Uses one that exists and outlives this.
+    pub(super) fn given(path: &Path) -> Result<Self> {
+        Self::with(path.to_owned(), None)
+    }
+
+    fn with(path: PathBuf, own: Option<TempDir>) -> Result<Self> {
+        let run = Self { path, own, failed: AtomicBool::new(false) };
+        fs::create_dir_all(run.logs()).map_err(Error::io("making a directory for logs"))?;
         Ok(run)
     }
 
     /// The path of a file in it.
     pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.path.join(name)
     }
 
     /// Where every process writes what it prints.
@@ -47,7 +59,7 @@ impl RunDirectory {
 
     /// Moves the logs away and says where to.
     fn save(&self) -> std::io::Result<PathBuf> {
-        let name = self.directory.path().file_name().unwrap_or_default();
+        let name = self.path.file_name().unwrap_or_default();
         let kept = env::var_os(KEEP)
             .map_or_else(|| env::temp_dir().join("lifeboat-e2e"), PathBuf::from)
             .join(name);
@@ -62,7 +74,8 @@ impl RunDirectory {
 
 impl Drop for RunDirectory {
     fn drop(&mut self) {
-        if !thread::panicking() && !self.failed.load(Ordering::Relaxed) {
+        let failed = thread::panicking() || self.failed.load(Ordering::Relaxed);
+        if self.own.is_none() || !failed {
             return;
         }
         match self.save() {
