@@ -7,11 +7,11 @@ use std::sync::{Arc, PoisonError};
 use crate::batch::{self, ALIGNMENT, Header, Kind, ROW_LEN};
 use crate::dedup_id::ID_LEN;
 use crate::error::LogError;
-use crate::handle::SegmentView;
 use crate::index::{Entry, SparseIndex};
 use crate::seal::{self, Seal};
 use crate::segment;
 use crate::vfs::{File, Vfs, write_all_at};
+use crate::view::SegmentView;
 
 /// The end of a log, as the next batch must continue it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

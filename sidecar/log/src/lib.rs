@@ -69,8 +69,8 @@
 //!
 //! # Modules
 //! - bytes, pure: `batch`, `dedup_id`, `segment`, `seal`, `index`, `meta`
-//! - the log: `pending` (in), `log`, `active` and `publish` (write), `handle`, `tail`, `reader`, `lookup`, `scan`,
-//!   `window` (read), `retire` with `retention` and `age` (what goes), `recover`, `budget`
+//! - the log: `pending` (in), `log`, `active` and `publish` (write), `handle`, `view`, `tail`, `reader`,
+//!   `lookup`, `scan`, `window` (read), `retire` with `retention` and `age` (what goes), `recover`, `budget`
 //! - damage: `verify` and `scrub` find it, `mend` with `salvage` and `quarantine` gets over it;
 //!   [`inspect`] and [`offline`] work on a directory that nobody runs, the former through `read_only`
 //! - `holes`: where a log holds no record, and why
@@ -136,6 +136,7 @@ mod sync_pool;
 mod tail;
 mod verify;
 pub mod vfs;
+mod view;
 mod volume;
 mod waker;
 mod window;
@@ -148,7 +149,7 @@ pub use committer::{Committer, Now};
 pub use dedup_id::DedupId;
 pub use error::{Corruption, LogError};
 pub use fate::{Fate, Refusal};
-pub use handle::{LogHandle, Marks, OnDamage};
+pub use handle::{LogHandle, OnDamage};
 pub use holes::Holes;
 pub use ids::{DeliveryId, StreamId, VolumeId};
 pub use journal_queue::{JournalQueue, Urgency};
@@ -160,6 +161,7 @@ pub use retention::{Retention, RetentionRules};
 pub use scrub::{ScrubOptions, ScrubProgress, Scrubber};
 pub use state::Op;
 pub use sync_mode::SyncMode;
+pub use view::Marks;
 pub use volume::{
     DeliveryOptions, Finding, Holder, KeptIds, Running, Stream, StreamOptions, Volume,
     VolumeOptions,

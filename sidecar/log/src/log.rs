@@ -14,7 +14,7 @@ use crate::budget::Budget;
 use crate::committer::Now;
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
-use crate::handle::{LogHandle, SegmentView};
+use crate::handle::LogHandle;
 use crate::holes::Holes;
 use crate::pending::CommitQueue;
 use crate::recover::Recovered;
@@ -24,6 +24,7 @@ use crate::segment;
 use crate::sync_mode::SyncMode;
 use crate::tail::InMemory;
 use crate::vfs::Vfs;
+use crate::view::SegmentView;
 
 /// A segment that is closed, or that recovery closed.
 #[derive(Debug)]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::batch::Kind;
 use crate::error::LogError;
-use crate::handle::{LogHandle, SegmentView};
+use crate::handle::LogHandle;
 use crate::reader::OpenSegment;
+use crate::view::SegmentView;
 
 /// Where records of a time begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,12 +5,13 @@ use std::sync::{Arc, PoisonError};
 
 use crate::batch::{Batch, Header, Kind};
 use crate::error::LogError;
-use crate::handle::{LogHandle, SegmentView};
+use crate::handle::LogHandle;
 use crate::index::{Entry, SparseIndex};
 use crate::scan::{Halt, Walk};
 use crate::segment;
 use crate::verify::halt_error;
 use crate::vfs::read_all;
+use crate::view::SegmentView;
 
 /// No index of a segment is larger.
 const INDEX_LIMIT: u64 = 4 << 20;

@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use crate::active::{End, write_seal};
 use crate::error::{Corruption, LogError};
-use crate::handle::SegmentView;
 use crate::ids::StreamId;
 use crate::index::SparseIndex;
 use crate::log::Sealed;
@@ -23,6 +22,7 @@ use crate::seal::{self, Seal};
 use crate::segment;
 use crate::sync_mode::JUMP;
 use crate::vfs::{File, Vfs, read_exact_at, remove_if_there};
+use crate::view::SegmentView;
 
 /// What a log directory holds.
 #[derive(Debug)]

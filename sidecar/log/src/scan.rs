@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use crate::batch::{ALIGNMENT, Batch, HEADER_LEN, Header, Kind, MAGIC, array_at};
 use crate::error::Corruption;
-use crate::handle::SegmentView;
 use crate::segment;
 use crate::vfs::File;
+use crate::view::SegmentView;
 use crate::window::Window;
 
 /// Bytes that a search looks through at once.

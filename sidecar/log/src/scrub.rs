@@ -8,8 +8,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::error::LogError;
-use crate::handle::{LogHandle, SegmentView};
+use crate::handle::LogHandle;
 use crate::verify::{Verified, verify};
+use crate::view::SegmentView;
 
 /// How it goes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

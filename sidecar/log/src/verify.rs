@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use crate::error::{Corruption, LogError};
-use crate::handle::SegmentView;
 use crate::scan::{Halt, Walk};
 use crate::seal::{self, Seal};
 use crate::segment::{self, Header};
 use crate::vfs::read_exact_at;
+use crate::view::SegmentView;
 
 /// How a verification ended that found no damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DATA, after_help};
+use super::{DATA, DATA_VARIABLE, after_help};
 use crate::exit::Exit;
 
 /// Options of `lifeboat accept-gap`.
@@ -24,7 +24,7 @@ pub struct AcceptGap {
     /// The stream
     pub stream: String,
     /// Data directory of the queue
-    #[arg(long, default_value = DATA, value_name = "DIR")]
+    #[arg(long, env = DATA_VARIABLE, default_value = DATA, value_name = "DIR")]
     pub data: PathBuf,
     /// Only say what it would cost
     #[arg(long)]

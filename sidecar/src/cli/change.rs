@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::DATA;
+use super::{DATA, DATA_VARIABLE};
 
 /// How a change is made.
 #[derive(Debug, Clone, Args)]
@@ -13,7 +13,7 @@ pub struct Change {
     #[arg(long)]
     pub dry_run: bool,
     /// Data directory of the running queue
-    #[arg(long, default_value = DATA, value_name = "DIR")]
+    #[arg(long, env = DATA_VARIABLE, default_value = DATA, value_name = "DIR")]
     pub data: PathBuf,
     /// The outcome as JSON: numbers, and dryRun
     #[arg(long)]

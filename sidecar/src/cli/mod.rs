@@ -47,6 +47,8 @@ use crate::exit::Exit;
 
 /// Where a queue's data is unless the user says otherwise.
 const DATA: &str = "./lifeboat-data";
+/// Says where it is for every command; set in the sidecar's image.
+const DATA_VARIABLE: &str = "LIFEBOAT_DATA";
 
 /// Durable queues for ZeroMQ applications.
 ///

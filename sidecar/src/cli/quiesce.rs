@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{DATA, after_help, duration};
+use super::{DATA, DATA_VARIABLE, after_help, duration};
 use crate::exit::Exit;
 
 /// Options of `lifeboat quiesce`.
@@ -22,7 +22,7 @@ read is synced; if that takes longer than --timeout, which a full stream can mak
 and the queue stays quiesced.", &[Exit::Success, Exit::Failure, Exit::BadInput]))]
 pub struct Quiesce {
     /// Data directory of the running queue
-    #[arg(long, default_value = DATA, value_name = "DIR")]
+    #[arg(long, env = DATA_VARIABLE, default_value = DATA, value_name = "DIR")]
     pub data: PathBuf,
     /// Wait so long for what was read to be synced
     #[arg(long, default_value = "30s", value_name = "TIME", value_parser = duration)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{DATA, after_help, duration};
+use super::{DATA, DATA_VARIABLE, after_help, duration};
 use crate::exit::Exit;
 
 /// Options of `lifeboat receive`.
@@ -27,7 +27,7 @@ pub struct Receive {
     /// A delivery of the running queue, as stream.name, or an endpoint's URL
     pub target: String,
     /// Data directory of the running queue, in which TARGET is looked up
-    #[arg(long, default_value = DATA, value_name = "DIR")]
+    #[arg(long, env = DATA_VARIABLE, default_value = DATA, value_name = "DIR")]
     pub data: PathBuf,
     /// For a URL
     #[command(flatten)]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::{DATA, after_help};
+use super::{DATA, DATA_VARIABLE, after_help};
 use crate::exit::Exit;
 
 /// Options of `lifeboat run`.
@@ -30,7 +30,7 @@ pub struct Run {
     /// The queue's file
     pub file: PathBuf,
     /// Data directory; made if it is not there
-    #[arg(long, default_value = DATA, value_name = "DIR")]
+    #[arg(long, env = DATA_VARIABLE, default_value = DATA, value_name = "DIR")]
     pub data: PathBuf,
     /// Directory of ipc sockets [default: DATA/sockets]
     #[arg(long, value_name = "DIR")]

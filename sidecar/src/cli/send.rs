@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{DATA, after_help, duration};
+use super::{DATA, DATA_VARIABLE, after_help, duration};
 use crate::client::MAX_WINDOW;
 use crate::exit::Exit;
 
@@ -31,7 +31,7 @@ pub struct Send {
     #[arg(value_name = "MESSAGE", conflicts_with = "size")]
     pub messages: Vec<String>,
     /// Data directory of the running queue, in which TARGET is looked up
-    #[arg(long, default_value = DATA, value_name = "DIR")]
+    #[arg(long, env = DATA_VARIABLE, default_value = DATA, value_name = "DIR")]
     pub data: PathBuf,
     /// For a URL
     #[command(flatten)]

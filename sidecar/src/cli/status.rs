@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DATA, after_help};
+use super::{DATA, DATA_VARIABLE, after_help};
 use crate::exit::Exit;
 
 /// Options of `lifeboat status`.
@@ -20,7 +20,7 @@ delivery has not settled; the lag of a delivery is how far its cursor is behind 
 record.", &[Exit::Success, Exit::Failure, Exit::BadInput]))]
 pub struct Status {
     /// Data directory of the running queue
-    #[arg(long, default_value = DATA, value_name = "DIR")]
+    #[arg(long, env = DATA_VARIABLE, default_value = DATA, value_name = "DIR")]
     pub data: PathBuf,
     /// As JSON, as /v1/status serves it
     #[arg(long)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DATA, after_help};
+use super::{DATA, DATA_VARIABLE, after_help};
 use crate::exit::Exit;
 
 /// Options of `lifeboat tail`.
@@ -27,7 +27,7 @@ pub struct Tail {
     #[arg(long, value_name = "N")]
     pub bytes: Option<u32>,
     /// Data directory of the running queue
-    #[arg(long, default_value = DATA, value_name = "DIR")]
+    #[arg(long, env = DATA_VARIABLE, default_value = DATA, value_name = "DIR")]
     pub data: PathBuf,
     /// One JSON object a record, as `lifeboat peek` prints them
     #[arg(long)]

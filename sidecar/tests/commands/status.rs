@@ -1,5 +1,7 @@
 //! What `lifeboat status` shows.
 
+use std::process::Command;
+
 use crate::support::Home;
 use crate::{Running, lifeboat};
 
@@ -28,6 +30,16 @@ fn json_is_the_status_itself() {
     assert_eq!((status.name.as_str(), status.streams[0].depth), ("q", 3));
     assert_eq!(status.streams[0].ingress[0].messages, 3);
     assert_eq!(status.features, lifeboat_api::supported_features());
+}
+
+/// As in a sidecar's container, whose image sets it.
+#[test]
+fn the_environment_says_where_the_data_is() {
+    let queue = Running::usual();
+    let mut status = Command::new(env!("CARGO_BIN_EXE_lifeboat"));
+    let output = status.arg("status").env("LIFEBOAT_DATA", queue.home.data()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stdout.starts_with(b"queue"), "{output:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use event_listener::EventListener;
 
-use super::{LogHandle, OnDamage, SegmentView};
+use super::{LogHandle, OnDamage};
 use crate::error::LogError;
 use crate::fate::{Fate, Refusal};
 use crate::holes::Holes;
@@ -12,6 +12,7 @@ use crate::mend::{Accepted, Authority};
 use crate::orders::Orders;
 use crate::seal;
 use crate::segment;
+use crate::view::SegmentView;
 
 impl LogHandle {
     /// Seqs below the published end that hold no record, and why.

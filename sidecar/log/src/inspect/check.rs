@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::segments::SegmentFile;
 use super::{hold, len_of, logs_of, names, segments};
 use crate::error::LogError;
-use crate::handle::SegmentView;
 use crate::ids::{StreamId, VolumeId};
 use crate::journal;
 use crate::mend::examine;
@@ -18,6 +17,7 @@ use crate::recover::Recovered;
 use crate::state::State;
 use crate::verify::{Verified, verify};
 use crate::vfs::Vfs;
+use crate::view::SegmentView;
 use crate::volume::{JOURNAL, STREAMS, copies_of, read_stream_meta, read_volume_meta};
 
 /// How bad it is.

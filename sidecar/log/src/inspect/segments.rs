@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use crate::batch::{Batch, u64_at};
 use crate::error::{Corruption, LogError};
-use crate::handle::SegmentView;
 use crate::ranges::RangeSet;
 use crate::salvage::{Salvage, Unreadable};
 use crate::seal;
 use crate::segment;
 use crate::vfs::Vfs;
+use crate::view::SegmentView;
 
 /// A segment file, by its name.
 #[derive(Debug, Clone)]

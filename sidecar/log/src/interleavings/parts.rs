@@ -10,13 +10,14 @@ use shuttle::thread;
 
 use crate::batch::Batch;
 use crate::fate::{Fate, Refusal};
-use crate::handle::{LogHandle, OnDamage, View};
+use crate::handle::{LogHandle, OnDamage};
 use crate::holes::Holes;
 use crate::ids::StreamId;
 use crate::pending::{CommitQueue, Rejection, Run, Submitted};
 use crate::recover::Recovered;
 use crate::sync::Mutex;
 use crate::tail::InMemory;
+use crate::view::View;
 use crate::waker::Waker;
 
 /// Threads that hand over.

@@ -11,7 +11,7 @@ use super::{DeliveryOptions, Finding, Stream, StreamOptions, VolumeOptions};
 use crate::budget::{Budget, SpaceLimit, divide};
 use crate::error::LogError;
 use crate::fate::Refusal;
-use crate::handle::{LogHandle, OnDamage, View};
+use crate::handle::{LogHandle, OnDamage};
 use crate::holes::Holes;
 use crate::ids::{DeliveryId, StreamId};
 use crate::journal::Journal;
@@ -23,6 +23,7 @@ use crate::retention::{Retention, RetentionRules};
 use crate::state::{DeliveryState, Op, StreamState};
 use crate::sync_mode::SyncMode;
 use crate::vfs::Vfs;
+use crate::view::View;
 use crate::waker::Waker;
 
 /// Dead letters are few: their segments need not be large.
