@@ -18,7 +18,10 @@ fn every_promise_has_its_test() {
         };
         let source = std::fs::read_to_string(root.join(file)).expect(file);
         assert!(source.contains(&format!("fn {name}(")), "{file} has no {name}");
-        let home = if *package == "lifeboat-log" { "sidecar/log" } else { "sidecar" };
+        let home = match *package {
+            "lifeboat-log" => "sidecar/log",
+            package => package.strip_prefix("lifeboat-").unwrap(),
+        };
         let beginning = format!("{home}/tests/{target}");
         assert!(file.starts_with(&beginning), "{command} does not run {file}");
         let (before, _) = source.split_once(&format!("fn {name}(")).unwrap();
