@@ -146,4 +146,17 @@ mod tests {
         assert_eq!(chosen(&[], true).len(), ALL.len());
         assert!(!names(chosen(&[], false)).contains(&"uninstall"));
     }
+    #[test]
+    fn the_page_of_guarantees_has_each_of_them() {
+        let page = include_str!("../../docs/guarantees.md");
+        let commands: Vec<_> =
+            page.lines().filter_map(|row| row.split("`e2e/run ").nth(1)).collect();
+        let named =
+            |it: &&str| commands.iter().any(|row| row.split([' ', '`']).any(|word| word == *it));
+        let all: Vec<_> = ALL.iter().map(|it| it.name).collect();
+        assert_eq!(all.iter().filter(|it| !named(it)).collect::<Vec<_>>(), Vec::<&&str>::new());
+        let words =
+            commands.iter().filter_map(|row| row.split('`').next()).flat_map(str::split_whitespace);
+        assert!(words.into_iter().all(|word| all.contains(&word)));
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::Outcome;
 use super::cluster::{Cluster, within};
 use super::faults::{BETWEEN, roll, until_replaced};
@@ -47,17 +49,16 @@ pub(super) async fn pod_killed(cluster: &mut Cluster, times: u32) -> Outcome {
     let shop = Shop::open(cluster, "pod-killed").await?;
     let pod = shop.uid("pod orders-0").await?;
     for _ in 0..times {
+        let before = containers(&shop).await?;
         let killed = shop.cluster.node()?.kill_pod(&pod);
         if killed < OF_A_POD {
             return Err(Error::Broken(format!("only {killed} processes to kill")));
         }
         shop.until_receipts(BETWEEN).await?;
-        within(180, "all containers again", async || {
-            let pod = shop.get("pod orders-0").await?;
-            let containers = ["containerStatuses", "initContainerStatuses"];
-            let mut all =
-                containers.iter().filter_map(|list| pod["status"][list].as_array()).flatten();
-            Ok(all.all(|it| it["ready"] == true && it["restartCount"] != 0).then_some(()))
+        within(180, "other containers, all ready", async || {
+            let now = containers(&shop).await?;
+            let is = now.iter().all(|it| it.is_some() && !before.contains(it));
+            Ok(is.then_some(()))
         })
         .await?;
         shop.until_ready(60).await?;
@@ -69,6 +70,15 @@ pub(super) async fn pod_killed(cluster: &mut Cluster, times: u32) -> Outcome {
     let times = u64::from(times);
     let allowed = counts.bounded(Ends { applications: 0, sidecars: times })?;
     Ok((counts, format!("{times} times; at most {allowed} duplicates")))
+}
+
+/// Which containers the pod has; `None` for one that is not ready.
+async fn containers(shop: &Shop<'_>) -> Result<Vec<Option<String>>> {
+    let pod = shop.get("pod orders-0").await?;
+    let lists = ["initContainerStatuses", "containerStatuses"];
+    let all = lists.iter().filter_map(|list| pod["status"][list].as_array()).flatten();
+    let id = |it: &Value| it["containerID"].as_str().map(str::to_owned);
+    Ok(all.map(|it| id(it).filter(|_| it["ready"] == true)).collect())
 }
 
 /// The kubelet is away, then back.
