@@ -1,7 +1,7 @@
-"""A producer that counts: producer.py NAME ENDPOINT RATE.
+"""A producer that counts: producer.py NAME ENDPOINT RATE [BYTES].
 
-Sends `NAME:0`, `NAME:1`, .. to a Receipt ingress, each again until it has a receipt, RATE a second,
-until /state/stop exists. /state/report always says what is so; one that is started again goes on
+Sends `NAME:0`, `NAME:1`, .., filled up with spaces to BYTES, to a Receipt ingress, each again until it
+has a receipt, RATE a second, until /state/stop exists. /state/report always says what is so; one that is started again goes on
 from there.
 """
 import json
@@ -12,6 +12,7 @@ import time
 import zmq
 
 name, endpoint, rate = sys.argv[1], sys.argv[2], float(sys.argv[3])
+size = int(sys.argv[4]) if len(sys.argv) > 4 else 0
 try:
     with open("/state/report") as file:
         report = json.load(file)
@@ -40,11 +41,12 @@ socket = connect()
 while not os.path.exists("/state/stop"):
     try:
         report["sent"] += 1
-        socket.send(b"%s:%d" % (name.encode(), report["receipted"]))
+        socket.send((b"%s:%d" % (name.encode(), report["receipted"])).ljust(size))
         code, *_ = socket.recv_multipart()
     except zmq.ZMQError:
         socket.close()                    # no receipt: again, on a new connection
         socket = connect()
+        say(done=False)
         continue
     if code != b"200":
         report["refused"] += 1

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use lifeboat_e2e::sandbox::Sandbox;
-use lifeboat_e2e::scenarios::{self, Cluster};
+use lifeboat_e2e::scenarios::{self, Cluster, End};
 use lifeboat_e2e::{Error, Node, Result, images, sandbox, tools};
 use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -53,14 +53,14 @@ enum Verb {
 
 #[derive(Debug, clap::Args)]
 struct Run {
-    /// Repeats more often.
+    /// Repeats more often, and runs those that take long, too.
     #[arg(long)]
     all: bool,
     /// In a sandbox already.
     #[arg(long, hide = true)]
     inside: bool,
-    /// Which; without any: all of them.
-    #[arg(value_parser = scenarios::ALL.map(|(name, _)| name))]
+    /// Which; without any: those that belong to every run, or with --all all of them.
+    #[arg(value_parser = scenarios::ALL.map(|scenario| scenario.name))]
     scenarios: Vec<String>,
 }
 
@@ -156,21 +156,18 @@ async fn inside(run: &Run) -> Result<ExitCode> {
 async fn report(mut cluster: Cluster, run: &Run) -> Result<ExitCode> {
     cluster.load_images()?;
     let mut rows = Vec::new();
-    for (name, about) in scenarios::ALL {
-        if !run.scenarios.is_empty() && !run.scenarios.iter().any(|asked| asked == name) {
-            continue;
-        }
-        println!("{name}: {about}");
-        let row = scenarios::run(&mut cluster, name, run.all).await;
-        if let Err(why) = &row.outcome {
-            println!("{name} FAILED: {why}");
-            cluster.keep_evidence(name).await;
+    for scenario in scenarios::chosen(&run.scenarios, run.all) {
+        println!("{}: {}", scenario.name, scenario.about);
+        let row = scenarios::run(&mut cluster, scenario, run.all).await;
+        if let End::Failed(why) = &row.end {
+            println!("{} FAILED: {why}", scenario.name);
+            cluster.keep_evidence(scenario.name).await;
         }
         println!("{}", scenarios::line(&row));
         rows.push(row);
     }
     print!("\n{}", scenarios::render(&rows));
-    let failed = rows.iter().any(|row| row.outcome.is_err());
+    let failed = rows.iter().any(|row| matches!(row.end, End::Failed(_)));
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

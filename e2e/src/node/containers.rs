@@ -11,16 +11,23 @@ use crate::tool;
 
 impl Node {
     /// Kills, by SIGKILL, the processes of a pod that this command runs; answers how many.
-    ///
-    /// # Errors
-    /// `Io`: there is no /proc.
-    pub fn kill_in_pod(&self, pod_uid: &str, command: &str) -> Result<usize> {
-        let found = processes(pod_uid, command);
-        for pid in &found {
-            // One that has ended meanwhile is killed, too.
-            let _gone = kill_process(*pid, Signal::KILL);
-        }
-        Ok(found.len())
+    pub fn kill_in_pod(&self, pod_uid: &str, command: &str) -> usize {
+        signal(&processes(pod_uid, Some(command)), Signal::KILL)
+    }
+
+    /// Kills all processes of a pod, also the one that holds its namespaces; answers how many.
+    pub fn kill_pod(&self, pod_uid: &str) -> usize {
+        signal(&processes(pod_uid, None), Signal::KILL)
+    }
+
+    /// Stops the processes of a pod that this command runs, as if they hung; answers how many.
+    pub fn hold_in_pod(&self, pod_uid: &str, command: &str) -> usize {
+        signal(&processes(pod_uid, Some(command)), Signal::STOP)
+    }
+
+    /// Lets them go on; answers how many.
+    pub fn release_in_pod(&self, pod_uid: &str, command: &str) -> usize {
+        signal(&processes(pod_uid, Some(command)), Signal::CONT)
     }
 
     /// Kills every container at once, the pods' sandboxes too, as when a machine loses its power;
@@ -43,13 +50,21 @@ impl Node {
     }
 }
 
-/// Processes whose cgroup is the pod's and whose command line has this word.
-fn processes(pod_uid: &str, command: &str) -> Vec<Pid> {
+fn signal(processes: &[Pid], signal: Signal) -> usize {
+    // One that has ended meanwhile counts, too: it was there.
+    let send = |pid: &Pid| _ = kill_process(*pid, signal);
+    processes.iter().map(send).count()
+}
+
+/// Processes whose cgroup is the pod's and whose command line has this word, if any is asked for.
+fn processes(pod_uid: &str, command: Option<&str>) -> Vec<Pid> {
+    let has = |path: &Path, command: &str| {
+        let line = fs::read(path.join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).split('\0').any(|word| word == command)
+    };
     let of_pod = |path: &Path| {
         let cgroup = fs::read_to_string(path.join("cgroup")).unwrap_or_default();
-        let line = fs::read(path.join("cmdline")).unwrap_or_default();
-        cgroup.contains(pod_uid)
-            && String::from_utf8_lossy(&line).split('\0').any(|word| word == command)
+        cgroup.contains(pod_uid) && command.is_none_or(|command| has(path, command))
     };
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
     all.filter(|entry| of_pod(&entry.path()))

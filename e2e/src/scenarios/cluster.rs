@@ -1,6 +1,6 @@
 //! The cluster that scenarios run on, by the programs that its users have: kubectl and helm.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub struct Cluster {
     /// None: `$KUBECONFIG` says which.
     kubeconfig: Option<PathBuf>,
-    pub(super) node: Option<Node>,
+    node: Option<Node>,
 }
 
 impl Cluster {
@@ -52,6 +52,24 @@ impl Cluster {
         Ok(())
     }
 
+    /// The node, if it is ours.
+    ///
+    /// # Errors
+    /// `Broken`: it is not.
+    pub(super) fn node(&self) -> Result<&Node> {
+        self.node.as_ref().ok_or_else(|| Error::Broken("the node is not ours".to_owned()))
+    }
+
+    /// The same, to be changed.
+    pub(super) fn node_mut(&mut self) -> Result<&mut Node> {
+        self.node.as_mut().ok_or_else(|| Error::Broken("the node is not ours".to_owned()))
+    }
+
+    /// Whether the node is ours, so that things can be done to it.
+    pub(super) fn has_node(&self) -> bool {
+        self.node.is_some()
+    }
+
     /// Writes down what the cluster says of itself, beside the logs of the node.
     pub async fn keep_evidence(&self, scenario: &str) {
         let directory = match &self.node {
@@ -64,12 +82,24 @@ impl Cluster {
             ("events", "get events -A --sort-by=.lastTimestamp"),
             ("describe", "describe -A pq,pods"),
         ] {
-            let said = self.kubectl(arguments).await.unwrap_or_else(|error| error.to_string());
-            let file = directory.join(format!("{scenario}.{name}"));
-            if let Err(error) = std::fs::write(&file, said) {
-                eprintln!("{}: {error}", file.display());
-            }
+            let said = self.kubectl(arguments).await;
+            keep(&directory.join(format!("{scenario}.{name}")), said);
         }
+        let pods = self.get("pods -A -l lifeboat.dev/component=replica").await.unwrap_or_default();
+        for pod in pods["items"].as_array().into_iter().flatten() {
+            let name = |field: &str| pod["metadata"][field].as_str().unwrap_or_default();
+            let (namespace, pod) = (name("namespace"), name("name"));
+            let file = |what: &str| directory.join(format!("{scenario}.{namespace}.{pod}.{what}"));
+            keep(&file("status.json"), self.sidecar_status(namespace, pod).await);
+            let logs = format!("logs -n {namespace} {pod} --all-containers --prefix --tail=5000");
+            keep(&file("log"), self.kubectl(&logs).await);
+        }
+    }
+
+    /// What a pod's sidecar says of itself: `/v1/status`.
+    pub(super) async fn sidecar_status(&self, namespace: &str, pod: &str) -> Result<String> {
+        let lifeboat = "lifeboat status --json --data /var/lib/lifeboat/data";
+        self.kubectl(&format!("exec -n {namespace} {pod} -c lifeboat-sidecar -- {lifeboat}")).await
     }
 
     pub(super) async fn kubectl(&self, arguments: &str) -> Result<String> {
@@ -89,6 +119,18 @@ impl Cluster {
     pub(super) async fn apply(&self, namespace: &str, manifest: &str) -> Result<()> {
         let arguments = ["apply", "-n", namespace, "-f", "-"];
         self.run("kubectl", arguments, manifest).await.map(|_| ())
+    }
+
+    /// What the API server has at this path.
+    pub(super) async fn get_raw(&self, path: &str) -> Result<Value> {
+        let text = self.kubectl(&format!("get --raw {path}")).await?;
+        serde_json::from_str(&text).map_err(|error| Error::Broken(format!("{path}: {error}")))
+    }
+
+    /// Puts this there.
+    pub(super) async fn put_raw(&self, path: &str, object: &Value) -> Result<()> {
+        let arguments = ["replace", "--raw", path, "-f", "-"];
+        self.run("kubectl", arguments, &object.to_string()).await.map(|_| ())
     }
 
     async fn run(
@@ -124,6 +166,13 @@ impl Cluster {
         }
         let output = child.wait_with_output().await.map_err(what())?;
         tool::checked(command.as_std(), &output)
+    }
+}
+
+fn keep(file: &Path, said: Result<String>) {
+    let said = said.unwrap_or_else(|error| error.to_string());
+    if let Err(error) = std::fs::write(file, said) {
+        eprintln!("{}: {error}", file.display());
     }
 }
 

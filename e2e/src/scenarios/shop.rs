@@ -1,84 +1,103 @@
 //! A namespace where messages are counted: producers that want receipts, a queue, its workers, and a
 //! collector that notes what each worker got before that acknowledges it.
 
-use std::collections::BTreeMap;
+mod manifests;
+mod tally;
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use super::cluster::{Cluster, within};
 use super::table::Counts;
 use crate::error::{Error, Result};
-use crate::images::APP;
+use manifests::{COLLECTOR_SERVICE, counted_pod};
+use tally::{Got, Report};
+
+pub(super) use manifests::{Queue, restricted_namespace};
 
 /// Messages a second of each producer.
 const RATE: u32 = 100;
+/// The first producer.
+const FIRST: &str = "inside";
 
-/// What a producer says of itself.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Report {
-    pub(super) sent: u64,
-    pub(super) receipted: u64,
-    /// When the last receipt came, in seconds since 1970.
-    pub(super) last: f64,
-    /// The longest time between two receipts, in seconds.
-    pub(super) longest_gap: f64,
-    pub(super) done: bool,
-}
-
-/// What the collector has of a producer.
-#[derive(Debug, Default, Deserialize)]
-struct Got {
-    deliveries: u64,
-    ranges: Vec<(u64, u64)>,
-}
-
-impl Got {
-    fn unique(&self) -> u64 {
-        self.ranges.iter().map(|(first, last)| last - first + 1).sum()
-    }
-
-    /// Of the messages below `end`, how many are missing.
-    fn missing_below(&self, end: u64) -> u64 {
-        let below = |(first, last): &(u64, u64)| (last + 1).min(end).saturating_sub(*first);
-        end - self.ranges.iter().map(below).sum::<u64>()
-    }
+/// A pod that sends.
+#[derive(Debug)]
+struct Producer {
+    name: String,
+    namespace: String,
 }
 
 /// The namespace.
 pub(super) struct Shop<'a> {
     pub(super) cluster: &'a mut Cluster,
     pub(super) namespace: String,
-    producers: Vec<String>,
+    /// From the queue's file to a queue that is ready.
+    pub(super) ready_after: Duration,
+    producers: Vec<Producer>,
+    counts: Counts,
 }
 
 impl<'a> Shop<'a> {
     /// Opens it, under the strictest Pod Security, with a queue that is ready and one producer.
     pub(super) async fn open(cluster: &'a mut Cluster, namespace: &str) -> Result<Self> {
-        cluster.kubectl(&format!("create namespace {namespace}")).await?;
-        let level = "pod-security.kubernetes.io/enforce=restricted";
-        cluster.kubectl(&format!("label namespace {namespace} {level}")).await?;
-        let mut it = Self { cluster, namespace: namespace.to_owned(), producers: Vec::new() };
-        it.apply(&counted_pod("collector", namespace, "[python3, -u, /app/collector.py]")).await?;
-        it.apply(COLLECTOR_SERVICE).await?;
-        it.apply(&queue(1, "")).await?;
+        Self::open_with(cluster, namespace, Queue::default(), 0).await
+    }
+
+    /// The same with another queue, and messages of at least so many bytes.
+    pub(super) async fn open_with(
+        cluster: &'a mut Cluster,
+        namespace: &str,
+        queue: Queue<'_>,
+        bytes: u32,
+    ) -> Result<Self> {
+        cluster.apply(namespace, &restricted_namespace(namespace)).await?;
+        let mut it = Self {
+            cluster,
+            namespace: namespace.to_owned(),
+            ready_after: Duration::ZERO,
+            producers: Vec::new(),
+            counts: Counts::default(),
+        };
+        let collector = counted_pod("collector", namespace, "[python3, -u, /app/collector.py]");
+        it.cluster.apply(namespace, &collector).await?;
+        it.cluster.apply(namespace, COLLECTOR_SERVICE).await?;
+        let begun = Instant::now();
+        it.apply(queue).await?;
         it.until_ready(60).await?;
-        it.producer("inside", namespace).await?;
+        it.ready_after = begun.elapsed();
+        it.start_producer(FIRST, namespace, "orders", bytes).await?;
+        it.until_receipts(20).await?;
         Ok(it)
     }
 
-    /// A producer in a namespace, which may be another.
+    /// A producer in a namespace, which may be another, that takes whichever replica it gets.
     pub(super) async fn producer(&mut self, name: &str, namespace: &str) -> Result<()> {
-        let queue = format!("tcp://orders.{}.svc.cluster.local:5556", self.namespace);
-        let command = format!(r#"[python3, -u, /app/producer.py, {name}, "{queue}", "{RATE}"]"#);
-        self.cluster.apply(namespace, &counted_pod(name, namespace, &command)).await?;
-        self.producers.push(format!("-n {namespace} {name}"));
-        self.until_receipts(20).await
+        self.start_producer(name, namespace, "orders", 0).await?;
+        self.until_receipts_of(name, 20).await
     }
 
-    pub(super) async fn apply(&self, manifest: &str) -> Result<()> {
-        self.cluster.apply(&self.namespace, manifest).await
+    /// A producer that sends to this host of the shop's; nobody waits for it.
+    pub(super) async fn start_producer(
+        &mut self,
+        name: &str,
+        namespace: &str,
+        host: &str,
+        bytes: u32,
+    ) -> Result<()> {
+        let queue = format!("tcp://{host}.{}.svc.cluster.local:5556", self.namespace);
+        let command =
+            format!(r#"[python3, -u, /app/producer.py, {name}, "{queue}", "{RATE}", "{bytes}"]"#);
+        self.cluster.apply(namespace, &counted_pod(name, namespace, &command)).await?;
+        let producer = Producer { name: name.to_owned(), namespace: namespace.to_owned() };
+        self.producers.push(producer);
+        Ok(())
+    }
+
+    /// Has the queue be another.
+    pub(super) async fn apply(&self, queue: Queue<'_>) -> Result<()> {
+        self.cluster.apply(&self.namespace, &queue.manifest()).await
     }
 
     pub(super) async fn kubectl(&self, arguments: &str) -> Result<String> {
@@ -89,149 +108,144 @@ impl<'a> Shop<'a> {
         self.cluster.get(&format!("-n {} {arguments}", self.namespace)).await
     }
 
+    /// The identity of an object.
+    pub(super) async fn uid(&self, object: &str) -> Result<String> {
+        let object = self.get(object).await?;
+        Ok(object["metadata"]["uid"].as_str().unwrap_or_default().to_owned())
+    }
+
     pub(super) async fn until_ready(&self, seconds: u64) -> Result<()> {
         let wait = format!("wait pq/orders --for=condition=Ready --timeout={seconds}s");
         self.kubectl(&wait).await.map(|_| ())
+    }
+
+    /// Waits until a condition of the queue is so, for this reason; answers its message.
+    pub(super) async fn until_says(
+        &self,
+        condition: &str,
+        status: &str,
+        reason: &str,
+        seconds: u64,
+    ) -> Result<String> {
+        let what = format!("{condition}={status}, {reason}");
+        within(seconds, &what, async || {
+            let queue = self.get("pq orders").await?;
+            let conditions = queue["status"]["conditions"].as_array();
+            let said = conditions.into_iter().flatten().find(|it| it["type"] == condition);
+            let said = said.unwrap_or(&Value::Null);
+            let is = said["status"] == status && said["reason"] == reason;
+            // What is told meanwhile says more than that the deadline has passed.
+            let message = said["message"].as_str().unwrap_or_default();
+            if is { Ok(Some(message.to_owned())) } else { Err(Error::Broken(said.to_string())) }
+        })
+        .await
     }
 
     /// Waits for so many more receipts of each producer.
     pub(super) async fn until_receipts(&self, more: u64) -> Result<()> {
         let mut ends = Vec::new();
         for producer in &self.producers {
-            // It may only be starting.
-            let now = self.report(producer).await.unwrap_or_default();
-            ends.push(now.receipted + more);
+            ends.push(self.receipts(producer).await + more);
         }
         for (producer, end) in self.producers.iter().zip(ends) {
-            within(90, &format!("receipts of {producer}"), async || {
-                Ok((self.report(producer).await?.receipted >= end).then_some(()))
-            })
-            .await?;
+            self.until_receipted(producer, end).await?;
         }
         Ok(())
     }
 
-    /// What the first producer says of itself.
-    pub(super) async fn first_report(&self) -> Result<Report> {
-        self.report(self.producers.first().map_or("", String::as_str)).await
+    /// The same of one.
+    pub(super) async fn until_receipts_of(&self, name: &str, more: u64) -> Result<()> {
+        let producer = self.named(name)?;
+        let end = self.receipts(producer).await + more;
+        self.until_receipted(producer, end).await
     }
 
-    async fn report(&self, producer: &str) -> Result<Report> {
-        let text = self.cluster.kubectl(&format!("exec {producer} -- cat /state/report")).await?;
-        serde_json::from_str(&text).map_err(|error| Error::Broken(format!("{producer}: {error}")))
+    /// What the first producer says of itself.
+    pub(super) async fn first_report(&self) -> Result<Report> {
+        self.report_of(FIRST).await
+    }
+
+    /// What a producer says of itself.
+    pub(super) async fn report_of(&self, name: &str) -> Result<Report> {
+        self.report(self.named(name)?).await
+    }
+
+    fn named(&self, name: &str) -> Result<&Producer> {
+        let found = self.producers.iter().find(|producer| producer.name == name);
+        found.ok_or_else(|| Error::Broken(format!("there is no producer {name}")))
+    }
+
+    /// How many it has; none while it is only starting.
+    async fn receipts(&self, producer: &Producer) -> u64 {
+        self.report(producer).await.unwrap_or_default().receipted
+    }
+
+    async fn until_receipted(&self, producer: &Producer, end: u64) -> Result<()> {
+        within(90, &format!("receipts of {}", producer.name), async || {
+            Ok((self.report(producer).await?.receipted >= end).then_some(()))
+        })
+        .await
+    }
+
+    async fn report(&self, producer: &Producer) -> Result<Report> {
+        let text = self.in_producer(producer, "cat /state/report").await?;
+        let what = |error| Error::Broken(format!("{}: {error}", producer.name));
+        serde_json::from_str(&text).map_err(what)
+    }
+
+    async fn in_producer(&self, producer: &Producer, command: &str) -> Result<String> {
+        let Producer { name, namespace } = producer;
+        self.cluster.kubectl(&format!("exec -n {namespace} {name} -- {command}")).await
     }
 
     /// Stops the producers, waits until workers got all that was receipted, and counts.
     ///
     /// # Errors
-    /// `Broken`: a message that was receipted did not arrive.
-    pub(super) async fn close(self) -> Result<Counts> {
-        let mut counts = Counts::default();
-        for producer in &self.producers {
-            self.cluster.kubectl(&format!("exec {producer} -- touch /state/stop")).await?;
-            let report = within(30, &format!("the end of {producer}"), async || {
-                Ok(Some(self.report(producer).await?).filter(|report| report.done))
+    /// `Deadline`: a message that was receipted did not arrive.
+    pub(super) async fn settle(&mut self) -> Result<()> {
+        for producer in std::mem::take(&mut self.producers) {
+            self.in_producer(&producer, "touch /state/stop").await?;
+            let name = &producer.name;
+            let report = within(30, &format!("the end of {name}"), async || {
+                Ok(Some(self.report(&producer).await?).filter(|report| report.done))
             })
             .await?;
-            let name = producer.rsplit(' ').next().unwrap_or_default();
-            let all = within(120, &format!("all of {producer}"), async || {
+            let got = within(180, &format!("all of {name}"), async || {
                 let got = self.collected().await?.remove(name).unwrap_or_default();
-                Ok((got.missing_below(report.receipted) == 0).then_some(()))
+                let missing = got.missing_below(report.receipted);
+                let lost =
+                    || Error::Broken(format!("{missing} of {} are missing", report.receipted));
+                if missing == 0 { Ok(Some(got)) } else { Err(lost()) }
             })
-            .await;
-            let got = self.collected().await?.remove(name).unwrap_or_default();
-            counts.sent += report.sent;
-            counts.receipted += report.receipted;
-            counts.delivered += got.unique();
-            counts.duplicates += got.deliveries - got.unique();
-            counts.lost += got.missing_below(report.receipted);
-            counts.longest_gap = counts.longest_gap.max(report.longest_gap);
-            if counts.lost > 0 {
-                all?;
-            }
+            .await?;
+            self.counts = self.counts
+                + Counts {
+                    sent: report.sent,
+                    receipted: report.receipted,
+                    unanswered: report.unanswered(),
+                    delivered: got.unique(),
+                    duplicates: got.deliveries - got.unique(),
+                    lost: got.missing_below(report.receipted),
+                    longest_gap: report.longest_gap,
+                };
         }
+        Ok(())
+    }
+
+    /// [`Self::settle`], and all of it goes.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) async fn close(mut self) -> Result<Counts> {
+        self.settle().await?;
         self.kubectl("delete pq/orders --wait=false").await?;
         let namespace = &self.namespace;
         self.cluster.kubectl(&format!("delete namespace {namespace} --wait=false")).await?;
-        Ok(counts)
+        Ok(self.counts)
     }
 
     async fn collected(&self) -> Result<BTreeMap<String, Got>> {
         let text = self.kubectl("exec collector -- python3 /app/ask.py").await?;
         serde_json::from_str(&text).map_err(|error| Error::Broken(format!("collector: {error}")))
-    }
-}
-
-/// The queue, with so many replicas, and this in its container beside the rest.
-pub(super) fn queue(replicas: u32, more_env: &str) -> String {
-    format!(
-        r#"
-apiVersion: lifeboat.dev/v1alpha1
-kind: PersistentQueue
-metadata: {{name: orders}}
-spec:
-  replicas: {replicas}
-  storage: {{size: 64Mi}}
-  streams:
-    - name: work
-      ingress: [{{name: in, socket: ROUTER, protocol: Receipt, bind: "tcp://*:5556"}}]
-      deliveries: [{{name: workers, socket: ROUTER, protocol: Credit, ackTimeout: 10s}}]
-  networkPolicy: {{from: [{{namespaceSelector: {{}}}}]}}
-  template:
-    spec:
-      {SECURITY}
-      containers:
-        - name: app
-          image: "{APP}"
-          command: [python3, -u, /app/worker.py]
-          env: [{{name: COLLECTOR, value: "tcp://collector:7000"}}{more_env}]
-          securityContext: {CONTAINER_SECURITY}
-"#
-    )
-}
-
-const SECURITY: &str = "securityContext: {runAsNonRoot: true, runAsUser: 10001, seccompProfile: {type: RuntimeDefault}}";
-const CONTAINER_SECURITY: &str = "{allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}";
-
-/// A pod that keeps its counts in a directory that outlives its container.
-fn counted_pod(name: &str, namespace: &str, command: &str) -> String {
-    format!(
-        r#"
-apiVersion: v1
-kind: Pod
-metadata: {{name: {name}, namespace: {namespace}, labels: {{app: {name}}}}}
-spec:
-  terminationGracePeriodSeconds: 1
-  {SECURITY}
-  containers:
-    - name: app
-      image: "{APP}"
-      command: {command}
-      volumeMounts: [{{name: state, mountPath: /state}}]
-      securityContext: {CONTAINER_SECURITY}
-  volumes: [{{name: state, emptyDir: {{}}}}]
-"#
-    )
-}
-
-const COLLECTOR_SERVICE: &str = "
-apiVersion: v1
-kind: Service
-metadata: {name: collector}
-spec: {selector: {app: collector}, ports: [{port: 7000}]}
-";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_missing_is_counted() {
-        let got = Got { deliveries: 9, ranges: vec![(0, 3), (6, 7)] };
-        assert_eq!(got.unique(), 6);
-        assert_eq!(got.missing_below(4), 0);
-        assert_eq!(got.missing_below(6), 2);
-        assert_eq!(got.missing_below(7), 2);
-        assert_eq!(got.missing_below(10), 4);
     }
 }

@@ -2,6 +2,13 @@
 
 use std::time::Duration;
 
+use crate::error::{Error, Result};
+
+/// What a worker has in hand at most: its `CREDIT`, and the default of `maxInFlight`.
+const IN_FLIGHT: u64 = 64;
+/// Settlements of which a sidecar that is killed may not have synced the last.
+const UNSYNCED: u64 = 1000;
+
 /// Messages of one scenario.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Counts {
@@ -9,6 +16,8 @@ pub struct Counts {
     pub sent: u64,
     /// Messages that have a receipt.
     pub receipted: u64,
+    /// Sends without an answer: each may have been stored.
+    pub unanswered: u64,
     /// Messages that a worker got.
     pub delivered: u64,
     /// Deliveries beyond the first.
@@ -19,6 +28,60 @@ pub struct Counts {
     pub longest_gap: f64,
 }
 
+impl std::ops::Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            receipted: self.receipted + other.receipted,
+            unanswered: self.unanswered + other.unanswered,
+            delivered: self.delivered + other.delivered,
+            duplicates: self.duplicates + other.duplicates,
+            lost: self.lost + other.lost,
+            longest_gap: self.longest_gap.max(other.longest_gap),
+        }
+    }
+}
+
+/// What has ended, each a reason for messages to come again.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Ends {
+    /// Applications, for whatever reason.
+    pub(super) applications: u64,
+    /// Sidecars, by SIGKILL.
+    pub(super) sidecars: u64,
+}
+
+impl Counts {
+    /// Checks that there are no more duplicates than the contract allows: one for each send that was
+    /// not answered, what each application had in hand, and what each sidecar had not synced.
+    /// Answers how many it allows.
+    ///
+    /// # Errors
+    /// `Broken`.
+    pub(super) fn bounded(&self, ends: Ends) -> Result<u64> {
+        let Ends { applications, sidecars } = ends;
+        let allowed = self.unanswered + (applications + sidecars) * IN_FLIGHT + sidecars * UNSYNCED;
+        if self.duplicates > allowed {
+            let duplicates = self.duplicates;
+            return Err(Error::Broken(format!("{duplicates} duplicates, of at most {allowed}")));
+        }
+        Ok(allowed)
+    }
+}
+
+/// How a scenario went.
+#[derive(Debug)]
+pub enum End {
+    /// As it must, with what was counted and a remark.
+    Passed(Counts, String),
+    /// It cannot be done here.
+    Skipped(String),
+    /// Otherwise.
+    Failed(String),
+}
+
 /// A line of the table.
 #[derive(Debug)]
 pub struct Row {
@@ -26,30 +89,32 @@ pub struct Row {
     pub name: &'static str,
     /// How long it took.
     pub took: Duration,
-    /// What it counted, or why it failed.
-    pub outcome: Result<(Counts, String), String>,
+    /// How it went.
+    pub end: End,
 }
 
 /// The table, for people.
 pub fn render(rows: &[Row]) -> String {
     let mut text = format!(
-        "{:<22} {:>6} {:>8} {:>9} {:>9} {:>10} {:>5} {:>7}  \n",
+        "{:<16} {:>6} {:>8} {:>9} {:>9} {:>10} {:>5} {:>7}\n",
         "scenario", "time", "sent", "receipted", "delivered", "duplicates", "lost", "gap"
     );
     for row in rows {
         text.push_str(&line(row));
         text.push('\n');
     }
-    text
+    let took: Duration = rows.iter().map(|row| row.took).sum();
+    let sum = format!("{:<16} {:>4.0} s\n", "all", took.as_secs_f64());
+    text + &sum
 }
 
 /// A line of it.
 pub fn line(row: &Row) -> String {
-    let took = format!("{:.0} s", row.took.as_secs_f64());
-    let line = match &row.outcome {
-        Ok((counts, note)) => format!(
-            "{:<22} {took:>6} {:>8} {:>9} {:>9} {:>10} {:>5} {:>5.1} s  {note}",
-            row.name,
+    let name = format!("{:<16} {:>4.0} s", row.name, row.took.as_secs_f64());
+    let line = match &row.end {
+        End::Passed(counts, note) if counts.sent == 0 => format!("{name} {:54}  {note}", ""),
+        End::Passed(counts, note) => format!(
+            "{name} {:>8} {:>9} {:>9} {:>10} {:>5} {:>5.1} s  {note}",
             counts.sent,
             counts.receipted,
             counts.delivered,
@@ -57,9 +122,21 @@ pub fn line(row: &Row) -> String {
             counts.lost,
             counts.longest_gap,
         ),
-        Err(why) => {
-            format!("{:<22} {took:>6} FAILED: {}", row.name, why.lines().next().unwrap_or(""))
-        }
+        End::Skipped(why) => format!("{name} skipped: {why}"),
+        End::Failed(why) => format!("{name} FAILED: {}", why.lines().next().unwrap_or("")),
     };
     line.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn duplicates_are_bounded() {
+        let counts = Counts { unanswered: 2, duplicates: 66, ..Counts::default() };
+        assert_eq!(counts.bounded(Ends { applications: 1, sidecars: 0 }).unwrap(), 66);
+        assert!(counts.bounded(Ends::default()).is_err());
+        assert_eq!(counts.bounded(Ends { applications: 0, sidecars: 1 }).unwrap(), 1066);
+    }
 }
