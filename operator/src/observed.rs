@@ -28,8 +28,8 @@ pub struct Observed {
     pub replicas: BTreeMap<u32, Replica>,
     /// Whether the claims' storage class lets them grow; `None`: there is no class to ask.
     pub class_allows_growth: Option<bool>,
-    /// What the server said to the objects that are wanted, when it was asked last, with the kind and
-    /// name of the first that it refused; `None`: it took them, or was not asked.
+    /// What the server said to the objects that are wanted and to the steps, when it was asked last,
+    /// with the kind and name of the first that it refused; `None`: it took them, or was not asked.
     pub refused: Option<String>,
 }
 

@@ -296,6 +296,42 @@ fn the_sidecar_is_the_last_init_container_and_the_application_gets_its_sockets()
 }
 
 #[test]
+fn the_sidecar_asks_for_what_the_user_says_and_for_its_memory() {
+    let cases = [
+        (
+            json!({}),
+            json!({"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "96Mi"}}),
+        ),
+        (
+            json!({"memory": "1Gi", "cpu": "1"}),
+            json!({"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}),
+        ),
+        (
+            json!({"resources": {"requests": {"cpu": "2", "memory": "5Gi"}, "claims": [{"name": "gpu"}]}}),
+            json!({
+                "requests": {"cpu": "2", "memory": "96Mi"},
+                "limits": {"memory": "96Mi"},
+                "claims": [{"name": "gpu"}],
+            }),
+        ),
+        // The API server makes a limit a request; a request of ours could lie above it.
+        (
+            json!({"resources": {"limits": {"cpu": "20m"}}}),
+            json!({"requests": {"memory": "96Mi"}, "limits": {"cpu": "20m", "memory": "96Mi"}}),
+        ),
+        (
+            json!({"cpu": "10m", "resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "20m"}}}),
+            json!({"requests": {"cpu": "10m", "memory": "96Mi"}, "limits": {"cpu": "20m", "memory": "96Mi"}}),
+        ),
+    ];
+    for (given, expected) in cases {
+        let wanted = fresh(&with(&json!({"sidecar": given})));
+        let containers = template(&wanted)["spec"]["initContainers"].as_array().unwrap();
+        assert_eq!(containers.last().unwrap()["resources"], expected, "{given}");
+    }
+}
+
+#[test]
 fn problems_name_their_fields_all_at_once() {
     let mut resource = with(&json!({
         "replicas": 129,

@@ -104,7 +104,7 @@ pub struct Sidecar {
     _scrubber: Scrubber,
     /// What runs: the file less what is pending or did not open.
     current: Dataplane,
-    /// The size of the volume's file system.
+    /// The size of the volume's file system, as it was seen last.
     total: u64,
     /// The streams as the volume opened them.
     opened: Vec<Stream>,

@@ -147,7 +147,7 @@ fn what_needs_a_restart_is_named_until_then_and_a_swapped_link_is_seen() {
     std::fs::rename(home.file(), &real).unwrap();
     symlink(&real, home.file()).unwrap();
     let lifeboat = home.start();
-    let text = yaml("8Gi", &[("other", IN, OUT), ("work", IN, "{name: out, socket: PUSH}")]);
+    let text = yaml("2Gi", &[("other", IN, OUT), ("work", IN, "{name: out, socket: PUSH}")]);
     let next = home.path().join("2.yaml");
     std::fs::write(&next, &text).unwrap();
     // As kubelet does it: another link takes the place of the old one.

@@ -99,7 +99,8 @@ pub struct Claim {
     /// Default ReadWriteOnce. It cannot change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_mode: Option<AccessMode>,
-    /// The volume attributes class of the claims.
+    /// The volume attributes class of the claims. A change is made on the claims that exist, by
+    /// their driver; where it is removed they keep the one that they have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_attributes_class_name: Option<String>,
     /// What happens to the claims when the queue is deleted. Default Retain.
@@ -212,11 +213,12 @@ pub struct SidecarContainer {
     /// string of at least 32Mi. Default 96Mi.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Quantity>,
-    /// The processor time that the container asks for. Default 50m.
+    /// The processor time that the container asks for. Default: what `resources` says of it, else
+    /// 50m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<String>,
-    /// Further requests and limits, as in a container. Memory is `memory` whatever stands here,
-    /// and the processor time that it asks for is `cpu`.
+    /// Requests and limits, as in a container. Memory is `memory` whatever stands here, and where
+    /// `cpu` is given, that is the processor time that the container asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Value>,
     /// Default info.

@@ -46,7 +46,16 @@ impl Dice {
             &mut spec,
             6,
             &[
-                ("durability", &[json!({}), json!({"sync": "Always"}), json!({"sync": "None"})]),
+                (
+                    "durability",
+                    &[
+                        json!({}),
+                        json!({"sync": "Always"}),
+                        json!({"sync": "None"}),
+                        json!({"sync": "Interval", "interval": "10ms"}),
+                        json!({"sync": "Interval", "interval": "1m"}),
+                    ],
+                ),
                 ("sidecar", &[json!({}), json!({"memory": "1Gi"}), json!({"memory": "33554431"})]),
             ],
         );
@@ -77,6 +86,7 @@ impl Dice {
                     json!({"onFull": "DropOldest"}),
                     json!({"maxBytes": "128Mi"}),
                     json!({"policy": "Limits", "maxAge": "1h"}),
+                    json!({"policy": "Limits", "maxAge": "87600h"}),
                     json!({"policy": "Limits"}),
                     json!({"policy": "Latest", "key": "Topic"}),
                 ],

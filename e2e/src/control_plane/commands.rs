@@ -63,6 +63,9 @@ pub(super) fn controllers(run: &RunDirectory, credentials: &Credentials) -> Resu
     flag(&mut command, "service-account-private-key-file", &credentials.token_key);
     flag(&mut command, "root-ca-file", &credentials.ca);
     flag(&mut command, "leader-elect", "false");
+    // Hundreds of objects are made at once, and nobody else is to be spared.
+    flag(&mut command, "kube-api-qps", "200");
+    flag(&mut command, "kube-api-burst", "400");
     // It serves nothing that a test asks for.
     flag(&mut command, "secure-port", "0");
     Ok(command)

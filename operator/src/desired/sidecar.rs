@@ -4,7 +4,7 @@ use lifeboat_api::format_bytes;
 use serde_json::{Map, Value, json};
 
 use super::config::Config;
-use super::json::append;
+use super::json::{append, merge};
 use crate::labels::POD_INDEX;
 use crate::names::{
     ADMIN_PORT, ADMIN_PORT_NAME, CLAIM_TEMPLATE, CONFIG_KEY, SIDECAR, SOCKET_DIRECTORY,
@@ -109,11 +109,25 @@ fn probe(path: &str, period: u32, failures: u32) -> Value {
     })
 }
 
-/// It asks for all the memory that it may use: it is the last one that should be evicted.
+/// What the user asks for, and all the memory that it may use: it is the last one that should be
+/// evicted.
 fn resources(queue: &Queue, config: &Config) -> Value {
-    let memory = format_bytes(config.dataplane.memory);
-    let cpu = queue.sidecar.cpu.as_deref().unwrap_or(CPU);
-    json!({"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}})
+    let mut resources = match &queue.sidecar.resources {
+        Some(Value::Object(given)) => given.clone(),
+        _ => Map::new(),
+    };
+    let memory = json!({"memory": format_bytes(config.dataplane.memory)});
+    for list in ["requests", "limits"] {
+        merge(&mut resources, list, memory.clone());
+    }
+    // A limit alone is a request too: the API server's rule.
+    let is_given = ["requests", "limits"].iter().any(|list| resources[*list].get("cpu").is_some());
+    match &queue.sidecar.cpu {
+        Some(cpu) => merge(&mut resources, "requests", json!({"cpu": cpu})),
+        None if is_given => {}
+        None => merge(&mut resources, "requests", json!({"cpu": CPU})),
+    }
+    Value::Object(resources)
 }
 
 fn security() -> Value {

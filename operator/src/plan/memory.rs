@@ -30,6 +30,8 @@ pub(super) enum Since {
     Blocked(u32),
     /// The file system of an ordinal's claim waits to be grown.
     PendingResize(u32),
+    /// An ordinal's claim has not the volume attributes class that it was asked to have.
+    Attributes(u32),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,7 @@ impl Memory {
         self.since.retain(|since, _| match since {
             Since::Drain(ordinal) | Since::Blocked(ordinal) => Some(*ordinal) == going,
             Since::PendingResize(ordinal) => *ordinal < view.count(),
+            Since::Attributes(ordinal) => view.claim(*ordinal).is_some(),
         });
         if self.clean.as_ref().is_some_and(|clean| Some(clean.ordinal) != going) {
             self.clean = None;

@@ -11,6 +11,7 @@ use lifeboat_api::resource;
 use crate::observed::Observed;
 use crate::queue::Queue;
 
+mod attributes;
 mod claims;
 mod fencing;
 mod growth;
@@ -27,6 +28,7 @@ pub(crate) mod testing;
 mod tests;
 mod view;
 
+pub use attributes::Attributes;
 pub use growth::{Growth, GrowthPhase};
 pub use identity::{Identity, Mismatch};
 pub use memory::Memory;
@@ -57,6 +59,8 @@ pub struct Plan {
     pub scale_down: Option<ScaleDown>,
     /// The growth of claims under way.
     pub growth: Option<Growth>,
+    /// The change of the claims' volume attributes class under way.
+    pub attributes: Option<Attributes>,
     /// Ordinals whose volume is not the one that they had.
     pub mismatches: BTreeMap<u32, Mismatch>,
     /// Ordinals that are gone and whose claims may hold what nobody delivers.
@@ -86,6 +90,8 @@ pub fn plan(queue: &Queue, observed: &Observed, memory: &mut Memory, now: Timest
     let stranded = claims::stranded(&view, course.replicas);
     steps.extend(identity::forgets(&view, &identity));
     steps.extend(growth.steps);
+    let (attributes, set_attributes) = attributes::attributes(&view, memory);
+    steps.extend(set_attributes);
     let again_in = [course.again_in, growth.again_in].into_iter().flatten().min();
     Plan {
         replicas,
@@ -95,6 +101,7 @@ pub fn plan(queue: &Queue, observed: &Observed, memory: &mut Memory, now: Timest
         hold_rollout: course.hold_rollout,
         scale_down: course.scale_down,
         growth: growth.growth,
+        attributes,
         mismatches: identity.mismatches,
         stranded,
         again_in,

@@ -36,6 +36,15 @@ pub enum Step {
         /// The size to ask for, as a quantity.
         size: String,
     },
+    /// Asks for another volume attributes class.
+    SetAttributes {
+        /// The claim.
+        claim: String,
+        /// Its uid.
+        uid: String,
+        /// The class.
+        class: String,
+    },
     /// Deletes the StatefulSet, not its pods; the next reconcile makes it anew.
     Orphan {
         /// The StatefulSet's uid.

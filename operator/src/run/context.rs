@@ -36,7 +36,7 @@ pub(crate) struct Remembered {
     pub(crate) uid: String,
     /// What plans remember.
     pub(crate) memory: Memory,
-    /// What the server said to the objects that were wanted last.
+    /// What the server said to the objects and the steps that were wanted last.
     pub(crate) refused: Option<String>,
 }
 

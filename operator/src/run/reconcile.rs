@@ -145,7 +145,7 @@ async fn carry_out(
     context.applier.apply(&ObjectRef::from_obj(queue), &desired.objects, observed, cache).await?;
     let steps = Steps { client: &context.client, metrics: &context.metrics, queue };
     for step in &plan.steps {
-        steps.take(step).await.map_err(|source| Failed::Request { what: "a step", source })?;
+        steps.take(step).await?;
     }
     Ok(())
 }

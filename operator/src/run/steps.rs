@@ -14,6 +14,7 @@ use crate::labels;
 use crate::names;
 use crate::plan::{ASKED_STATE, Step};
 use crate::run::metrics::Metrics;
+use crate::run::wanted::{Unapplied, failure};
 
 /// Carries out steps for one queue.
 pub(crate) struct Steps<'a> {
@@ -26,8 +27,9 @@ impl Steps<'_> {
     /// Carries out one.
     ///
     /// # Errors
-    /// Of the server, other than that the object has moved on.
-    pub(crate) async fn take(&self, step: &Step) -> kube::Result<()> {
+    /// Of the server, other than that the object has moved on: what it refuses for good (a quota, a
+    /// policy) is `Refused`.
+    pub(crate) async fn take(&self, step: &Step) -> Result<(), Unapplied> {
         let (namespace, queue) = (self.namespace(), &self.queue.metadata.name);
         tracing::info!(namespace, queue, ?step, "step");
         match step {
@@ -43,6 +45,11 @@ impl Steps<'_> {
             Step::GrowClaim { claim, uid, size } => {
                 let size = json!({"resources": {"requests": {"storage": size}}});
                 let patch = json!({"metadata": {"uid": uid}, "spec": size});
+                self.claim(claim, &Patch::Merge(patch)).await
+            }
+            Step::SetAttributes { claim, uid, class } => {
+                let class = json!({"volumeAttributesClassName": class});
+                let patch = json!({"metadata": {"uid": uid}, "spec": class});
                 self.claim(claim, &Patch::Merge(patch)).await
             }
             Step::MarkDrained { claim, uid, log_id } => {
@@ -86,7 +93,7 @@ impl Steps<'_> {
     }
 
     /// Only of the version that was seen: whoever asks anew meanwhile is heard.
-    async fn forget(&self, annotation: &str, value: &str) -> kube::Result<()> {
+    async fn forget(&self, annotation: &str, value: &str) -> Result<(), Unapplied> {
         let there = self.queue.annotations().get(annotation).map(String::as_str);
         if there != Some(value) {
             return Ok(());
@@ -110,11 +117,11 @@ impl Steps<'_> {
         }
     }
 
-    async fn claim(&self, name: &str, patch: &Patch<Value>) -> kube::Result<()> {
+    async fn claim(&self, name: &str, patch: &Patch<Value>) -> Result<(), Unapplied> {
         self.patch::<PersistentVolumeClaim>("PersistentVolumeClaim", name, patch).await
     }
 
-    async fn patch<K>(&self, kind: &str, name: &str, patch: &Patch<Value>) -> kube::Result<()>
+    async fn patch<K>(&self, kind: &str, name: &str, patch: &Patch<Value>) -> Result<(), Unapplied>
     where
         K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
         K: Clone + std::fmt::Debug + DeserializeOwned,
@@ -124,7 +131,7 @@ impl Steps<'_> {
             ..PatchParams::default()
         };
         let result = self.api::<K>().patch(name, &params, patch).await;
-        self.done(kind, "patch", result.map(drop))
+        self.done(kind, name, "patch", result.map(drop))
     }
 
     async fn delete<K>(
@@ -134,7 +141,7 @@ impl Steps<'_> {
         params: DeleteParams,
         uid: &str,
         resource_version: Option<&String>,
-    ) -> kube::Result<()>
+    ) -> Result<(), Unapplied>
     where
         K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
         K: Clone + std::fmt::Debug + DeserializeOwned,
@@ -144,7 +151,7 @@ impl Steps<'_> {
             resource_version: resource_version.cloned(),
         };
         let result = self.api::<K>().delete(name, &params.preconditions(preconditions)).await;
-        self.done(kind, "delete", result.map(drop))
+        self.done(kind, name, "delete", result.map(drop))
     }
 
     fn namespace(&self) -> &str {
@@ -158,13 +165,19 @@ impl Steps<'_> {
         Api::namespaced(self.client.clone(), self.namespace())
     }
 
-    fn done(&self, kind: &str, verb: &str, result: kube::Result<()>) -> kube::Result<()> {
+    fn done(
+        &self,
+        kind: &str,
+        name: &str,
+        verb: &str,
+        result: kube::Result<()>,
+    ) -> Result<(), Unapplied> {
         match result {
             Ok(()) => self.metrics.wrote(kind, verb),
             Err(kube::Error::Api(status)) if has_moved_on(&status) => {
                 tracing::info!(kind, verb, message = status.message, "the object has moved on");
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(failure(format!("{kind} {name}"), error)),
         }
         Ok(())
     }

@@ -89,13 +89,18 @@ impl<'a> Wanted<'a> {
 
     /// Tells what the server will never have from what may work later.
     pub(crate) fn failure(&self, error: kube::Error) -> Unapplied {
-        match error {
-            kube::Error::Api(status) if is_final(&status) => {
-                Unapplied::Refused(format!("{}: {}", self.what(), status.message))
-            }
-            kube::Error::Api(status) if status.is_conflict() => Unapplied::Behind(self.what()),
-            source => Unapplied::Failed { what: self.what(), source },
+        failure(self.what(), error)
+    }
+}
+
+/// The same of `what`, an object by kind and name.
+pub(crate) fn failure(what: String, error: kube::Error) -> Unapplied {
+    match error {
+        kube::Error::Api(status) if is_final(&status) => {
+            Unapplied::Refused(format!("{what}: {}", status.message))
         }
+        kube::Error::Api(status) if status.is_conflict() => Unapplied::Behind(what),
+        source => Unapplied::Failed { what, source },
     }
 }
 

@@ -21,6 +21,7 @@ mod conditions;
 mod events;
 mod figures;
 mod instances;
+mod reason;
 #[cfg(test)]
 mod tests;
 

@@ -1,16 +1,15 @@
-//! Two hundred queues: how fast, how large, how many requests.
+//! Two hundred queues, each with a pod: how fast, how large, how many requests.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use kube::ResourceExt;
 use kube::api::ListParams;
-use lifeboat_e2e::until;
+use lifeboat_api::queue::PersistentQueue;
+use lifeboat_e2e::{FakeDisks, FakeNode, until};
 use serde_json::json;
 
-use crate::support::{Cluster, Process, orders_with};
+use crate::support::{Answering, Cluster, Process, condition, orders_with};
 
 const QUEUES: usize = 200;
 /// Changes that are timed.
@@ -20,31 +19,47 @@ const MEMORY: u64 = 64 << 20;
 /// From a change of a queue to that of its StatefulSet.
 const LATENCY: Duration = Duration::from_secs(1);
 
+/// How long it is watched at rest.
+const REST: Duration = Duration::from_secs(20);
+/// Requests a minute at rest: for the lease, and for watches that end.
+const REQUESTS: f64 = 60.0;
+
 fn name(number: usize) -> String {
     format!("queue-{number:03}")
+}
+
+/// Waits until so many queues say that they are ready.
+async fn until_ready(cluster: &Cluster, count: usize) {
+    until(&format!("{count} queues that are ready"), async || {
+        let queues = cluster.api::<PersistentQueue>().list(&ListParams::default()).await.unwrap();
+        let is_ready = |queue: &&PersistentQueue| {
+            condition(queue, "Ready").is_some_and(|it| it.status == "True")
+        };
+        let ready = queues.iter().filter(is_ready).count();
+        if ready >= count { Ok(()) } else { Err(format!("{ready} are")) }
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
 #[ignore = "needs the control plane's binaries: e2e/build"]
 async fn two_hundred_queues_are_looked_after_within_limits() {
     let cluster = Cluster::start().await;
+    let _disks = FakeDisks::run(cluster.client.clone()).await.unwrap();
+    let _node = FakeNode::run(cluster.client.clone(), Answering::default()).await.unwrap();
     let operator = Process::start(&cluster).await;
     let start = Instant::now();
-    // Without pods: those are the StatefulSet controller's work.
     let create = |number| {
         let (name, cluster) = (name(number), &cluster);
-        async move { cluster.create(orders_with(&name, &json!({"replicas": 0}))).await }
+        async move { cluster.create(orders_with(&name, &json!({"replicas": 1}))).await }
     };
     let made: Vec<_> = stream::iter(0..QUEUES).map(create).buffer_unordered(16).collect().await;
     assert_eq!(made.len(), QUEUES);
-    until("a StatefulSet for each", async || {
-        let sets = cluster.api::<StatefulSet>().list(&ListParams::default()).await.unwrap();
-        let names: BTreeSet<_> = sets.iter().map(ResourceExt::name_any).collect();
-        if names.len() == QUEUES { Ok(()) } else { Err(format!("{}", names.len())) }
-    })
-    .await
-    .unwrap();
-    println!("{QUEUES} queues made in {:?}", start.elapsed());
+    for ready in [QUEUES / 4, QUEUES / 2, QUEUES] {
+        until_ready(&cluster, ready).await;
+    }
+    println!("{QUEUES} queues ready in {:?}", start.elapsed());
 
     let mut took = Vec::new();
     for change in 0..CHANGES {
@@ -69,5 +84,16 @@ async fn two_hundred_queues_are_looked_after_within_limits() {
     let memory = operator.memory();
     println!("{} MiB resident", memory >> 20);
     assert!(memory < MEMORY, "{memory} bytes");
+    rest(&operator).await;
     operator.stop().await;
+}
+
+/// What so many queues cost while nothing happens.
+async fn rest(operator: &Process) {
+    let count = async || operator.metric("lifeboat_operator_api_requests_total", "").await;
+    let before = count().await;
+    tokio::time::sleep(REST).await;
+    let requests = (count().await - before) * 60.0 / REST.as_secs_f64();
+    println!("{requests:.0} requests a minute at rest");
+    assert!(requests < REQUESTS, "{requests} a minute");
 }

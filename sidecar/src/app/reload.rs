@@ -58,12 +58,30 @@ impl Sidecar {
             }
         }
         self.current = after(&self.current, new, &failed);
+        self.grow();
         // What the state has kept closed until now.
         let (opened, problems) = self.unshut().await;
         applied.changes += opened;
         applied.problems.extend(problems);
         self.divide();
         applied
+    }
+
+    /// Looks whether the file system has grown into what the file says, which it does after the
+    /// file as a rule: then the streams get what there is more. Says whether it has.
+    pub fn grow(&mut self) -> bool {
+        if self.current.storage_size <= self.total {
+            return false;
+        }
+        // A disk that does not answer is told elsewhere.
+        let Ok(space) = self.node.disk.space(&self.node.data) else { return false };
+        let has_grown = space.total > self.total;
+        if has_grown {
+            tracing::info!(before = self.total, now = space.total, "the file system has grown");
+            self.total = space.total;
+            self.divide();
+        }
+        has_grown
     }
 
     /// Gives each stream its share of the volume, and its limits.

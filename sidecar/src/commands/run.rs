@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lifeboat_api::Dataplane;
 use lifeboat_log::LogError;
 use tokio::select;
-use tokio::time::sleep;
+use tokio::time::{interval, sleep};
 
 use super::fail;
 use super::signals::RunSignals;
@@ -19,6 +19,9 @@ use crate::telemetry;
 
 /// How long until what could not be opened is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// Between two looks at the size of a file system that is smaller than the file says.
+const LOOK_AT_VOLUME: Duration = Duration::from_secs(5);
 
 /// Runs the queue in `options.file`.
 pub fn run(options: &Run) -> Exit {
@@ -101,6 +104,7 @@ async fn serve(loaded: Loaded, mut file: FileWatch, place: &Place) -> Exit {
     };
     note(&sidecar, file.path(), loaded.hash, Applied::default());
     announce(&sidecar, &loaded.dataplane, place);
+    let mut volume = interval(LOOK_AT_VOLUME);
     loop {
         let again = !sidecar.node.config().problems.is_empty();
         select! {
@@ -116,6 +120,10 @@ async fn serve(loaded: Loaded, mut file: FileWatch, place: &Place) -> Exit {
             _ = signals.hangup.recv() => {}
             () = sidecar.quiesce_ordered() => {
                 sidecar.quiesce().await;
+                continue;
+            }
+            _ = volume.tick(), if !again => {
+                sidecar.grow();
                 continue;
             }
             () = sleep(TRY_AGAIN), if again => {}

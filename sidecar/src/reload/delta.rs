@@ -38,12 +38,15 @@ pub fn delta(old: &Dataplane, new: &Dataplane) -> Delta {
     let mut delta = Delta::default();
     let volume = [
         ("metadata.name", old.name == new.name),
-        ("spec.storage.size", old.storage_size == new.storage_size),
+        ("spec.storage.size", old.storage_size <= new.storage_size),
         ("spec.sidecar.memory", old.memory == new.memory),
         ("spec.durability", old.sync == new.sync),
     ];
     let differ = volume.iter().filter(|(_, same)| !same);
     delta.pending.extend(differ.map(|(field, _)| (*field).to_owned()));
+    if old.storage_size < new.storage_size {
+        delta.changes.push(Change::Space);
+    }
     for (at, stream) in new.streams.iter().enumerate() {
         let path = format!("spec.streams[{at}]");
         match named(old, &stream.name) {
@@ -152,6 +155,7 @@ pub fn after(old: &Dataplane, new: &Dataplane, failed: &[(Side, String, String)]
     }
     Dataplane {
         streams,
+        storage_size: old.storage_size.max(new.storage_size),
         replicas: new.replicas.clone(),
         ignored: new.ignored.clone(),
         ..old.clone()
@@ -305,9 +309,9 @@ mod tests {
     #[test]
     fn what_only_a_restart_applies_is_named() {
         let outs = format!("deliveries: [{OUT}]");
-        let old = queue("1Gi", &[("work", IN, &outs), ("old", IN, &outs)]);
+        let old = queue("2Gi", &[("work", IN, &outs), ("old", IN, &outs)]);
         let new = queue(
-            "2Gi",
+            "1Gi",
             &[("new", IN, &outs), ("work", IN, "deliveries: [{name: out, socket: PUSH}]")],
         );
         let found = checked(&old, &new);
@@ -320,6 +324,16 @@ mod tests {
         assert_eq!(found.pending, expected);
         let of_old = |side, name: &str| Change::Close(side, "old".to_owned(), name.to_owned());
         assert_eq!(found.changes, [of_old(Side::Ingress, "in"), of_old(Side::Delivery, "out")]);
+    }
+
+    #[test]
+    fn a_larger_volume_is_divided_anew_and_a_smaller_one_waits_for_a_restart() {
+        let outs = format!("deliveries: [{OUT}]");
+        let [small, large] = ["1Gi", "2Gi"].map(|size| queue(size, &[("work", IN, &outs)]));
+        let found = checked(&small, &large);
+        assert_eq!((found.changes, found.pending), (vec![Change::Space], vec![]));
+        let found = checked(&large, &small);
+        assert_eq!((found.changes, found.pending), (vec![], vec!["spec.storage.size".to_owned()]));
     }
 
     #[test]

@@ -311,7 +311,7 @@ impl Carried<'_> {
                     self.cluster.spec.force = None;
                 }
             }
-            Step::RestartPod { .. } | Step::OwnClaim { .. } => {
+            Step::RestartPod { .. } | Step::OwnClaim { .. } | Step::SetAttributes { .. } => {
                 self.cluster.broken(format!("{step:?} was not asked for"));
             }
         }

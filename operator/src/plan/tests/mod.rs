@@ -1,5 +1,6 @@
 //! What is decided in each state of each flow.
 
+mod attributes;
 mod claims;
 mod given_up;
 mod growth;

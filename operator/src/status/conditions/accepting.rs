@@ -2,31 +2,31 @@
 
 use lifeboat_api::queue::QueueStatus;
 
-use super::{Verdict, listed};
+use super::{Reason, Verdict, listed};
 use crate::status::case::Case;
 
 pub(super) fn accepting(case: &Case<'_>, status: &QueueStatus) -> Verdict {
     let full = case.full();
     if !full.is_empty() {
         let message = format!("A stream of replica {} is full.", listed(&full));
-        return Verdict::no("StorageFull", message);
+        return Verdict::no(Reason::StorageFull, message);
     }
     if let Ok(queue) = case.subject.queue {
         let fenced: Vec<_> = queue.requests.fenced.iter().copied().collect();
         if fenced.iter().any(|ordinal| *ordinal < case.wanted()) {
-            return Verdict::no("Fenced", format!("Replica {} is fenced.", listed(&fenced)));
+            return Verdict::no(Reason::Fenced, format!("Replica {} is fenced.", listed(&fenced)));
         }
     }
     let missing: Vec<_> = (0..case.wanted()).filter(|it| !case.accepts(*it)).collect();
     if !missing.is_empty() {
         let message = format!("The sidecar of replica {} is not ready.", listed(&missing));
-        return Verdict::no("SidecarNotReady", message);
+        return Verdict::no(Reason::SidecarNotReady, message);
     }
     if case.wanted() == 0 {
-        return Verdict::no("NoReplicas", "There is no replica: producers wait.");
+        return Verdict::no(Reason::NoReplicas, "There is no replica: producers wait.");
     }
     if status.scale_down.is_some() {
-        return Verdict::yes("Draining", "All replicas that stay take messages in.");
+        return Verdict::yes(Reason::Draining, "All replicas that stay take messages in.");
     }
-    Verdict::yes("SidecarsReady", "All replicas take messages in.")
+    Verdict::yes(Reason::SidecarsReady, "All replicas take messages in.")
 }

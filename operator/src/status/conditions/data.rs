@@ -1,10 +1,8 @@
 //! `DataIntact`: each ordinal still has the log that it had, undamaged.
 
-use super::Verdict;
+use super::{Reason, Verdict};
 use crate::plan::Mismatch;
 use crate::status::case::Case;
-
-const CLAIM_LOST: &str = "ClaimLost";
 
 pub(super) fn intact(case: &Case<'_>) -> Verdict {
     if let Some((ordinal, mismatch)) = case.subject.plan.mismatches.iter().next() {
@@ -17,12 +15,12 @@ pub(super) fn intact(case: &Case<'_>) -> Verdict {
     });
     if let Some((ordinal, stream, said)) = damaged {
         let message = format!("Stream {stream} of replica {ordinal} is damaged: {said}.");
-        return Verdict::no("CorruptSegment", message);
+        return Verdict::no(Reason::CorruptSegment, message);
     }
     if !case.all_report() {
         return Verdict::unknown("Not every replica answers.");
     }
-    Verdict::yes("Verified", "Each replica has the log that it had.")
+    Verdict::yes(Reason::Verified, "Each replica has the log that it had.")
 }
 
 fn mismatched(case: &Case<'_>, ordinal: u32, mismatch: &Mismatch) -> Verdict {
@@ -33,12 +31,12 @@ fn mismatched(case: &Case<'_>, ordinal: u32, mismatch: &Mismatch) -> Verdict {
     );
     let Some(found) = &mismatch.found else {
         let message = format!("The claim of replica {ordinal} with log {expected} is gone. {help}");
-        return Verdict::no(CLAIM_LOST, message);
+        return Verdict::no(Reason::ClaimLost, message);
     };
     let (reason, what) = if is_new_claim(case, ordinal) {
-        (CLAIM_LOST, "has a new, empty volume instead of the one")
+        (Reason::ClaimLost, "has a new, empty volume instead of the one")
     } else {
-        ("LogIdentityChanged", "has another volume than the one")
+        (Reason::LogIdentityChanged, "has another volume than the one")
     };
     Verdict::no(reason, format!("Replica {ordinal} {what} with log {expected}: {found}. {help}"))
 }
@@ -47,7 +45,7 @@ fn mismatched(case: &Case<'_>, ordinal: u32, mismatch: &Mismatch) -> Verdict {
 fn is_new_claim(case: &Case<'_>, ordinal: u32) -> bool {
     let before = case.before.conditions.iter().find(|it| it.type_ == "DataIntact");
     if before.is_some_and(|before| before.status == "False") {
-        return before.is_some_and(|before| before.reason == CLAIM_LOST);
+        return before.is_some_and(|before| before.reason == Reason::ClaimLost.text());
     }
     let replica = case.subject.observed.replicas.get(&ordinal);
     let claim = replica.and_then(|it| it.claim.as_ref());

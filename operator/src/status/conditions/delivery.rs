@@ -1,6 +1,6 @@
 //! `DeliveryStuck`: something waits for long, and nothing is delivered.
 
-use super::{Verdict, listed};
+use super::{Reason, Verdict, listed};
 use crate::facts::Facts;
 use crate::status::case::Case;
 
@@ -18,7 +18,7 @@ pub(super) fn stuck(case: &Case<'_>) -> Verdict {
     let stuck: Vec<_> = case.facts.iter().filter(|(_, facts)| is_stuck(facts)).collect();
     if stuck.is_empty() {
         return if case.all_report() {
-            Verdict::no("Delivering", "Nothing waits for long.")
+            Verdict::no(Reason::Delivering, "Nothing waits for long.")
         } else {
             Verdict::unknown("Not every replica answers.")
         };
@@ -34,11 +34,11 @@ pub(super) fn stuck(case: &Case<'_>) -> Verdict {
              none.",
             listed(&of(false))
         );
-        return Verdict::yes("ConsumerFailing", message);
+        return Verdict::yes(Reason::ConsumerFailing, message);
     }
     let message = format!(
         "Messages in replica {} have waited for over five minutes, and no application is connected.",
         listed(&alone)
     );
-    Verdict::yes("NoConsumer", message)
+    Verdict::yes(Reason::NoConsumer, message)
 }

@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use lifeboat_api::queue::QueueStatus;
 
 use super::case::Case;
+use super::reason::Reason;
 
 mod accepting;
 mod data;
@@ -29,21 +30,21 @@ enum Truth {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Verdict {
     truth: Truth,
-    reason: &'static str,
+    reason: Reason,
     message: String,
 }
 
 impl Verdict {
-    fn yes(reason: &'static str, message: impl Into<String>) -> Self {
+    fn yes(reason: Reason, message: impl Into<String>) -> Self {
         Self { truth: Truth::True, reason, message: message.into() }
     }
 
-    fn no(reason: &'static str, message: impl Into<String>) -> Self {
+    fn no(reason: Reason, message: impl Into<String>) -> Self {
         Self { truth: Truth::False, reason, message: message.into() }
     }
 
     fn unknown(message: impl Into<String>) -> Self {
-        Self { truth: Truth::Unknown, reason: "NotReported", message: message.into() }
+        Self { truth: Truth::Unknown, reason: Reason::NotReported, message: message.into() }
     }
 }
 
@@ -77,7 +78,7 @@ fn written(case: &Case<'_>, type_: &str, verdict: Verdict) -> Condition {
     Condition {
         type_: type_.to_owned(),
         status: status.to_owned(),
-        reason: verdict.reason.to_owned(),
+        reason: verdict.reason.text().to_owned(),
         message: message.chars().take(MAX_MESSAGE).collect(),
         observed_generation: case.subject.observed.queue.metadata.generation,
         last_transition_time: since

@@ -2,20 +2,20 @@
 
 use lifeboat_api::queue::QueueStatus;
 
-use super::{Verdict, listed};
+use super::{Reason, Verdict, listed};
 use crate::status::case::Case;
 
 pub(super) fn ready(case: &Case<'_>, status: &QueueStatus) -> Verdict {
     let Ok(queue) = case.subject.queue else {
-        return Verdict::no("SpecInvalid", "The spec is invalid; see Stalled.");
+        return Verdict::no(Reason::SpecInvalid, "The spec is invalid; see Stalled.");
     };
     if queue.suspend {
-        return Verdict::no("Suspended", "The queue is suspended: it has no pods.");
+        return Verdict::no(Reason::Suspended, "The queue is suspended: it has no pods.");
     }
     let missing: Vec<_> = (0..case.wanted()).filter(|it| !case.accepts(*it)).collect();
     if !missing.is_empty() {
         let message = format!("Replica {} does not take messages in.", listed(&missing));
-        return Verdict::no("ReplicasNotReady", message);
+        return Verdict::no(Reason::ReplicasNotReady, message);
     }
     let is_connected = |ordinal: u32| {
         let instance = status.instances.iter().find(|it| u32::try_from(it.ordinal) == Ok(ordinal));
@@ -24,10 +24,10 @@ pub(super) fn ready(case: &Case<'_>, status: &QueueStatus) -> Verdict {
     let alone: Vec<_> = (0..case.wanted()).filter(|ordinal| !is_connected(*ordinal)).collect();
     if !alone.is_empty() {
         let message = format!("No application is connected to replica {}.", listed(&alone));
-        return Verdict::no("AppNotConnected", message);
+        return Verdict::no(Reason::AppNotConnected, message);
     }
     if case.subject.plan.paused {
-        return Verdict::yes("Paused", "All replicas are ready. Nothing is changed: paused.");
+        return Verdict::yes(Reason::Paused, "All replicas are ready. Nothing is changed: paused.");
     }
-    Verdict::yes("AllReplicasReady", "All replicas take messages in and deliver.")
+    Verdict::yes(Reason::AllReplicasReady, "All replicas take messages in and deliver.")
 }

@@ -3,8 +3,8 @@
 
 use lifeboat_api::queue::QueueStatus;
 
-use super::{Truth, Verdict, listed};
-use crate::plan::GrowthPhase;
+use super::{Reason, Truth, Verdict, listed};
+use crate::plan::{Attributes, GrowthPhase};
 use crate::status::case::Case;
 
 pub(super) fn reconciling(case: &Case<'_>, status: &QueueStatus, stalled: &Verdict) -> Verdict {
@@ -12,13 +12,13 @@ pub(super) fn reconciling(case: &Case<'_>, status: &QueueStatus, stalled: &Verdi
         return Verdict::no(stalled.reason, "Nothing goes on by itself; see Stalled.");
     }
     if case.subject.plan.paused {
-        return Verdict::no("Paused", "Nothing is changed: paused.");
+        return Verdict::no(Reason::Paused, "Nothing is changed: paused.");
     }
     if case.subject.observed.stateful_set.is_none() {
-        return Verdict::yes("Creating", "The objects of the queue are being made.");
+        return Verdict::yes(Reason::Creating, "The objects of the queue are being made.");
     }
     if case.subject.plan.scale_down.is_some() {
-        return Verdict::yes("Draining", "A replica is on its way out; see ScalingDown.");
+        return Verdict::yes(Reason::Draining, "A replica is on its way out; see ScalingDown.");
     }
     if let Some(growth) = &case.subject.plan.growth {
         let message = match &growth.phase {
@@ -27,12 +27,16 @@ pub(super) fn reconciling(case: &Case<'_>, status: &QueueStatus, stalled: &Verdi
             }
             _ => format!("The claims become {}.", growth.size),
         };
-        return Verdict::yes("ResizingStorage", message);
+        return Verdict::yes(Reason::ResizingStorage, message);
+    }
+    if let Some(Attributes::Changing(class)) = &case.subject.plan.attributes {
+        let message = format!("The claims get the volume attributes class {class}.");
+        return Verdict::yes(Reason::ModifyingStorage, message);
     }
     let missing: Vec<_> = (0..case.wanted()).filter(|it| case.pod(*it).is_none()).collect();
     let is_scaled = case.subject.plan.replicas == set_replicas(case) && missing.is_empty();
     if !is_scaled {
-        let reason = if status.ready_replicas == 0 { "Creating" } else { "ScalingUp" };
+        let reason = if status.ready_replicas == 0 { Reason::Creating } else { Reason::ScalingUp };
         let message = match missing.as_slice() {
             [] => "The number of replicas changes.".to_owned(),
             missing => format!("Replica {} is being made.", listed(missing)),
@@ -40,14 +44,17 @@ pub(super) fn reconciling(case: &Case<'_>, status: &QueueStatus, stalled: &Verdi
         return Verdict::yes(reason, message);
     }
     if is_rolling(case, status) {
-        return Verdict::yes("RollingOut", "Pods are replaced by those of the newest revision.");
+        return Verdict::yes(
+            Reason::RollingOut,
+            "Pods are replaced by those of the newest revision.",
+        );
     }
     let starting: Vec<_> = (0..case.wanted()).filter(|it| !case.accepts(*it)).collect();
     if !starting.is_empty() && status.ready_replicas < status.replicas {
         let message = format!("Replica {} is starting.", listed(&starting));
-        return Verdict::yes("Creating", message);
+        return Verdict::yes(Reason::Creating, message);
     }
-    Verdict::no("Settled", "All is as the spec asks for.")
+    Verdict::no(Reason::Settled, "All is as the spec asks for.")
 }
 
 fn set_replicas(case: &Case<'_>) -> i32 {

@@ -3,8 +3,8 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::Verdict;
-use crate::plan::{Blocked, GrowthPhase, ScaleDown};
+use super::{Reason, Verdict};
+use crate::plan::{Attributes, Blocked, GrowthPhase, ScaleDown};
 use crate::status::case::Case;
 
 /// How long a pod may be without a place before somebody has to act.
@@ -18,28 +18,37 @@ pub(super) fn stalled(case: &Case<'_>) -> Verdict {
         too_old(case),
         case.subject.plan.scale_down.as_ref().and_then(held_up),
         growth(case),
+        attributes(case),
         unplaced(case),
     ];
     let wrongs: Vec<_> = wrongs.into_iter().flatten().collect();
     let Some((reason, _)) = wrongs.first() else {
-        return Verdict::no("Progressing", "Nobody has to act.");
+        return Verdict::no(Reason::Progressing, "Nobody has to act.");
     };
     let messages: Vec<_> = wrongs.iter().map(|(_, message)| message.as_str()).collect();
-    Verdict::yes(reason, messages.join(" "))
+    Verdict::yes(*reason, messages.join(" "))
 }
 
-type Wrong = Option<(&'static str, String)>;
+type Wrong = Option<(Reason, String)>;
 
 fn invalid(case: &Case<'_>) -> Wrong {
     let problems = case.subject.queue.err()?;
     let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    Some(("SpecInvalid", format!("The spec is invalid, nothing is changed: {}.", lines.join("; "))))
+    Some((
+        Reason::SpecInvalid,
+        format!("The spec is invalid, nothing is changed: {}.", lines.join("; ")),
+    ))
 }
 
 fn refused(case: &Case<'_>) -> Wrong {
     let said = case.subject.observed.refused.as_ref()?;
+    let growth = case.subject.plan.growth.as_ref();
+    if let Some(growth) = growth.filter(|_| said.starts_with("PersistentVolumeClaim ")) {
+        let message = format!("The server refuses a claim of {}: {said}.", growth.size);
+        return Some((Reason::VolumeResizeFailed, message));
+    }
     let of_template = said.contains("spec.template") || said.contains("containers");
-    let reason = if of_template { "TemplateInvalid" } else { "StatefulSetRejected" };
+    let reason = if of_template { Reason::TemplateInvalid } else { Reason::StatefulSetRejected };
     Some((
         reason,
         format!("The server refuses what the queue is to have, the pods stay as they are: {said}."),
@@ -55,7 +64,7 @@ fn unreachable(case: &Case<'_>) -> Wrong {
          still write. If the node is off for good, taint it with \
          node.kubernetes.io/out-of-service=nodeshutdown:NoExecute."
     );
-    Some(("NodeUnreachable", message))
+    Some((Reason::NodeUnreachable, message))
 }
 
 fn too_old(case: &Case<'_>) -> Wrong {
@@ -68,7 +77,7 @@ fn too_old(case: &Case<'_>) -> Wrong {
          Set spec.sidecar.image to a newer one, or spec.sidecar.upgrade to WithOperator.",
         missing.join(", ")
     );
-    Some(("SidecarTooOld", message))
+    Some((Reason::SidecarTooOld, message))
 }
 
 /// A drain that does not go on.
@@ -81,16 +90,18 @@ fn held_up(going: &ScaleDown) -> Wrong {
                 "spec.scaleDown.policy is Forbid: replica {ordinal} stays. Raise spec.replicas, or \
                  change the policy."
             );
-            return Some(("ScaleDownForbidden", message));
+            return Some((Reason::ScaleDownForbidden, message));
         }
-        Blocked::Fenced => ("ReplicaUnavailable", "is fenced and cannot be drained"),
-        Blocked::OtherVolume => ("ReplicaUnavailable", "has another volume than it had"),
-        Blocked::NotRunning => ("ReplicaUnavailable", "does not answer and cannot be drained"),
-        Blocked::Silent => ("SidecarTooOld", "does not say whether it is drained"),
-        Blocked::Timeout => ("DrainTimeout", "is not drained within spec.scaleDown.timeout"),
-        Blocked::NoConsumer => ("NoConsumer", "has a backlog and no application connected"),
+        Blocked::Fenced => (Reason::ReplicaUnavailable, "is fenced and cannot be drained"),
+        Blocked::OtherVolume => (Reason::ReplicaUnavailable, "has another volume than it had"),
+        Blocked::NotRunning => {
+            (Reason::ReplicaUnavailable, "does not answer and cannot be drained")
+        }
+        Blocked::Silent => (Reason::SidecarTooOld, "does not say whether it is drained"),
+        Blocked::Timeout => (Reason::DrainTimeout, "is not drained within spec.scaleDown.timeout"),
+        Blocked::NoConsumer => (Reason::NoConsumer, "has a backlog and no application connected"),
         Blocked::DeadLetters(_) => {
-            ("DeadLettersLeft", "holds nothing but dead letters: redrive or discard them")
+            (Reason::DeadLettersLeft, "holds nothing but dead letters: redrive or discard them")
         }
     };
     let message = format!(
@@ -104,15 +115,30 @@ fn growth(case: &Case<'_>) -> Wrong {
     let growth = case.subject.plan.growth.as_ref()?;
     match &growth.phase {
         GrowthPhase::NotExpandable => Some((
-            "StorageClassNotExpandable",
-            format!("The storage class does not let claims become {}.", growth.size),
+            Reason::StorageClassNotExpandable,
+            format!(
+                "The storage class does not let claims become {}. If its driver can, set \
+                 allowVolumeExpansion on the class.",
+                growth.size
+            ),
         )),
         GrowthPhase::Failed { claim, message } => {
             let message = format!("Claim {claim} does not become {}: {message}.", growth.size);
-            Some(("VolumeResizeFailed", message))
+            Some((Reason::VolumeResizeFailed, message))
         }
         _ => None,
     }
+}
+
+fn attributes(case: &Case<'_>) -> Wrong {
+    let Some(Attributes::Failed { claim, class, message }) = &case.subject.plan.attributes else {
+        return None;
+    };
+    let message = format!(
+        "Claim {claim} does not get the volume attributes class {class}: {message}. Choose another \
+         spec.storage.volumeAttributesClassName, or mend that one."
+    );
+    Some((Reason::VolumeModifyFailed, message))
 }
 
 /// A pod that no node takes.
@@ -121,7 +147,7 @@ fn unplaced(case: &Case<'_>) -> Wrong {
     let (ordinal, said) =
         pods.find_map(|(ordinal, pod)| Some((ordinal, scheduler(pod, case.now.as_second())?)))?;
     let message = format!("No node takes the pod of replica {ordinal}: {said}");
-    Some(("ReplicaUnavailable", message))
+    Some((Reason::ReplicaUnavailable, message))
 }
 
 fn scheduler(pod: &Pod, now: i64) -> Option<String> {

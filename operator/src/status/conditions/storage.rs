@@ -1,7 +1,7 @@
 //! `StoragePressure`: a volume is nearly full. `DurableVolume`: the volumes outlive their machines'
 //! restarts.
 
-use super::{Verdict, listed};
+use super::{Reason, Verdict, listed};
 use crate::facts::{Facts, Volume};
 use crate::status::case::Case;
 
@@ -12,7 +12,7 @@ pub(super) fn pressure(case: &Case<'_>) -> Verdict {
     let full = case.full();
     if !full.is_empty() {
         let message = format!("A stream of replica {} has no room.", listed(&full));
-        return Verdict::yes("Full", message);
+        return Verdict::yes(Reason::Full, message);
     }
     let is_near = |facts: &Facts| {
         facts.volume.is_some_and(|volume| volume.used_percent() >= NEARLY_FULL_PERCENT)
@@ -21,12 +21,12 @@ pub(super) fn pressure(case: &Case<'_>) -> Verdict {
     let nearly: Vec<_> = nearly.map(|(ordinal, _)| *ordinal).collect();
     if !nearly.is_empty() {
         let message = format!("The volume of replica {} is nearly full.", listed(&nearly));
-        return Verdict::yes("NearlyFull", message);
+        return Verdict::yes(Reason::NearlyFull, message);
     }
     if !case.all_report() {
         return Verdict::unknown("Not every replica answers.");
     }
-    Verdict::no("RoomLeft", "Every volume has room.")
+    Verdict::no(Reason::RoomLeft, "Every volume has room.")
 }
 
 pub(super) fn durable(case: &Case<'_>) -> Verdict {
@@ -38,13 +38,13 @@ pub(super) fn durable(case: &Case<'_>) -> Verdict {
              or of the container.",
             listed(&lost)
         );
-        return Verdict::no("VolumeNotDurable", message);
+        return Verdict::no(Reason::VolumeNotDurable, message);
     }
     let all = case.wanted_facts().filter(|(_, facts)| facts.durable_volume == Some(true));
     if all.count() < case.wanted() as usize {
         return Verdict::unknown("Not every replica says what its volume is.");
     }
-    Verdict::yes("Durable", "The volumes outlive their machines' restarts.")
+    Verdict::yes(Reason::Durable, "The volumes outlive their machines' restarts.")
 }
 
 impl Volume {

@@ -1,6 +1,7 @@
 //! When a figure is worth a write.
 
 use super::*;
+use crate::facts::Volume;
 
 fn with_depth(world: World, depth: u64) -> World {
     world.with_facts(0, |facts| facts.totals.depth = depth)
@@ -56,4 +57,22 @@ fn a_rate_that_is_not_zero_is_not_told_as_zero() {
     let world = World::running(1).with_facts(0, |facts| facts.totals.ingress_per_second = 0.01);
     let (status, _) = tell(&mut { world });
     assert_eq!(status.rates.unwrap().ingress_per_second, 1);
+}
+
+#[test]
+fn the_fullest_volume_is_told_and_what_was_known_of_one_that_is_silent() {
+    let used = |used_bytes| Some(Volume { total_bytes: 1_000, used_bytes });
+    let storage = |world: &mut World| write(world).0.storage.unwrap();
+    let mut world = World::running(2);
+    assert_eq!(storage(&mut world).used_percent, None, "no sidecar has said so");
+    let world = world.later(60).with_facts(0, |facts| facts.volume = used(421));
+    let mut world = world.with_facts(1, |facts| facts.volume = used(637));
+    let expected = StorageStatus {
+        requested: "1Gi".to_owned(),
+        smallest_capacity: Some("1Gi".to_owned()),
+        used_percent: Some(63),
+    };
+    assert_eq!(storage(&mut world), expected);
+    world.replica(1).facts = None;
+    assert_eq!(storage(&mut world), expected);
 }

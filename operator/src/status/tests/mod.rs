@@ -2,19 +2,39 @@
 
 mod conditions;
 mod figures;
+mod reasons;
 
 use k8s_openapi::jiff::Timestamp;
 use lifeboat_api::queue::QueueStatus;
 
+use super::reason::REASONS;
 use super::*;
-use crate::plan::testing::World;
+use crate::desired::desired;
+use crate::plan::testing::{World, object};
+use crate::queue::Queue;
+use crate::release::Release;
 
-/// What is told about a world now.
+/// What is told about a world now. Each reason is one that its condition is known to have.
 fn tell(world: &mut World) -> (QueueStatus, Vec<EventNote>) {
-    let (queue, plan) = (world.queue(), world.plan());
-    let subject =
-        Subject { queue: Ok(&queue), observed: &world.observed, plan: &plan, desired: None };
-    status(&subject, world.now)
+    let read = Queue::read(&object(world.resource.clone()));
+    let plan = read.as_ref().map_or_else(|_| Plan::default(), |_| world.plan());
+    let release = Release::new("lifeboat:test", "lifeboat-system");
+    let wanted = read.as_ref().ok().filter(|_| !plan.paused);
+    let desired = wanted.map(|queue| desired(queue, &plan, &world.observed, &release));
+    let (queue, desired) = (read.as_ref(), desired.as_ref());
+    let subject = Subject { queue, observed: &world.observed, plan: &plan, desired };
+    let (status, events) = status(&subject, world.now);
+    for condition in &status.conditions {
+        let (type_, reason) = (condition.type_.as_str(), condition.reason.as_str());
+        let of_stalled = type_ == "Reconciling" && has("Stalled", reason);
+        assert!(has(type_, reason) || of_stalled, "{type_} has no reason {reason}");
+    }
+    (status, events)
+}
+
+fn has(type_: &str, reason: &str) -> bool {
+    let all = REASONS.iter().filter(|(of, _)| *of == type_).flat_map(|(_, reasons)| *reasons);
+    all.into_iter().any(|known| known.text() == reason)
 }
 
 /// The same, and it is written.

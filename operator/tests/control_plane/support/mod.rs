@@ -1,5 +1,6 @@
 //! A control plane with the CRD, and an operator that the test starts, stops and kills.
 
+mod answering;
 mod http;
 mod operator;
 mod pods;
@@ -24,6 +25,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing_subscriber::EnvFilter;
 
+pub(crate) use self::answering::Answering;
 pub(crate) use self::operator::{Operator, kill_later_and_later, options};
 pub(crate) use self::pods::{Pods, consumed};
 pub(crate) use self::process::Process;

@@ -75,9 +75,7 @@ impl Operator {
 
     /// The sum over all labels of a counter, or of those series whose labels contain `label`.
     pub(crate) async fn metric(&self, name: &str, label: &str) -> f64 {
-        let text = self.get("/metrics").await.unwrap();
-        let series = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
-        series.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        http::metric(&self.address.to_string(), name, label).await
     }
 
     /// Waits until it has reconciled so many times, whatever came of it.

@@ -8,9 +8,13 @@ use tokio::process::{Child, Command};
 
 use super::{Cluster, http};
 
+/// The program to run, if not the one that is built with the tests.
+const PROGRAM: &str = "LIFEBOAT_OPERATOR";
+
 /// A process, killed when it is dropped.
 pub(crate) struct Process {
     child: Child,
+    address: String,
 }
 
 impl Process {
@@ -19,7 +23,9 @@ impl Process {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);
-        let child = Command::new(env!("CARGO_BIN_EXE_lifeboat-operator"))
+        let built = env!("CARGO_BIN_EXE_lifeboat-operator");
+        let program = std::env::var_os(PROGRAM).unwrap_or_else(|| built.into());
+        let child = Command::new(program)
             .args(["run", "--sidecar-image", "lifeboat:test", "--listen", &address])
             .env("KUBECONFIG", cluster.plane.kubeconfig())
             .envs([("POD_NAME", "operator-0"), ("POD_NAMESPACE", "default")])
@@ -28,7 +34,7 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let operator = Self { child };
+        let operator = Self { child, address: address.clone() };
         until("a ready operator", async || {
             let leads = http::get(&address, "/metrics").await.map_err(|error| error.to_string())?;
             let ready = http::get(&address, "/readyz").await.map_err(|error| error.to_string())?;
@@ -46,6 +52,11 @@ impl Process {
         let text = std::fs::read_to_string(status).unwrap();
         let line = text.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    }
+
+    /// The sum over all series of a metric whose labels contain `label`.
+    pub(crate) async fn metric(&self, name: &str, label: &str) -> f64 {
+        http::metric(&self.address, name, label).await
     }
 
     /// Tells it to stop by SIGTERM, and waits until it has.

@@ -9,7 +9,12 @@ mod queue;
 mod sockets;
 mod streams;
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use serde_json::{Value, json};
+
+use crate::duration::format_duration;
 
 /// One rule.
 pub(super) struct Rule {
@@ -53,4 +58,12 @@ fn unchanged(at: &'static str, field: &str) -> Rule {
 fn on_every_interface(it: &str) -> String {
     let hosts = ["*", "0.0.0.0", "[::]"];
     hosts.map(|host| format!("{it}.startsWith('tcp://{host}:')")).join(" || ")
+}
+
+/// A duration is in `range`.
+fn within(at: &'static str, field: &str, range: &RangeInclusive<Duration>) -> Rule {
+    let [least, most] = [range.start(), range.end()].map(|bound| format_duration(*bound));
+    let rule =
+        format!("duration(self) >= duration('{least}') && duration(self) <= duration('{most}')");
+    Rule::new(at, rule, format!("{field} is out of range; expected {least} to {most}"))
 }

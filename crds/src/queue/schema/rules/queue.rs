@@ -1,6 +1,6 @@
 //! Rules of the queue as a whole: its name, its volume, its endpoints.
 
-use super::{Rule, on_every_interface, unchanged};
+use super::{Rule, on_every_interface, unchanged, within};
 use crate::bounds;
 use crate::names::QUEUE_FORM;
 use crate::quantity::format_bytes;
@@ -18,6 +18,7 @@ pub(super) fn rules() -> Vec<Rule> {
             "(has(self.sync) && self.sync == 'Interval') == has(self.interval)",
             "interval goes with sync Interval, which needs one; write both or neither",
         ),
+        within("spec.durability.interval", "interval", &bounds::SYNC_INTERVAL),
         Rule::new(
             "spec.storage",
             "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",

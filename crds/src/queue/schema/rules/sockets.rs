@@ -1,11 +1,7 @@
 //! Rules of ingress and deliveries.
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
-
-use super::{Rule, on_every_interface, unchanged};
+use super::{Rule, on_every_interface, unchanged, within};
 use crate::bounds;
-use crate::duration::format_duration;
 use crate::quantity::format_bytes;
 
 const INGRESS: &str = "spec.streams[].ingress[]";
@@ -150,12 +146,4 @@ fn message_size() -> Rule {
     );
     let message = format!("maxMessageSize is out of range; expected {least} to {most}");
     Rule::new("spec.streams[].ingress[].maxMessageSize", rule, message)
-}
-
-/// A duration is in `range`.
-fn within(at: &'static str, field: &str, range: &RangeInclusive<Duration>) -> Rule {
-    let [least, most] = [range.start(), range.end()].map(|bound| format_duration(*bound));
-    let rule =
-        format!("duration(self) >= duration('{least}') && duration(self) <= duration('{most}')");
-    Rule::new(at, rule, format!("{field} is out of range; expected {least} to {most}"))
 }

@@ -1,6 +1,7 @@
 //! Rules of one stream and of its retention.
 
-use super::Rule;
+use super::{Rule, within};
+use crate::bounds;
 
 const STREAM: &str = "spec.streams[]";
 const RETENTION: &str = "spec.streams[].retention";
@@ -75,6 +76,7 @@ fn retention() -> Vec<Rule> {
             "maxMessages: a WorkQueue keeps every record until it is settled; remove it, or use \
              policy Limits",
         ),
+        within("spec.streams[].retention.maxAge", "maxAge", &bounds::MAX_AGE),
     ]
 }
 
