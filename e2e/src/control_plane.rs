@@ -1,5 +1,6 @@
 //! etcd, kube-apiserver and kube-controller-manager for one test, on ports and files of their own.
 
+mod audit;
 pub(crate) mod commands;
 pub(crate) mod credentials;
 pub(crate) mod place;
@@ -94,7 +95,7 @@ impl ControlPlane {
         let logs = run.logs();
         let etcd = Process::start("etcd", commands::etcd(run, place)?, &logs)?;
         // The API server and the controllers wait for what they need themselves.
-        let command = commands::api_server(credentials, place)?;
+        let command = commands::api_server(run, credentials, place)?;
         let mut api_server = Process::start("api-server", command, &logs)?;
         let kubeconfig = Kubeconfig::read_from(run.file(ADMIN.kubeconfig))?;
         let client = client(kubeconfig).await?;
@@ -113,6 +114,12 @@ impl ControlPlane {
     /// Where each process writes what it prints, in a file of its own; kept if the test fails.
     pub fn logs(&self) -> PathBuf {
         self.run.logs()
+    }
+
+    /// Every request so far that was to change something, one audit event of JSON a line. It is
+    /// written before the request is answered.
+    pub fn audit_log(&self) -> PathBuf {
+        audit::log(&self.run)
     }
 
     /// A client that may do everything.
@@ -195,7 +202,7 @@ impl ControlPlane {
     /// `Ended` or `Deadline` where it does not come up.
     pub async fn start_api_server(&mut self) -> Result<()> {
         self.stop_api_server();
-        let command = commands::api_server(&self.credentials, &self.place)?;
+        let command = commands::api_server(&self.run, &self.credentials, &self.place)?;
         let mut api_server = Process::start("api-server", command, &self.run.logs())?;
         until_ready(&self.client, &mut api_server).await?;
         self.api_server = Some(api_server);

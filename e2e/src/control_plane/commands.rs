@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use super::audit;
 use super::credentials::{CONTROLLERS, Credentials};
 use super::place::Place;
 use super::run_directory::RunDirectory;
@@ -27,7 +28,11 @@ pub(super) fn etcd(run: &RunDirectory, place: &Place) -> Result<Command> {
 }
 
 /// The API server, with RBAC.
-pub(super) fn api_server(credentials: &Credentials, place: &Place) -> Result<Command> {
+pub(super) fn api_server(
+    run: &RunDirectory,
+    credentials: &Credentials,
+    place: &Place,
+) -> Result<Command> {
     let address = place.address.to_string();
     let mut command = Command::new(tools::path("kube-apiserver")?);
     flag(&mut command, "etcd-servers", place.etcd());
@@ -38,6 +43,8 @@ pub(super) fn api_server(credentials: &Credentials, place: &Place) -> Result<Com
     flag(&mut command, "tls-private-key-file", &credentials.key);
     flag(&mut command, "token-auth-file", &credentials.tokens);
     flag(&mut command, "allow-privileged", "true");
+    flag(&mut command, "audit-policy-file", audit::policy(run)?);
+    flag(&mut command, "audit-log-path", audit::log(run));
     flag(&mut command, "service-cluster-ip-range", SERVICES);
     flag(&mut command, "service-account-issuer", "https://kubernetes.default.svc");
     flag(&mut command, "service-account-key-file", &credentials.token_public_key);

@@ -25,16 +25,18 @@ pub(super) fn count<T>(items: impl Iterator<Item = T>) -> i32 {
 }
 
 /// A replica with what its sidecar said at `at`, if that is worth a write; else with the figures
-/// that it had.
+/// that it had. `is_last`: what it says may be the last that is heard of it.
 pub(super) fn update(
     instance: InstanceStatus,
     before: Option<&InstanceStatus>,
     facts: &Facts,
     at: Timestamp,
+    is_last: bool,
 ) -> InstanceStatus {
     let new = fill(instance.clone(), facts, at);
     let Some(before) = before else { return new };
-    if is_worth_it(before, &new, at) { new } else { keep(instance, before) }
+    let is_worth_it = is_worth_it(before, &new, at) || (is_last && has_changed(before, &new));
+    if is_worth_it { new } else { keep(instance, before) }
 }
 
 /// A replica with the figures that it had.
@@ -105,8 +107,14 @@ fn is_worth_it(before: &InstanceStatus, new: &InstanceStatus, now: Timestamp) ->
     let through_zero = old_time.is_some() != new_time.is_some()
         || pairs.iter().any(|(old, new)| (*old == 0) != (*new == 0));
     let moved = pairs.iter().any(|(old, new)| is_far(*old, *new));
-    let changed = old_time != new_time || pairs.iter().any(|(old, new)| old != new);
-    through_zero || (moved && age >= SOON_SECONDS) || (changed && age >= LATE_SECONDS)
+    through_zero
+        || (moved && age >= SOON_SECONDS)
+        || (has_changed(before, new) && age >= LATE_SECONDS)
+}
+
+fn has_changed(before: &InstanceStatus, new: &InstanceStatus) -> bool {
+    let time = |it: &InstanceStatus| it.backlog.oldest_message_time.clone();
+    figures(before) != figures(new) || time(before) != time(new)
 }
 
 fn is_far(old: i64, new: i64) -> bool {

@@ -7,6 +7,7 @@ use lifeboat_api::queue::InstanceStatus;
 use super::case::Case;
 use super::figures;
 use crate::names;
+use crate::plan::Phase;
 
 /// The replicas that there are or ought to be, by ordinal.
 pub(super) fn instances(case: &Case<'_>) -> Vec<InstanceStatus> {
@@ -40,8 +41,16 @@ fn instance(case: &Case<'_>, ordinal: u32) -> InstanceStatus {
         ..InstanceStatus::default()
     };
     match (facts, before) {
-        (Some(facts), before) => figures::update(instance, before, facts, case.now),
+        (Some(facts), before) => {
+            figures::update(instance, before, facts, case.now, is_leaving(case, ordinal))
+        }
         (None, Some(before)) => figures::keep(instance, before),
         (None, None) => instance,
     }
+}
+
+/// Whether its pod ends: what its claim holds is then what it said last.
+fn is_leaving(case: &Case<'_>, ordinal: u32) -> bool {
+    let going = case.subject.plan.scale_down.as_ref();
+    going.is_some_and(|it| it.ordinal == ordinal && it.phase == Phase::Shrinking)
 }

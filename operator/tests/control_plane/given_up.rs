@@ -34,7 +34,8 @@ async fn a_drain_that_takes_too_long_waits_for_a_word_and_is_let_go_by_one() {
     assert!(message.contains("Replica 1") && message.contains(FORCE), "{message}");
     cluster.until_condition("orders", "Reconciling", "False", "DrainTimeout").await;
     pods.until_state(&pod, "draining").await;
-    assert_eq!(cluster.until_pod("orders-1", None).await.uid(), pod.uid());
+    let now = cluster.api::<Pod>().get("orders-1").await.unwrap();
+    assert_eq!((now.uid(), now.metadata.deletion_timestamp), (pod.uid(), None), "it stays");
 
     // Taken back.
     cluster.change("orders", replicas(2)).await;

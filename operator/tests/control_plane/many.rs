@@ -22,7 +22,7 @@ const LATENCY: Duration = Duration::from_secs(1);
 /// How long it is watched at rest.
 const REST: Duration = Duration::from_secs(20);
 /// Requests a minute at rest: for the lease, and for watches that end.
-const REQUESTS: f64 = 60.0;
+const REQUESTS: f64 = 90.0;
 
 fn name(number: usize) -> String {
     format!("queue-{number:03}")

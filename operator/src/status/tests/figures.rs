@@ -1,5 +1,7 @@
 //! When a figure is worth a write.
 
+use serde_json::json;
+
 use super::*;
 use crate::facts::Volume;
 
@@ -30,6 +32,20 @@ fn a_figure_is_written_when_it_moves_far_enough() {
         let messages = after.backlog.unwrap().messages;
         assert_eq!(messages, if written { i64::try_from(depth).unwrap() } else { 1_000 });
     }
+}
+
+#[test]
+fn what_a_replica_says_as_it_goes_is_told_at_once() {
+    let mut world = World::running(2);
+    write(&mut world);
+    let going = world.later(1).spec("/replicas", json!(1));
+    let more = |world: World| world.with_facts(1, |facts| facts.totals.depth = 11);
+    let messages = |world: &mut World| write(world).0.instances[1].backlog.messages;
+    assert_eq!(messages(&mut more(going.clone())), 10, "it drains: that has time");
+    let mut forced = more(going.annotated("lifeboat.dev/force-scale-down", "1"));
+    assert_eq!(messages(&mut forced), 11);
+    let mut gone = forced.set(1).without_pod(1);
+    assert_eq!(write(&mut gone).0.stranded_claims[0].messages, Some(11));
 }
 
 #[test]
