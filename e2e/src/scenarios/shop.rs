@@ -19,6 +19,9 @@ pub(super) use manifests::{Queue, restricted_namespace};
 
 /// Messages a second of each producer.
 const RATE: u32 = 100;
+/// How long receipts may stay away, in seconds: a kubelet lets what ends too often wait for over a
+/// minute before it starts it again.
+const RECEIPTS_WITHIN: u64 = 240;
 /// The first producer.
 const FIRST: &str = "inside";
 
@@ -181,7 +184,7 @@ impl<'a> Shop<'a> {
     }
 
     async fn until_receipted(&self, producer: &Producer, end: u64) -> Result<()> {
-        within(90, &format!("receipts of {}", producer.name), async || {
+        within(RECEIPTS_WITHIN, &format!("receipts of {}", producer.name), async || {
             Ok((self.report(producer).await?.receipted >= end).then_some(()))
         })
         .await

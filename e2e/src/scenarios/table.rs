@@ -104,7 +104,7 @@ pub fn render(rows: &[Row]) -> String {
         text.push('\n');
     }
     let took: Duration = rows.iter().map(|row| row.took).sum();
-    let sum = format!("{:<16} {:>4.0} s\n", "all", took.as_secs_f64());
+    let sum = format!("{:<16} {:>4.0} s\n", "together", took.as_secs_f64());
     text + &sum
 }
 
