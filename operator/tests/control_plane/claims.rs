@@ -34,12 +34,7 @@ async fn quota(cluster: &Cluster, storage: &str) {
 /// Has the operator look a few times; answers how often it has written meanwhile.
 async fn writes_of_looks(cluster: &Cluster, operator: &Operator) -> f64 {
     let before = operator.metric("lifeboat_operator_writes_total", "").await;
-    for look in 0..3 {
-        let reconciles = operator.metric("lifeboat_operator_reconciles_total", "").await;
-        let note = json!({"metadata": {"annotations": {"example.com/look": look.to_string()}}});
-        cluster.change("orders", note).await;
-        operator.until_reconciles(reconciles + 1.0).await;
-    }
+    operator.look(cluster, 3).await;
     operator.metric("lifeboat_operator_writes_total", "").await - before
 }
 
@@ -99,9 +94,7 @@ async fn what_claims_cannot_have_is_told_and_what_they_can_they_get() {
     assert!(writes < 1.0, "{writes} writes that help nobody");
     quota(&cluster, "100Gi").await;
     // An operator looks again by itself twice a minute.
-    cluster
-        .change("orders", json!({"metadata": {"annotations": {"example.com/look": "now"}}}))
-        .await;
+    operator.look(&cluster, 1).await;
     until_claims(&cluster, "2Gi", |claim| has(claim, "2Gi")).await;
     cluster.until_condition("orders", "Stalled", "False", "Progressing").await;
     cluster.until_condition("orders", "Reconciling", "False", "Settled").await;

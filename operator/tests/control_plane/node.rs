@@ -49,12 +49,7 @@ async fn a_pod_of_a_lost_node_is_told_about_and_not_replaced() {
     assert!(message.contains(NODE) && message.contains("out-of-service"), "{message}");
 
     // However often it looks: the pod is what it was, and there is no other.
-    for look in 0..LOOKS {
-        let reconciles = operator.metric("lifeboat_operator_reconciles_total", "").await;
-        let note = json!({"metadata": {"annotations": {"example.com/look": look.to_string()}}});
-        cluster.change("orders", note).await;
-        operator.until_reconciles(reconciles + 1.0).await;
-    }
+    operator.look(&cluster, LOOKS).await;
     let now = pods.get("orders-1").await.unwrap();
     assert_eq!(now.uid(), before.uid());
     assert!(now.metadata.deletion_timestamp.is_some(), "it ends when its machine says so");

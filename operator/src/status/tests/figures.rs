@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::facts::Volume;
+use crate::plan::testing::log_id;
 
 fn with_depth(world: World, depth: u64) -> World {
     world.with_facts(0, |facts| facts.totals.depth = depth)
@@ -44,7 +45,8 @@ fn what_a_replica_says_as_it_goes_is_told_at_once() {
     assert_eq!(messages(&mut more(going.clone())), 10, "it drains: that has time");
     let mut forced = more(going.annotated("lifeboat.dev/force-scale-down", "1"));
     assert_eq!(messages(&mut forced), 11);
-    let mut gone = forced.set(1).without_pod(1);
+    let config = json!({"0": {"logId": log_id(0)}, "1": {"logId": log_id(1), "drain": true}});
+    let mut gone = forced.set(1).config(&config).without_pod(1);
     assert_eq!(write(&mut gone).0.stranded_claims[0].messages, Some(11));
 }
 

@@ -2,12 +2,11 @@
 //! stands behind it. So hundreds of them fit a test.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use lifeboat_e2e::{PodReport, Reporter, Result, Workload, loopback};
+use lifeboat_e2e::{PodReport, Reporter, Result, Workload, loopback, until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -24,11 +23,16 @@ pub(crate) struct Answering {
 
 impl Workload for Answering {
     async fn start(&self, pod: &Pod, reporter: &Reporter) -> Result<()> {
-        let address = loopback::address();
-        let listener = TcpListener::bind((address, PORT)).await.unwrap();
+        let (address, listener) = until("a port for a sidecar", async || {
+            let address = loopback::address();
+            let listener = TcpListener::bind((address, PORT)).await;
+            // Somebody else on this machine may have the port on every address for a moment.
+            listener.map(|listener| (address, listener)).map_err(|error| error.to_string())
+        })
+        .await?;
         let task = tokio::spawn(answer(listener, status(pod)));
         self.tasks.lock().unwrap().insert(pod.uid().unwrap_or_default(), task);
-        reporter.say(&PodReport::ready(Ipv4Addr::from(address))).await;
+        reporter.say(&PodReport::ready(address)).await;
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use lifeboat_e2e::until;
 use lifeboat_operator::run::{self, Error, Options};
+use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -86,6 +87,17 @@ impl Operator {
         })
         .await
         .unwrap();
+    }
+
+    /// Has it look at the queue `orders` so many times, for changes that concern nobody.
+    pub(crate) async fn look(&self, cluster: &Cluster, times: u32) {
+        for _ in 0..times {
+            self.until_ready().await;
+            let before = self.metric("lifeboat_operator_reconciles_total", "").await;
+            let annotations = json!({"example.com/looks": before.to_string()});
+            cluster.change("orders", json!({"metadata": {"annotations": annotations}})).await;
+            self.until_reconciles(before + 1.0).await;
+        }
     }
 
     /// Waits until it has written so many times, statuses not counted.
