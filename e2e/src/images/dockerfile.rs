@@ -51,12 +51,15 @@ mod tests {
     fn those_of_the_project_are_understood() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let context = tempfile::tempdir().unwrap();
-        for (image, program) in [("sidecar", "lifeboat"), ("operator", "lifeboat-operator")] {
+        let (path, data) = ("PATH=/usr/local/bin", "LIFEBOAT_DATA=/var/lib/lifeboat/data");
+        let sidecar = ("sidecar", "lifeboat", vec![path, data]);
+        let operator = ("operator", "lifeboat-operator", vec![path]);
+        for (image, program, env) in [sidecar, operator] {
             fs::write(context.path().join(program), "binary").unwrap();
             let (_, settings) =
                 build(&root.join(image).join("Dockerfile"), context.path()).unwrap();
             assert_eq!(settings.entrypoint, [format!("/usr/local/bin/{program}")]);
-            assert_eq!(settings.env, ["PATH=/usr/local/bin"]);
+            assert_eq!(settings.env, env);
             assert_eq!(settings.user, "65532:65532");
         }
     }
