@@ -1,6 +1,5 @@
 //! Durations as a user writes them: `250ms`, `30s`, `1h30m`. It must not guess a unit.
 
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::malformed::Malformed;
+use crate::text::kept_as_written;
 
 /// How a duration is written, for messages.
 pub(crate) const FORM: &str = "a duration string such as \"30s\"";
@@ -43,25 +43,7 @@ impl FromStr for DurationText {
     }
 }
 
-impl TryFrom<String> for DurationText {
-    type Error = Malformed;
-
-    fn try_from(text: String) -> Result<Self, Malformed> {
-        text.parse()
-    }
-}
-
-impl From<DurationText> for String {
-    fn from(duration: DurationText) -> Self {
-        duration.text
-    }
-}
-
-impl fmt::Display for DurationText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
+kept_as_written!(DurationText);
 
 /// `value` in the form that is read here; below a millisecond nothing is shown.
 pub(crate) fn format_duration(value: Duration) -> String {

@@ -30,6 +30,7 @@ pub mod resource;
 mod share;
 mod sockets;
 mod start;
+mod text;
 mod validate;
 mod yaml;
 

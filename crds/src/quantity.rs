@@ -1,13 +1,13 @@
 //! Kubernetes quantities that count bytes: `10Gi`, `96Mi`, `500M`, `1e3`.
 //! It must not round: what is no whole number of bytes is refused.
 
-use std::fmt;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::malformed::Malformed;
+use crate::text::kept_as_written;
 
 /// How a quantity is written, for messages.
 pub(crate) const FORM: &str = "a quantity string such as \"10Gi\"";
@@ -61,25 +61,7 @@ impl FromStr for Quantity {
     }
 }
 
-impl TryFrom<String> for Quantity {
-    type Error = Malformed;
-
-    fn try_from(text: String) -> Result<Self, Malformed> {
-        text.parse()
-    }
-}
-
-impl From<Quantity> for String {
-    fn from(quantity: Quantity) -> Self {
-        quantity.text
-    }
-}
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
+kept_as_written!(Quantity);
 
 /// `bytes` in the largest binary unit that gives a whole number: `4Mi`, `1500`.
 pub fn format_bytes(bytes: u64) -> String {

@@ -1,7 +1,6 @@
 //! Where a new delivery starts, as a user writes it: `First`, `Last`, `New`, a seq, or a time in
 //! UTC such as `2026-01-31T08:00:00Z` (RFC 3339).
 
-use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -9,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::malformed::Malformed;
+use crate::text::kept_as_written;
 
 /// How a start is written, for messages.
 pub(crate) const FORM: &str = "First, Last, New, a seq in quotes such as \"1200\", or a time in UTC \
@@ -62,25 +62,7 @@ impl FromStr for StartText {
     }
 }
 
-impl TryFrom<String> for StartText {
-    type Error = Malformed;
-
-    fn try_from(text: String) -> Result<Self, Malformed> {
-        text.parse()
-    }
-}
-
-impl From<StartText> for String {
-    fn from(start: StartText) -> Self {
-        start.text
-    }
-}
-
-impl fmt::Display for StartText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
+kept_as_written!(StartText);
 
 /// The Unix time of `YYYY-MM-DDTHH:MM:SS[.fraction]Z` in nanoseconds, from 1970 on.
 fn unix_nanos(text: &str) -> Option<u64> {

@@ -1,5 +1,5 @@
-//! Images of the project and of the tests' application, made from this checkout and the machine's
-//! package mirror. They lie in the cache as archives; nothing is pushed or pulled.
+//! Images of the project and of the tests' application, made from this checkout and Debian's
+//! packages. They lie in the cache as archives; nothing is pushed or pulled.
 
 mod archive;
 mod dockerfile;

@@ -13,7 +13,7 @@ use lifeboat_log::ranges::RangeSet;
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::{Fate, LogHandle, Rejection, Urgency, Volume, VolumeOptions};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
+use volume_support::cases::config;
 use volume_support::{
     Clock, Payload, log_of, open, options, read_all, settle, stream, streams, submit, within,
 };
@@ -285,21 +285,8 @@ impl Pair {
     }
 }
 
-/// The same cases in each run; another seed by PROPTEST_RNG_SEED, more of them by PROPTEST_CASES.
-fn config() -> ProptestConfig {
-    let given = |name| std::env::var_os(name).is_some();
-    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if !given("PROPTEST_RNG_SEED") {
-        config.rng_seed = RngSeed::Fixed(1);
-    }
-    if !given("PROPTEST_CASES") {
-        config.cases = 1200;
-    }
-    config
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(1_200))]
     #[test]
     fn behaves_as_its_twin(steps in prop::collection::vec(any_step(), 1..80)) {
         let pair = steps.iter().fold(Pair::new(), Pair::take);

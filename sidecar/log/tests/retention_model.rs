@@ -14,7 +14,7 @@ use lifeboat_log::ranges::RangeSet;
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::{LogHandle, Op, Place, Rejection, Retention, StreamOptions, Urgency, Volume};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
+use volume_support::cases::config;
 use volume_support::{Clock, Payload, SEGMENT, dir, options, read_all, settle, stream, submit};
 
 const AGE: Duration = Duration::from_secs(8);
@@ -301,21 +301,8 @@ fn open(disk: &SimDisk, stream: &StreamOptions) -> Volume {
     Volume::open(vfs, dir(), &options(), std::slice::from_ref(stream)).unwrap()
 }
 
-/// The same cases in each run; another seed by PROPTEST_RNG_SEED, more of them by PROPTEST_CASES.
-fn config() -> ProptestConfig {
-    let given = |name| std::env::var_os(name).is_some();
-    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if !given("PROPTEST_RNG_SEED") {
-        config.rng_seed = RngSeed::Fixed(1);
-    }
-    if !given("PROPTEST_CASES") {
-        config.cases = 5_000;
-    }
-    config
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(5_000))]
     #[test]
     fn behaves_as_its_twin(
         retention in any_retention(),

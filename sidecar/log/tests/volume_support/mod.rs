@@ -2,6 +2,7 @@
 //! whatever is recovered from it.
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
+pub(crate) mod cases;
 pub(crate) mod history;
 pub(crate) mod image;
 pub(crate) mod layout;
