@@ -36,7 +36,7 @@ pub async fn serve(listener: TcpListener, node: Arc<Node>, mut stop: Stop) -> st
 /// 200 only when messages are taken from outside and can be synced. A stream that is full or stopped
 /// by damage does not count: the others go on, and its producers wait for it here.
 async fn readyz(Shared(node): Shared<Arc<Node>>) -> Response {
-    match node.state.unready() {
+    match node.unready() {
         None => "ok\n".into_response(),
         Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }

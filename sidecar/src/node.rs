@@ -7,6 +7,7 @@ mod totals;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use lifeboat_api::Sync;
 use lifeboat_log::vfs::{Space, Vfs};
@@ -18,6 +19,10 @@ pub use self::stream::{DeliveryNode, Held, IngressNode, RemovedDelivery, SocketN
 use self::totals::{app_connected, totals};
 use crate::metrics::Metrics;
 use crate::status::{ConfigStatus, State, Status, StreamState, StreamStatus, VolumeStatus};
+
+/// A commit that takes longer than this waits for a disk that hangs: network disks that are moved or
+/// throttled are silent for a few seconds.
+const HANGS: Duration = Duration::from_secs(10);
 
 /// A running queue.
 #[derive(Debug)]
@@ -83,6 +88,7 @@ impl Node {
             started: self.started,
             durable_volume: self.durable_volume,
             sync: sync_text(self.sync),
+            disk_hangs: self.disk_hangs(),
             volume: self.volume_status(),
             drained: all.iter().all(|stream| stream.drained),
             app_connected: app_connected(&all),
@@ -93,6 +99,19 @@ impl Node {
             streams: all.into_iter().take(self.streams.len()).collect(),
             config: self.config().clone(),
         }
+    }
+
+    /// Why nothing is taken from outside, or could not be synced, in a few words; `None` when it is
+    /// and can.
+    pub fn unready(&self) -> Option<String> {
+        let hangs = |seconds| format!("the disk hangs: no answer for {seconds} s");
+        self.state.unready().or_else(|| self.disk_hangs().map(hangs))
+    }
+
+    /// For how many seconds the disk has not answered.
+    fn disk_hangs(&self) -> Option<u64> {
+        let waited = self.commits.running_for().filter(|waited| *waited >= HANGS);
+        waited.map(|waited| waited.as_secs())
     }
 
     /// The file system that holds the data.
@@ -124,6 +143,7 @@ impl Node {
         gauges.syncs.set(number(status.syncs));
         gauges.synced_records.set(number(status.synced_records));
         gauges.durable_volume.set(i64::from(status.durable_volume));
+        gauges.disk_hangs.set(number(status.disk_hangs.unwrap_or(0)));
         gauges.drained.set(i64::from(status.drained));
         for state in State::ALL {
             gauges.state.with_label_values(&[state.name()]).set(i64::from(state == status.state));

@@ -29,6 +29,9 @@ pub struct Status {
     pub started: u64,
     /// `false` when the data directory does not outlive the machine's restart.
     pub durable_volume: bool,
+    /// For how many seconds the disk has not answered a write or a sync; `None` while it answers in
+    /// time.
+    pub disk_hangs: Option<u64>,
     /// The file system that holds the data directory; `None` when it does not say.
     pub volume: Option<VolumeStatus>,
     /// Whether nothing is left to be done: no unsettled record on any delivery that holds data, no

@@ -9,19 +9,7 @@ use std::time::Duration;
 
 use lifeboat_log::sim::Fault;
 use lifeboat_sidecar::status::State;
-use support::simulated::Simulated;
-
-const QUEUE: &str = "
-apiVersion: lifeboat.dev/v1alpha1
-kind: PersistentQueue
-metadata: {name: q}
-spec:
-  storage: {size: 64Mi}
-  streams:
-    - name: work
-      ingress: [{name: in, socket: ROUTER, protocol: Receipt, bind: \"tcp://127.0.0.1:*\"}]
-      deliveries: [{name: out, socket: PUSH}]
-";
+use support::simulated::{QUEUE, Simulated};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_sync_ends_all_receipts() {

@@ -11,6 +11,7 @@
 mod content;
 mod controls;
 mod fault;
+mod hang;
 mod inode;
 mod names;
 
@@ -29,6 +30,7 @@ use content::Content;
 pub use controls::{Liar, Lie};
 pub use fault::Fault;
 use fault::{Call, Plan};
+use hang::Hang;
 use inode::Inode;
 use names::{Entry, Names};
 
@@ -47,6 +49,7 @@ struct Shared {
     world: Mutex<World>,
     /// The disk before each call, when recording.
     history: Mutex<Option<Vec<World>>>,
+    hang: Hang,
 }
 
 /// Everything about a disk at one moment. Contents are shared between clones.
@@ -82,7 +85,8 @@ impl SimDisk {
     }
 
     fn from_world(world: World) -> Self {
-        Self { shared: Arc::new(Shared { world: Mutex::new(world), history: Mutex::new(None) }) }
+        let (world, history) = (Mutex::new(world), Mutex::new(None));
+        Self { shared: Arc::new(Shared { world, history, hang: Hang::default() }) }
     }
 
     /// The disk as a restarted machine finds it if the power fails now: what is durable, and of
@@ -154,6 +158,11 @@ impl SimDisk {
         world.doomed_syncs.clear();
     }
 
+    /// Whether calls that need the disk do not return, until they do again.
+    pub fn set_hanging(&self, hangs: bool) {
+        self.shared.hang.set(hangs);
+    }
+
     /// Sets the size of the disk, in bytes. What is on it stays.
     pub fn set_capacity(&self, capacity: u64) {
         self.world().capacity = capacity;
@@ -201,6 +210,7 @@ impl SimDisk {
     /// # Errors
     /// The planned fault, but for those that leave a trace: of writes and syncs.
     fn begin(&self, call: Call) -> io::Result<(MutexGuard<'_, World>, Option<Fault>)> {
+        self.shared.hang.wait(call);
         let mut world = self.world();
         if world.killed {
             return Err(io::Error::other("the process that opened this disk was killed"));

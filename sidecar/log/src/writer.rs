@@ -77,10 +77,12 @@ impl Drop for TellAll<'_> {
 }
 
 fn run(committer: Committer, shared: &Shared) -> Result<(), LogError> {
+    let stats = committer.stats();
     let mut all = TellAll { committer, shared, refusal: Refusal::Poisoned };
     loop {
         shared.waker.wait(all.committer.deadline());
         let stopping = shared.stopping.load(Ordering::Acquire);
+        let _running = stats.running();
         all.committer.commit(now())?;
         if stopping {
             all.committer.finish(now())?;

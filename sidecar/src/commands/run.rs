@@ -77,7 +77,9 @@ struct Loaded {
 /// # Errors
 /// Every problem, with its field.
 fn load(file: &Path, place: &Place) -> Result<Loaded, Vec<String>> {
-    let text = watch::read(file).map_err(|error| vec![error.to_string()])?;
+    let text = watch::read(file).map_err(|error| {
+        vec![format!("{error}; it is to be a PersistentQueue, as you would `kubectl apply` it")]
+    })?;
     let lines = |problems: lifeboat_api::Problems| {
         problems.iter().map(ToString::to_string).collect::<Vec<_>>()
     };

@@ -91,8 +91,11 @@ fn header(status: &Status, now: Duration) -> String {
         "Always" => String::new(),
         weak => format!("   SYNC {weak}: a power cut loses the newest records"),
     };
+    let hangs = status.disk_hangs.map_or_else(String::new, |seconds| {
+        format!("\nTHE DISK HANGS: it has not answered for {seconds} s; nothing is receipted")
+    });
     format!(
-        "queue {}   {state}   up {uptime}   version {}   volume {volume}{sync}\n",
+        "queue {}   {state}   up {uptime}   version {}   volume {volume}{sync}{hangs}\n",
         status.name, status.version
     )
 }
@@ -247,6 +250,7 @@ mod tests {
             ordinal: None,
             started: 9_000,
             durable_volume: false,
+            disk_hangs: None,
             volume: None,
             drained: false,
             app_connected: false,

@@ -39,6 +39,8 @@ pub struct Gauges {
     pub synced_records: IntGauge,
     /// 1 when the data directory outlives the machine's restart, as far as can be seen.
     pub durable_volume: IntGauge,
+    /// For how many seconds the disk has not answered.
+    pub disk_hangs: IntGauge,
     /// 1 for the state that holds, 0 for the others.
     pub state: IntGaugeVec,
     /// 1 when nothing is left to be done.
@@ -102,6 +104,10 @@ impl Gauges {
             durable_volume: build.gauge(
                 "lifeboat_durable_volume",
                 "0 when the data directory does not outlive the machine's restart",
+            )?,
+            disk_hangs: build.gauge(
+                "lifeboat_disk_hangs_seconds",
+                "For how long the disk has not answered a write or a sync, 0 while it does in time",
             )?,
             state: build.gauges(
                 "lifeboat_state",

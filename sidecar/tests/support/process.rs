@@ -1,7 +1,7 @@
 //! What the kernel and the metrics say of a running sidecar.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 
 use super::{Lifeboat, PATIENCE, wait_for};
 
@@ -57,14 +57,7 @@ impl Lifeboat {
 
     /// GET on the admin address: the status code and the body.
     pub(crate) fn probe(&self, path: &str) -> (u16, String) {
-        let address = self.endpoint("admin").strip_prefix("http://").unwrap();
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        probe(self.endpoint("admin").strip_prefix("http://").unwrap(), path)
     }
 
     /// Connections of a socket of the stream `work` that ended or were refused for this reason;
@@ -96,4 +89,15 @@ impl Lifeboat {
         });
         series.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
     }
+}
+
+/// GET: the status code and the body.
+pub(crate) fn probe(address: impl ToSocketAddrs, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }

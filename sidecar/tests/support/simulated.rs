@@ -9,6 +9,19 @@ use lifeboat_log::vfs::Vfs;
 use lifeboat_sidecar::app::{self, Place, Sidecar};
 use tempfile::TempDir;
 
+/// A queue with a Receipt ingress and a PUSH delivery.
+pub(crate) const QUEUE: &str = "
+apiVersion: lifeboat.dev/v1alpha1
+kind: PersistentQueue
+metadata: {name: q}
+spec:
+  storage: {size: 64Mi}
+  streams:
+    - name: work
+      ingress: [{name: in, socket: ROUTER, protocol: Receipt, bind: \"tcp://127.0.0.1:*\"}]
+      deliveries: [{name: out, socket: PUSH}]
+";
+
 /// The running queue, and where it lies: the simulated disk has the same paths as the real one,
 /// which holds its sockets.
 pub(crate) struct Simulated {
@@ -25,7 +38,8 @@ impl Simulated {
         let disk = SimDisk::new(1);
         make_parents(&disk, home.path());
         let dataplane = validate_dataplane(&parse(yaml).unwrap()).unwrap();
-        let place = Place { data, sockets, host: "127.0.0.1".into(), admin: None, ordinal: None };
+        let admin = Some(([127, 0, 0, 1], 0).into());
+        let place = Place { data, sockets, host: "127.0.0.1".into(), admin, ordinal: None };
         let sidecar = app::start_on(seen(disk.clone()), &dataplane, &place).await.unwrap();
         Self { sidecar, disk, home }
     }
