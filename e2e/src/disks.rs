@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::WatchStreamExt as _;
@@ -15,6 +14,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
+use crate::storage_driver::{Driver, class_of, requested};
 
 /// The class that claims get that ask for none.
 pub const CLASS: &str = "standard";
@@ -37,25 +37,13 @@ impl FakeDisks {
     /// # Errors
     /// `Api` where a class cannot be made.
     pub async fn run(client: Client) -> Result<Self> {
-        let classes = Api::<StorageClass>::all(client.clone());
+        let driver = Driver { client, name: DRIVER };
         for (name, growable) in [(CLASS, true), (RIGID_CLASS, false)] {
-            let default = (name == CLASS).to_string();
-            let class = json!({
-                "apiVersion": "storage.k8s.io/v1",
-                "kind": "StorageClass",
-                "metadata": {
-                    "name": name,
-                    "annotations": {"storageclass.kubernetes.io/is-default-class": default},
-                },
-                "provisioner": DRIVER,
-                "allowVolumeExpansion": growable,
-            });
-            classes
-                .patch(name, &apply(), &Patch::Apply(class))
-                .await
-                .map_err(Error::api("making a storage class"))?;
+            let more = json!({"allowVolumeExpansion": growable});
+            let made = driver.class(name, name == CLASS, more).await;
+            made.map_err(Error::api("making a storage class"))?;
         }
-        Ok(Self { task: tokio::spawn(serve(client)) })
+        Ok(Self { task: tokio::spawn(serve(driver)) })
     }
 }
 
@@ -65,14 +53,14 @@ impl Drop for FakeDisks {
     }
 }
 
-async fn serve(client: Client) {
-    let claims = Api::<PersistentVolumeClaim>::all(client.clone());
+async fn serve(driver: Driver) {
+    let claims = Api::<PersistentVolumeClaim>::all(driver.client.clone());
     let events = watcher(claims, watcher::Config::default()).default_backoff();
     let mut claims = events.applied_objects().boxed();
     while let Some(claim) = claims.next().await {
         match claim {
             Ok(claim) => {
-                while let Err(error) = provide(&client, &claim).await {
+                while let Err(error) = provide(&driver, &claim).await {
                     if matches!(&error, kube::Error::Api(status) if status.is_not_found()) {
                         break;
                     }
@@ -86,25 +74,23 @@ async fn serve(client: Client) {
 }
 
 /// Does what this claim lacks: a volume, or room.
-async fn provide(client: &Client, claim: &PersistentVolumeClaim) -> Result<(), kube::Error> {
+async fn provide(driver: &Driver, claim: &PersistentVolumeClaim) -> Result<(), kube::Error> {
     let (Some(spec), Some(status)) = (&claim.spec, &claim.status) else { return Ok(()) };
-    let class = spec.storage_class_name.as_deref().unwrap_or_default();
-    let size = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref());
-    let Some(size) = size.and_then(|requests| requests.get("storage")) else { return Ok(()) };
+    let (Some(class), Some(size)) = (class_of(claim), requested(claim)) else { return Ok(()) };
     let deleted = claim.metadata.deletion_timestamp.is_some();
     if deleted || ![CLASS, RIGID_CLASS].contains(&class) {
         return Ok(());
     }
     if spec.volume_name.is_none() {
-        return volume(client, claim, class, size).await;
+        return volume(driver, claim, size).await;
     }
     let has = status.capacity.as_ref().and_then(|capacity| capacity.get("storage"));
     if has.is_none_or(|has| has == size) {
         return Ok(());
     }
-    volume(client, claim, class, size).await?;
+    volume(driver, claim, size).await?;
     let namespace = claim.namespace().unwrap_or_default();
-    let claims = Api::<PersistentVolumeClaim>::namespaced(client.clone(), &namespace);
+    let claims = Api::<PersistentVolumeClaim>::namespaced(driver.client.clone(), &namespace);
     let grown = json!({
         "metadata": {"uid": claim.uid()},
         "status": {"capacity": {"storage": size}},
@@ -115,36 +101,10 @@ async fn provide(client: &Client, claim: &PersistentVolumeClaim) -> Result<(), k
 
 /// Makes the claim's volume, or makes it as large as the claim asks.
 async fn volume(
-    client: &Client,
+    driver: &Driver,
     claim: &PersistentVolumeClaim,
-    class: &str,
     size: &Quantity,
 ) -> Result<(), kube::Error> {
-    let uid = claim.uid().unwrap_or_default();
-    let name = format!("pvc-{uid}");
-    let volume = json!({
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": name, "annotations": {"pv.kubernetes.io/provisioned-by": DRIVER}},
-        "spec": {
-            "capacity": {"storage": size},
-            "accessModes": claim.spec.as_ref().and_then(|spec| spec.access_modes.clone()),
-            "persistentVolumeReclaimPolicy": "Retain",
-            "storageClassName": class,
-            "csi": {"driver": DRIVER, "volumeHandle": uid},
-            "claimRef": {
-                "apiVersion": "v1",
-                "kind": "PersistentVolumeClaim",
-                "namespace": claim.namespace(),
-                "name": claim.name_any(),
-                "uid": uid,
-            },
-        },
-    });
-    let volumes = Api::<PersistentVolume>::all(client.clone());
-    volumes.patch(&name, &apply(), &Patch::Apply(volume)).await.map(|_| ())
-}
-
-fn apply() -> PatchParams {
-    PatchParams::apply(DRIVER).force()
+    let source = json!({"csi": {"driver": DRIVER, "volumeHandle": claim.uid()}});
+    driver.volume(claim, size, source).await
 }

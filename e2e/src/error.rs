@@ -80,9 +80,6 @@ pub enum Error {
     /// A Dockerfile that says something else than those of this project.
     #[error("not understood: {0}")]
     Dockerfile(String),
-    /// A cluster of its own cannot be had here.
-    #[error("{0}")]
-    Unsuitable(String),
     /// There is one already.
     #[error("a cluster runs here already, of process {0}: e2e/down ends it")]
     Busy(i32),

@@ -25,6 +25,7 @@ mod process;
 pub mod sandbox;
 pub mod scenarios;
 mod sidecars;
+mod storage_driver;
 mod tool;
 pub mod tools;
 mod until;

@@ -9,7 +9,7 @@ mod containers;
 mod disks;
 pub(crate) mod machine;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use k8s_openapi::api::core::v1::Node as NodeObject;
@@ -26,13 +26,16 @@ use disks::Disks;
 /// The node's name.
 pub(crate) const NAME: &str = "node-1";
 
+/// Where the volumes are, below the cluster's directory.
+const DISKS: &str = "disks";
+
 /// The cluster. Dropping it kills what it has started.
 pub struct Node {
     kubelet: Option<Process>,
     rest: [Process; 4],
     _disks: Disks,
     plane: ControlPlane,
-    run: std::path::PathBuf,
+    run: PathBuf,
 }
 
 impl std::fmt::Debug for Node {
@@ -58,7 +61,7 @@ impl Node {
         let scheduler = Process::start("scheduler", components.scheduler()?, &logs)?;
         let proxy = Process::start("proxy", components.proxy()?, &logs)?;
         let dns = Process::start("dns", components.dns()?, &logs)?;
-        let disks = Disks::run(plane.client(), run.join("disks")).await?;
+        let disks = Disks::run(plane.client(), run.join(DISKS)).await?;
         until("containerd", async || {
             let socket = components.containerd_socket();
             socket.exists().then_some(()).ok_or_else(|| "no socket".to_owned())
@@ -107,6 +110,22 @@ impl Node {
         tool::finish(command).map(|_| ())
     }
 
+    /// Takes all space that a volume has left; answers how many bytes.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn fill_volume(&self, volume: &str) -> Result<u64> {
+        disks::fill(&self.disks_directory().join(volume))
+    }
+
+    /// Gives it back.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn empty_volume(&self, volume: &str) -> Result<()> {
+        disks::empty(&self.disks_directory().join(volume))
+    }
+
     /// Starts the kubelet, unless it runs.
     ///
     /// # Errors
@@ -142,6 +161,10 @@ impl Node {
             }
         })
         .await?
+    }
+
+    fn disks_directory(&self) -> PathBuf {
+        self.run.join(DISKS)
     }
 
     fn client(&self) -> Client {

@@ -2,6 +2,8 @@
 //! process, SIGKILL too, ends everything inside: the kernel kills all processes of a namespace with
 //! its first, and with the last of them go mounts, disks, bridges and rules. What is left is a
 //! directory and empty cgroups; they are removed afterwards, or by the next one that comes.
+//!
+//! `e2e/suitable` says whether a machine can have one.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -14,28 +16,12 @@ use std::{env, thread};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::{Pid, Signal, WaitOptions, geteuid, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process};
 
 use crate::error::{Error, Result};
 use crate::node::machine::{CGROUP, CGROUPS};
 use crate::process;
 
-/// Programs of the machine, and the packages of Debian that have them.
-const NEEDED: [(&str, &str); 10] = [
-    ("containerd", "containerd"),
-    ("runc", "runc"),
-    ("iptables", "iptables"),
-    ("conntrack", "conntrack"),
-    ("mkfs.ext4", "e2fsprogs"),
-    ("ip", "iproute2"),
-    ("unshare", "util-linux"),
-    ("mmdebstrap", "mmdebstrap"),
-    ("/bin/busybox", "busybox-static"),
-    ("/usr/lib/cni/bridge", "containernetworking-plugins"),
-];
-/// The way that works everywhere.
-const ELSEWHERE: &str = "set KUBECONFIG to a cluster's, and LIFEBOAT_E2E_LOAD to what loads images \
-     into it, such as 'kind load image-archive {archive}'";
 /// Where the cluster's files are; short, for sockets are in it.
 const DIRECTORY: &str = "/var/tmp/lifeboat-e2e";
 /// Where logs are kept.
@@ -55,9 +41,8 @@ impl Sandbox {
     /// Takes the place, and removes what one left that was killed.
     ///
     /// # Errors
-    /// `Unsuitable`: not here, and how else; `Busy`: one is running.
+    /// `Busy`: one is running.
     pub fn take() -> Result<Self> {
-        suitable()?;
         let what = || Error::io(format!("making {DIRECTORY}"));
         fs::create_dir_all(DIRECTORY).map_err(what())?;
         let options =
@@ -268,26 +253,4 @@ fn remove_cgroup(path: &Path) {
         }
     }
     let _not_there = fs::remove_dir(path);
-}
-
-/// Whether this machine can have a cluster of its own.
-///
-/// # Errors
-/// `Unsuitable`: not here, and how else.
-pub fn suitable() -> Result<()> {
-    let no = |why: String| Err(Error::Unsuitable(format!("{why}: {ELSEWHERE}")));
-    if !cfg!(target_os = "linux") {
-        return no("a cluster of its own needs Linux".to_owned());
-    }
-    if !geteuid().is_root() {
-        return no("a cluster of its own needs root".to_owned());
-    }
-    let path = env::var_os("PATH").unwrap_or_default();
-    let there = |program: &str| env::split_paths(&path).any(|dir| dir.join(program).exists());
-    let missing: Vec<_> =
-        NEEDED.iter().filter(|(program, _)| !there(program)).map(|(_, package)| *package).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    no(format!("a cluster of its own needs `apt-get install {}`; otherwise", missing.join(" ")))
 }

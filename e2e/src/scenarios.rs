@@ -8,6 +8,7 @@ mod disk_full;
 mod drain_blocked;
 mod faults;
 mod install;
+mod lost_volume;
 mod node_faults;
 mod oom;
 mod scale;
@@ -54,7 +55,7 @@ impl Scenario {
 }
 
 /// All of them, in the order in which they run.
-pub const ALL: [Scenario; 22] = [
+pub const ALL: [Scenario; 24] = [
     core("install", "the chart installs in time, and its own test passes"),
     core("examples", "each example takes messages in"),
     core("tour", "docs/tour.md, command by command"),
@@ -71,7 +72,9 @@ pub const ALL: [Scenario; 22] = [
     long("autoscaler", "writes to the scale subresource under load"),
     long("drain-blocked", "a replica with a backlog and no consumer is to go"),
     core("disk-full", "the disk fills, and is emptied by its consumer").on_own_node(),
+    core("disk-taken", "somebody else fills the disk").on_own_node(),
     core("claim-deleted", "a claim is deleted by hand"),
+    core("lost-volume", "a control: what a lost volume held must be found missing"),
     core("kubelet-away", "the kubelet is stopped and comes back").on_own_node(),
     core("all-killed", "all containers of the node are killed at once").on_own_node(),
     core("operator-killed", "operators are killed during a rollout"),
@@ -124,7 +127,9 @@ async fn dispatch(cluster: &mut Cluster, name: &str, thorough: bool) -> Outcome 
         "autoscaler" => autoscaler::autoscaler(cluster).await,
         "drain-blocked" => drain_blocked::drain_blocked(cluster).await,
         "disk-full" => disk_full::disk_full(cluster).await,
+        "disk-taken" => disk_full::disk_taken(cluster).await,
         "claim-deleted" => claim_deleted::claim_deleted(cluster).await,
+        "lost-volume" => lost_volume::lost_volume(cluster).await,
         "kubelet-away" => node_faults::kubelet_away(cluster).await,
         "all-killed" => node_faults::all_killed(cluster).await,
         "operator-killed" => faults::operator_killed(cluster).await,

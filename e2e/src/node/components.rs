@@ -32,7 +32,7 @@ impl<'a> Components<'a> {
 
     /// Writes the files: once, for a program ends when its file changes.
     pub(super) fn configure(&self) -> Result<()> {
-        for directory in ["cni", "kubelet", "logs/pods", "disks"] {
+        for directory in ["cni", "kubelet", "logs/pods", super::DISKS] {
             let directory = self.file(directory);
             let what = format!("making {}", directory.display());
             fs::create_dir_all(directory).map_err(Error::io(what))?;

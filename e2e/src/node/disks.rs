@@ -3,17 +3,18 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use k8s_openapi::api::storage::v1::StorageClass;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
+use crate::storage_driver::{Driver, class_of, requested, volume_name};
 use crate::tool;
 
 /// The class, which is the default.
@@ -22,6 +23,8 @@ const CLASS: &str = "standard";
 const DRIVER: &str = "loop.lifeboat.test";
 /// The scheduler's word that a claim's pod has a node.
 const SELECTED: &str = "volume.kubernetes.io/selected-node";
+/// The file of somebody who fills a disk.
+const BALLAST: &str = "ballast";
 /// Between two looks at the claims.
 const LOOK: Duration = Duration::from_millis(300);
 
@@ -37,20 +40,11 @@ impl Disks {
     /// # Errors
     /// `Api` where the class cannot be made.
     pub(super) async fn run(client: Client, directory: PathBuf) -> Result<Self> {
-        let class = json!({
-            "apiVersion": "storage.k8s.io/v1",
-            "kind": "StorageClass",
-            "metadata": {
-                "name": CLASS,
-                "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
-            },
-            "provisioner": DRIVER,
-            "volumeBindingMode": "WaitForFirstConsumer",
-        });
-        let classes = Api::<StorageClass>::all(client.clone());
-        let made = classes.patch(CLASS, &apply(), &Patch::Apply(class)).await;
+        let driver = Driver { client, name: DRIVER };
+        let more = json!({"volumeBindingMode": "WaitForFirstConsumer"});
+        let made = driver.class(CLASS, true, more).await;
         made.map_err(Error::api("making a storage class"))?;
-        Ok(Self { task: tokio::spawn(serve(client, directory)) })
+        Ok(Self { task: tokio::spawn(serve(driver, directory)) })
     }
 }
 
@@ -60,11 +54,11 @@ impl Drop for Disks {
     }
 }
 
-async fn serve(client: Client, directory: PathBuf) {
+async fn serve(driver: Driver, directory: PathBuf) {
     let mut said = String::new();
     loop {
         // The API server may be away; the next look tells.
-        let trouble = look(&client, &directory).await.err().map(|error| error.to_string());
+        let trouble = look(&driver, &directory).await.err().map(|error| error.to_string());
         let trouble = trouble.unwrap_or_default();
         if trouble != said && !trouble.is_empty() {
             eprintln!("disks: {trouble}");
@@ -75,21 +69,20 @@ async fn serve(client: Client, directory: PathBuf) {
 }
 
 /// Makes what claims wait for, and removes what nobody claims any more.
-async fn look(client: &Client, directory: &Path) -> Result<()> {
-    let claims = Api::<PersistentVolumeClaim>::all(client.clone());
+async fn look(driver: &Driver, directory: &Path) -> Result<()> {
+    let claims = Api::<PersistentVolumeClaim>::all(driver.client.clone());
     let claims = claims.list(&ListParams::default()).await.map_err(Error::api("listing claims"))?;
     for claim in &claims {
-        let wanted = claim.spec.as_ref().is_some_and(|spec| {
-            spec.storage_class_name.as_deref() == Some(CLASS) && spec.volume_name.is_none()
-        });
+        let bound = claim.spec.as_ref().is_some_and(|spec| spec.volume_name.is_some());
+        let wanted = class_of(claim) == Some(CLASS) && !bound;
         let deleted = claim.metadata.deletion_timestamp.is_some();
         if wanted && !deleted && claim.annotations().contains_key(SELECTED) {
-            make(client, directory, claim).await?;
+            make(driver, directory, claim).await?;
         }
     }
     let used: HashSet<_> =
         claims.iter().filter_map(|claim| claim.spec.as_ref()?.volume_name.clone()).collect();
-    let volumes = Api::<PersistentVolume>::all(client.clone());
+    let volumes = Api::<PersistentVolume>::all(driver.client.clone());
     let all = volumes.list(&ListParams::default()).await.map_err(Error::api("listing volumes"))?;
     for volume in &all {
         let released =
@@ -97,7 +90,7 @@ async fn look(client: &Client, directory: &Path) -> Result<()> {
         if released && !used.contains(&volume.name_any()) {
             remove(directory, &volume.name_any())?;
             volumes
-                .delete(&volume.name_any(), &kube::api::DeleteParams::default())
+                .delete(&volume.name_any(), &DeleteParams::default())
                 .await
                 .map_err(Error::api("deleting a volume"))?;
         }
@@ -105,44 +98,22 @@ async fn look(client: &Client, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn make(client: &Client, directory: &Path, claim: &PersistentVolumeClaim) -> Result<()> {
-    let uid = claim.uid().unwrap_or_default();
-    let name = format!("pvc-{uid}");
-    let requests = claim.spec.as_ref().and_then(|spec| spec.resources.as_ref()?.requests.clone());
-    let Some(size) = requests.and_then(|requests| requests.get("storage").cloned()) else {
-        return Ok(());
-    };
+async fn make(driver: &Driver, directory: &Path, claim: &PersistentVolumeClaim) -> Result<()> {
+    let Some(size) = requested(claim) else { return Ok(()) };
+    let name = volume_name(claim);
     let path = directory.join(&name);
     if !path.exists() {
         mount(directory, &name, &size.0)?;
     }
-    let volume = json!({
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": name},
-        "spec": {
-            "capacity": {"storage": size},
-            "accessModes": claim.spec.as_ref().and_then(|spec| spec.access_modes.clone()),
-            "persistentVolumeReclaimPolicy": "Retain",
-            "storageClassName": CLASS,
-            "local": {"path": path},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [{
-                "key": "kubernetes.io/hostname",
-                "operator": "In",
-                "values": [super::NAME],
-            }]}]}},
-            "claimRef": {
-                "apiVersion": "v1",
-                "kind": "PersistentVolumeClaim",
-                "namespace": claim.namespace(),
-                "name": claim.name_any(),
-                "uid": uid,
-            },
-        },
+    let source = json!({
+        "local": {"path": path},
+        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [{
+            "key": "kubernetes.io/hostname",
+            "operator": "In",
+            "values": [super::NAME],
+        }]}]}},
     });
-    let volumes = Api::<PersistentVolume>::all(client.clone());
-    let made = volumes.patch(&name, &apply(), &Patch::Apply(volume)).await;
-    made.map(|_| ()).map_err(Error::api("making a volume"))
+    driver.volume(claim, size, source).await.map_err(Error::api("making a volume"))
 }
 
 /// A file of this size with a file system in it, mounted. Only what is written takes space.
@@ -175,6 +146,28 @@ fn remove(directory: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Writes into a volume until there is no space left, as anybody might who can; answers how much.
+pub(super) fn fill(volume: &Path) -> Result<u64> {
+    let failed = || Error::io("filling a disk");
+    let mut file = File::create(volume.join(BALLAST)).map_err(failed())?;
+    for chunk in [1 << 20, 4 << 10] {
+        let zeros = vec![0; chunk];
+        loop {
+            match file.write_all(&zeros).and_then(|()| file.sync_data()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::StorageFull => break,
+                Err(error) => return Err(failed()(error)),
+            }
+        }
+    }
+    Ok(file.metadata().map_err(failed())?.len())
+}
+
+/// Takes that away again.
+pub(super) fn empty(volume: &Path) -> Result<()> {
+    fs::remove_file(volume.join(BALLAST)).map_err(Error::io("making room on a disk"))
+}
+
 /// Of a quantity such as `1Gi`; sizes of disks are written in binary units.
 fn bytes(size: &str) -> Option<u64> {
     let units = [("Ki", 10), ("Mi", 20), ("Gi", 30), ("Ti", 40)];
@@ -183,10 +176,6 @@ fn bytes(size: &str) -> Option<u64> {
         .find_map(|(unit, shift)| Some((size.strip_suffix(unit)?, *shift)))
         .unwrap_or((size, 0));
     number.parse::<u64>().ok()?.checked_shl(shift)
-}
-
-fn apply() -> PatchParams {
-    PatchParams::apply(DRIVER).force()
 }
 
 #[cfg(test)]

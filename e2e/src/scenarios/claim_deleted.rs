@@ -17,7 +17,7 @@ const TRIES: u64 = 3;
 pub(super) async fn claim_deleted(cluster: &mut Cluster) -> Outcome {
     let mut shop = Shop::open(cluster, "claim-deleted").await?;
     shop.settle().await?;
-    delete(&shop).await?;
+    lose_volume(&shop).await?;
     let closed = within(180, "a replica that is closed", async || {
         Ok((state(&shop).await? == "closed").then_some(()))
     });
@@ -37,9 +37,8 @@ pub(super) async fn claim_deleted(cluster: &mut Cluster) -> Outcome {
     if !said.contains("lifeboat.dev/accept-new-log") {
         return Err(Error::Broken(format!("no word of what to do: {said}")));
     }
-    shop.kubectl("annotate pq orders lifeboat.dev/accept-new-log=0").await?;
+    accept(&shop).await?;
     shop.until_receipts(BETWEEN).await?;
-    shop.until_says("DataIntact", "True", "Verified", 60).await?;
     within(60, "an annotation that is taken off", async || {
         let queue = shop.get("pq orders").await?;
         let left = queue["metadata"]["annotations"].get("lifeboat.dev/accept-new-log");
@@ -51,7 +50,7 @@ pub(super) async fn claim_deleted(cluster: &mut Cluster) -> Outcome {
 }
 
 /// Deletes the claim as one who means it: without the annotation it is refused.
-async fn delete(shop: &Shop<'_>) -> Result<()> {
+pub(super) async fn lose_volume(shop: &Shop<'_>) -> Result<()> {
     let deletion = format!("delete {CLAIM} --wait=false");
     match shop.kubectl(&deletion).await {
         Err(Error::Failed { said, .. }) if said.contains("lifeboat.dev/allow-delete") => {}
@@ -60,6 +59,12 @@ async fn delete(shop: &Shop<'_>) -> Result<()> {
     shop.kubectl(&format!("annotate {CLAIM} lifeboat.dev/allow-delete=true")).await?;
     shop.kubectl(&deletion).await?;
     shop.kubectl("delete pod orders-0").await.map(|_| ())
+}
+
+/// Says that what was in the claim is given up.
+pub(super) async fn accept(shop: &Shop<'_>) -> Result<()> {
+    shop.kubectl("annotate pq orders lifeboat.dev/accept-new-log=0").await?;
+    shop.until_says("DataIntact", "True", "Verified", 60).await.map(|_| ())
 }
 
 /// What the sidecar says that it does.

@@ -1,5 +1,6 @@
-//! A replica's disk fills up while its application hangs. Receipts wait or are refused, as the queue
-//! says; when the application goes on, so does the intake, without a hand.
+//! A replica's disk fills up while its application hangs: with messages, or with somebody else's files.
+//! Receipts wait or are refused, as the queue says; when there is room, they come again, without a
+//! hand.
 
 use super::Outcome;
 use super::cluster::{Cluster, within};
@@ -24,14 +25,46 @@ pub(super) async fn disk_full(cluster: &mut Cluster) -> Outcome {
 async fn fill(cluster: &mut Cluster, namespace: &str, on_full: &str) -> Result<(Counts, u64)> {
     let queue = Queue { on_full, ..Queue::default() };
     let shop = Shop::open_with(cluster, namespace, queue, BYTES).await?;
+    let pod = hold_application(&shop).await?;
+    let full = until_full(&shop, on_full).await?;
+    shop.cluster.node()?.release_in_pod(&pod, APPLICATION);
+    until_room(&shop, &pod).await?;
+    Ok((shop.close().await?, full))
+}
+
+/// Somebody else fills the disk long before the queue would, and then makes room.
+pub(super) async fn disk_taken(cluster: &mut Cluster) -> Outcome {
+    let shop = Shop::open_with(cluster, "disk-taken", Queue::default(), BYTES).await?;
+    let claim = shop.get("pvc lifeboat-data-orders-0").await?;
+    let volume = claim["spec"]["volumeName"].as_str().unwrap_or_default();
+    let pod = hold_application(&shop).await?;
+    let taken = shop.cluster.node()?.fill_volume(volume)?;
+    let full = until_full(&shop, "Block").await?;
+    shop.cluster.node()?.empty_volume(volume)?;
+    until_room(&shop, &pod).await?;
+    shop.cluster.node()?.release_in_pod(&pod, APPLICATION);
+    let note = format!("{} MiB taken; full after {full} messages of 64 KiB", taken >> 20);
+    Ok((shop.close().await?, note))
+}
+
+/// Has the application hang; answers which pod it is in.
+async fn hold_application(shop: &Shop<'_>) -> Result<String> {
     let pod = shop.uid("pod orders-0").await?;
     if shop.cluster.node()?.hold_in_pod(&pod, APPLICATION) == 0 {
         return Err(Error::Broken("no application that could hang".to_owned()));
     }
+    Ok(pod)
+}
+
+/// Waits until nothing more is taken in and people are told why; answers how many receipts there are.
+async fn until_full(shop: &Shop<'_>, on_full: &str) -> Result<u64> {
     shop.until_says("StoragePressure", "True", "Full", 180).await?;
     shop.until_says("Accepting", "False", "StorageFull", 30).await?;
-    let full = no_more(&shop, on_full).await?;
-    shop.cluster.node()?.release_in_pod(&pod, APPLICATION);
+    no_more(shop, on_full).await
+}
+
+/// Waits until this very pod takes messages in again and says so.
+async fn until_room(shop: &Shop<'_>, pod: &str) -> Result<()> {
     shop.until_receipts(BETWEEN).await?;
     shop.until_says("StoragePressure", "False", "RoomLeft", 120).await?;
     shop.until_says("Accepting", "True", "SidecarsReady", 60).await?;
@@ -39,7 +72,7 @@ async fn fill(cluster: &mut Cluster, namespace: &str, on_full: &str) -> Result<(
     if shop.uid("pod orders-0").await? != pod {
         return Err(Error::Broken("the pod was replaced".to_owned()));
     }
-    Ok((shop.close().await?, full))
+    Ok(())
 }
 
 /// Waits until the producer has tried in vain, as the queue says that it is to; answers how many

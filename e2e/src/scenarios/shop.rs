@@ -32,6 +32,13 @@ struct Producer {
     namespace: String,
 }
 
+/// One that has stopped, and its last word.
+#[derive(Debug)]
+pub(super) struct Stopped {
+    name: String,
+    report: Report,
+}
+
 /// The namespace.
 pub(super) struct Shop<'a> {
     pub(super) cluster: &'a mut Cluster,
@@ -206,33 +213,42 @@ impl<'a> Shop<'a> {
     /// # Errors
     /// `Deadline`: a message that was receipted did not arrive.
     pub(super) async fn settle(&mut self) -> Result<()> {
-        for producer in std::mem::take(&mut self.producers) {
-            self.in_producer(&producer, "touch /state/stop").await?;
-            let name = &producer.name;
-            let report = within(30, &format!("the end of {name}"), async || {
-                Ok(Some(self.report(&producer).await?).filter(|report| report.done))
-            })
-            .await?;
-            let got = within(180, &format!("all of {name}"), async || {
-                let got = self.collected().await?.remove(name).unwrap_or_default();
-                let missing = got.missing_below(report.receipted);
-                let lost =
-                    || Error::Broken(format!("{missing} of {} are missing", report.receipted));
-                if missing == 0 { Ok(Some(got)) } else { Err(lost()) }
-            })
-            .await?;
-            self.counts = self.counts
-                + Counts {
-                    sent: report.sent,
-                    receipted: report.receipted,
-                    unanswered: report.unanswered(),
-                    delivered: got.unique(),
-                    duplicates: got.deliveries - got.unique(),
-                    lost: got.missing_below(report.receipted),
-                    longest_gap: report.longest_gap,
-                };
+        while !self.producers.is_empty() {
+            let stopped = self.stop_first().await?;
+            self.until_arrived(&stopped, 180).await?;
+            self.counts = self.counts + self.tally(&stopped).await?;
         }
         Ok(())
+    }
+
+    /// Stops the first producer. What it has sent is not counted with the rest.
+    pub(super) async fn stop_first(&mut self) -> Result<Stopped> {
+        let producer = self.producers.remove(0);
+        self.in_producer(&producer, "touch /state/stop").await?;
+        let report = within(30, &format!("the end of {}", producer.name), async || {
+            Ok(Some(self.report(&producer).await?).filter(|report| report.done))
+        })
+        .await?;
+        Ok(Stopped { name: producer.name, report })
+    }
+
+    /// Waits until workers got all that this one has receipts for.
+    ///
+    /// # Errors
+    /// `Deadline`: a message did not arrive.
+    pub(super) async fn until_arrived(&self, stopped: &Stopped, seconds: u64) -> Result<()> {
+        within(seconds, &format!("all of {}", stopped.name), async || {
+            let Counts { lost, receipted, .. } = self.tally(stopped).await?;
+            let missing = || Error::Broken(format!("{lost} of {receipted} are missing"));
+            if lost == 0 { Ok(Some(())) } else { Err(missing()) }
+        })
+        .await
+    }
+
+    /// What is so of its messages by now.
+    pub(super) async fn tally(&self, stopped: &Stopped) -> Result<Counts> {
+        let got = self.collected().await?.remove(&stopped.name).unwrap_or_default();
+        Ok(got.compared(&stopped.report))
     }
 
     /// [`Self::settle`], and all of it goes.

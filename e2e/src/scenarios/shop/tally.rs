@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::scenarios::table::Counts;
+
 /// What a producer says of itself.
 #[derive(Debug, Default, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -14,13 +16,13 @@ pub(in crate::scenarios) struct Report {
     /// When the last receipt came, in seconds since 1970.
     pub(in crate::scenarios) last: f64,
     /// The longest time between two receipts, in seconds.
-    pub(super) longest_gap: f64,
+    longest_gap: f64,
     pub(super) done: bool,
 }
 
 impl Report {
     /// Sends without an answer: each may have been stored.
-    pub(super) fn unanswered(&self) -> u64 {
+    fn unanswered(&self) -> u64 {
         self.sent.saturating_sub(self.receipted + self.refused)
     }
 }
@@ -28,18 +30,31 @@ impl Report {
 /// What the collector has of a producer.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Got {
-    pub(super) deliveries: u64,
+    deliveries: u64,
     ranges: Vec<(u64, u64)>,
 }
 
 impl Got {
+    /// What has become of the messages of a producer that has stopped.
+    pub(super) fn compared(&self, report: &Report) -> Counts {
+        Counts {
+            sent: report.sent,
+            receipted: report.receipted,
+            unanswered: report.unanswered(),
+            delivered: self.unique(),
+            duplicates: self.deliveries - self.unique(),
+            lost: self.missing_below(report.receipted),
+            longest_gap: report.longest_gap,
+        }
+    }
+
     /// Of its messages, how many have come.
-    pub(super) fn unique(&self) -> u64 {
+    fn unique(&self) -> u64 {
         self.ranges.iter().map(|(first, last)| last - first + 1).sum()
     }
 
     /// Of the messages below `end`, how many are missing.
-    pub(super) fn missing_below(&self, end: u64) -> u64 {
+    fn missing_below(&self, end: u64) -> u64 {
         let below = |(first, last): &(u64, u64)| (last + 1).min(end).saturating_sub(*first);
         end - self.ranges.iter().map(below).sum::<u64>()
     }
