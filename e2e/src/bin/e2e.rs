@@ -201,15 +201,20 @@ fn up() -> Result<ExitCode> {
     make_all()?;
     let io = |source| Error::Io { what: "starting a cluster".to_owned(), source };
     let ready = sandbox::run_directory().join("ready");
+    let log = std::env::temp_dir().join("lifeboat-e2e-up.log");
+    // Not this program's own: whoever reads that would wait for the cluster's end.
+    let said = fs::File::create(&log).map_err(io)?;
     let mut hold = Command::new("setsid")
         .arg(std::env::current_exe().map_err(io)?)
         .arg("hold")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
+        .stderr(said)
         .spawn()
         .map_err(io)?;
     loop {
         if let Some(status) = hold.try_wait().map_err(io)? {
+            eprint!("{}", fs::read_to_string(&log).unwrap_or_default());
             eprintln!("e2e: the cluster did not come up: {status}");
             return Ok(ExitCode::FAILURE);
         }
