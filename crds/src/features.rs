@@ -131,6 +131,34 @@ mod tests {
         assert_eq!(sorted("retention.onDamage"), of::<resource::OnDamage>());
     }
 
+    /// What the schema says of a feature: of the field, or of the value of a choice.
+    fn description(feature: &str) -> String {
+        let words: Vec<&str> = feature.split('.').collect();
+        let schema = match words[0] {
+            "ingress" => schema_for!(resource::Ingress),
+            "delivery" => schema_for!(resource::Delivery),
+            "retention" => schema_for!(resource::Retention),
+            _ => schema_for!(resource::Durability),
+        };
+        let field = &schema.as_value()["properties"][words[1]];
+        let described = words.get(2).map_or(field, |value| {
+            let types = schema.as_value()["$defs"].as_object().unwrap();
+            let refers = |name: &str| field.to_string().contains(&format!("/{name}\""));
+            let (_, choice) = types.iter().find(|(name, _)| refers(name)).unwrap();
+            choice["oneOf"].as_array().unwrap().iter().find(|it| it["const"] == **value).unwrap()
+        });
+        described["description"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn what_is_planned_and_only_that_is_described_as_refused() {
+        for feature in SUPPORTED.iter().chain(PLANNED) {
+            let description = description(feature);
+            let is_refused = description.starts_with("Planned, refused by this version.");
+            assert_eq!(is_refused, !is_supported(feature), "{feature}: {description}");
+        }
+    }
+
     #[test]
     fn a_choice_lists_its_values() {
         assert_eq!(values("ingress.socket"), ["PULL", "ROUTER", "SUB"]);

@@ -20,6 +20,6 @@ while True:
     if answer != b"MSG":
         raise ValueError(b" ".join([answer, *rest]).decode())
     token, attempt, seq, _, *body = rest
-    done += 1                             # here the work is done; (stream id, seq) is its key
+    done += 1                             # here the work is done; seq is its key in this replica
     verb = [b"NEXT", token, b"2000"]
 print("acknowledged", done)

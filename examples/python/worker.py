@@ -6,16 +6,17 @@ endpoint = sys.argv[1] if len(sys.argv) > 1 else "ipc://lifeboat-data/sockets/wo
 socket = zmq.Context.instance().socket(zmq.DEALER)
 socket.setsockopt(zmq.RCVTIMEO, 2000)
 socket.connect(endpoint)
-done = 0
+stream, done = None, 0
 while True:
     try:
         verb, *rest = socket.recv_multipart()
     except zmq.Again:
         break                             # nothing for two seconds
     if verb == b"HELLO":                  # the queue is there, now or again: say how much you take
+        stream = rest[1]                  # its id, part of each message's key
         socket.send_multipart([b"CREDIT", b"64"])
     elif verb == b"MSG":
         token, attempt, seq, _, *body = rest
-        done += 1                         # here the work is done; (stream id, seq) is its key
+        done += 1                         # here the work is done; (stream, seq) is its key
         socket.send_multipart([b"ACK", token])
 print("acknowledged", done)

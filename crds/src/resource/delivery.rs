@@ -17,11 +17,11 @@ pub struct Delivery {
     pub name: String,
     /// The ZeroMQ socket that the sidecar opens.
     pub socket: DeliverySocket,
-    /// What is spoken on a ROUTER socket, and on DEALER where it is more than REQ and REP.
-    /// Required with ROUTER, absent with PUSH and PUB.
+    /// What is spoken on a ROUTER socket: Credit. Required with ROUTER, absent otherwise.
     pub protocol: Option<DeliveryProtocol>,
-    /// Where the socket is bound: `tcp://HOST:PORT` (`*` is every interface; port 0 or `*` picks
-    /// one; ports below 1024 are refused) or `ipc://` and a path in the socket directory.
+    /// Where the socket is bound: `tcp://HOST:PORT` (`*` is every interface of a pod, and with
+    /// `lifeboat run` what --host says, 127.0.0.1; port 0 or `*` picks one; ports below 1024 are
+    /// refused) or `ipc://` and a path in the socket directory.
     /// Default: the file `<stream>.<name>` in the socket directory.
     pub bind: Option<Endpoint>,
     /// The endpoints that the socket connects to, instead of `bind`: 1 to 16, each
@@ -47,13 +47,13 @@ pub struct Delivery {
     /// "2026-01-31T08:00:00Z"; what is not kept any more is passed over. Under Limits only. Default
     /// First.
     pub from: Option<StartText>,
-    /// Whether exhausted records are kept as dead letters.
+    /// Planned, refused by this version. Whether exhausted records are kept as dead letters.
     pub dead_letter: Option<bool>,
-    /// Encrypted and authenticated by CurveZMQ, on tcp only.
+    /// Planned, refused by this version. Encrypted and authenticated by CurveZMQ, on tcp only.
     pub curve: Option<Curve>,
-    /// Conditions that a record must meet to be delivered here.
+    /// Planned, refused by this version. Conditions that a record must meet to be delivered here.
     pub filters: Option<Vec<serde_json::Value>>,
-    /// The routing id that the socket gives to its peers.
+    /// Planned, refused by this version. The routing id that the socket gives to its peers.
     pub routing_id: Option<String>,
 }
 
@@ -63,7 +63,7 @@ pub struct Delivery {
 pub enum DeliverySocket {
     /// Applications are PULL; they cannot acknowledge.
     Push,
-    /// Applications are SUB, observers without a cursor.
+    /// Planned, refused by this version. Applications are SUB, observers without a cursor.
     Pub,
     /// Applications are REP; their reply is the ack, unless its first frame is NACK or REJECT.
     Dealer,
@@ -76,11 +76,12 @@ pub enum DeliverySocket {
 pub enum DeliveryProtocol {
     /// The application grants credit and settles each record.
     Credit,
-    /// ZeroMQ RFC 7 and 18: applications are workers.
+    /// Planned, refused by this version. ZeroMQ RFC 7 and 18: applications are workers.
     Majordomo,
-    /// The guide's Simple and Paranoid Pirate: applications are workers.
+    /// Planned, refused by this version. The guide's Simple and Paranoid Pirate: applications are
+    /// workers.
     Pirate,
-    /// The pzq consumer protocol, on DEALER.
+    /// Planned, refused by this version. The pzq consumer protocol, on DEALER.
     Pzq,
 }
 

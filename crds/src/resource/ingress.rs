@@ -18,28 +18,31 @@ pub struct Ingress {
     pub socket: IngressSocket,
     /// What is spoken on a ROUTER socket. Required with ROUTER, absent otherwise.
     pub protocol: Option<IngressProtocol>,
-    /// Where the socket is bound: `tcp://HOST:PORT` (`*` is every interface; port 0 or `*` picks
-    /// one; ports below 1024 are refused) or `ipc://` and a path in the socket directory.
+    /// Where the socket is bound: `tcp://HOST:PORT` (`*` is every interface of a pod, and with
+    /// `lifeboat run` what --host says, 127.0.0.1; port 0 or `*` picks one; ports below 1024 are
+    /// refused) or `ipc://` and a path in the socket directory.
     /// Default: the file `<stream>.<name>` in the socket directory.
     pub bind: Option<Endpoint>,
     /// The endpoints that the socket connects to, instead of `bind`: 1 to 16, each
     /// `tcp://HOST:PORT` or `ipc://` and a path in the socket directory. PULL only.
     pub connect: Option<Vec<Remote>>,
-    /// The prefixes that a SUB socket subscribes to: at most 64. Default: everything.
+    /// Planned, refused by this version. The prefixes that a SUB socket subscribes to: at most 64.
+    /// Default: everything.
     pub topics: Option<Vec<String>>,
     /// The largest message, the sum of its frames: a quantity string of at most 64Mi and at most
-    /// a quarter of the stream's share of the volume. Default 4Mi. A larger one is skipped, and
-    /// over 4 times this (at most 64Mi) its connection is closed.
+    /// a quarter of the stream's share of the volume. Default 4Mi. A larger one ends the connection
+    /// of a PUSH; REQ and DEALER are answered with 413, and over 4 times this (at most 64Mi) their
+    /// connection is closed.
     pub max_message_size: Option<Quantity>,
     /// Connections at one time, 1 to 65535. Default 1024.
     pub max_connections: Option<u32>,
-    /// Encrypted and authenticated by CurveZMQ, on tcp only.
+    /// Planned, refused by this version. Encrypted and authenticated by CurveZMQ, on tcp only.
     pub curve: Option<Curve>,
-    /// Conditions that a message must meet to be stored.
+    /// Planned, refused by this version. Conditions that a message must meet to be stored.
     pub filters: Option<Vec<serde_json::Value>>,
     /// Store a message once however often a producer sends it. ROUTER with Receipt only.
     pub dedup: Option<Dedup>,
-    /// The routing id that the socket gives to its peers.
+    /// Planned, refused by this version. The routing id that the socket gives to its peers.
     pub routing_id: Option<String>,
 }
 
@@ -49,7 +52,7 @@ pub struct Ingress {
 pub enum IngressSocket {
     /// Producers are PUSH; they get no receipt.
     Pull,
-    /// Producers are PUB; they get no receipt.
+    /// Planned, refused by this version. Producers are PUB; they get no receipt.
     Sub,
     /// Producers are REQ or DEALER; `protocol` says what they get.
     Router,
@@ -60,17 +63,18 @@ pub enum IngressSocket {
 pub enum IngressProtocol {
     /// Each message is answered once it is stored and synced.
     Receipt,
-    /// Each message is stored, then answered by the application's reply.
+    /// Planned, refused by this version. Each message is stored, then answered by the
+    /// application's reply.
     Request,
-    /// ZeroMQ RFC 7 and 18, and Titanic (RFC 9).
+    /// Planned, refused by this version. ZeroMQ RFC 7 and 18, and Titanic (RFC 9).
     Majordomo,
-    /// The pzq client protocol.
+    /// Planned, refused by this version. The pzq client protocol.
     Pzq,
-    /// The guide's Lazy, Simple and Paranoid Pirate.
+    /// Planned, refused by this version. The guide's Lazy, Simple and Paranoid Pirate.
     Pirate,
-    /// ZeroMQ RFC 12.
+    /// Planned, refused by this version. ZeroMQ RFC 12.
     Clone,
-    /// ZeroMQ RFC 10.
+    /// Planned, refused by this version. ZeroMQ RFC 10.
     Freelance,
 }
 

@@ -27,9 +27,10 @@ pub struct Retention {
     pub on_full: Option<OnFull>,
     /// What happens when the log is damaged before its tail. Default Stop.
     pub on_damage: Option<OnDamage>,
-    /// What Latest keeps the newest record of: Topic, or Frame with `frame`.
+    /// Planned, refused by this version. What Latest keeps the newest record of: Topic, or Frame
+    /// with `frame`.
     pub key: Option<String>,
-    /// The frame that is the key, counted from 0.
+    /// Planned, refused by this version. The frame that is the key, counted from 0.
     pub frame: Option<u32>,
 }
 
@@ -40,7 +41,7 @@ pub enum Policy {
     WorkQueue,
     /// Records within limits of age, bytes and number, at least one of which is given; replayable.
     Limits,
-    /// The newest record of each key.
+    /// Planned, refused by this version. The newest record of each key.
     Latest,
 }
 

@@ -130,8 +130,8 @@ pub(super) struct Redrive {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  kubectl pq drain orders             every replica, one after the other
-  kubectl pq drain orders --replica 2 replica 2 and those above it
+  kubectl pq drain orders              # every replica, one after the other
+  kubectl pq drain orders --replica 2  # replica 2 and those above it
 
 A replica that is drained takes no more messages from outside its pod, delivers what it holds, and
 goes when nothing is left; its claim stays unless whenScaled says otherwise. Replicas go from the

@@ -50,7 +50,10 @@ pub enum LogError {
     },
 
     /// Another process holds the volume. The caller must not touch it.
-    #[error("{} is held by another process", path.display())]
+    #[error(
+        "{} is held by another process: stop that one, or use another data directory (--data)",
+        path.display()
+    )]
     Locked {
         /// The lock file.
         path: PathBuf,

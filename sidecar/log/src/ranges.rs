@@ -154,6 +154,14 @@ impl FromIterator<Range<u64>> for RangeSet {
     }
 }
 
+/// `3-5`, or `3`: how people read and write seqs, both ends included.
+pub fn in_words(seqs: &Range<u64>) -> String {
+    match seqs.end.saturating_sub(1) {
+        last if last <= seqs.start => seqs.start.to_string(),
+        last => format!("{}-{last}", seqs.start),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -161,6 +169,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn people_include_both_ends() {
+        assert_eq!(in_words(&(3..6)), "3-5");
+        assert_eq!(in_words(&(3..4)), "3");
+    }
 
     #[test]
     fn touching_ranges_become_one() {

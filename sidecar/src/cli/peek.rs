@@ -11,9 +11,9 @@ use crate::exit::Exit;
 #[derive(Debug, Args)]
 #[command(after_help = after_help("\
 Examples:
-  lifeboat peek work                         the oldest records that are not settled
-  lifeboat peek work --delivery workers -n 3 the next ones of one delivery
-  lifeboat peek work --dead-letters          what was given up, by whom and why
+  lifeboat peek work                          # the oldest records that are not settled
+  lifeboat peek work --delivery workers -n 3  # the next ones of one delivery
+  lifeboat peek work --dead-letters           # what was given up, by whom and why
   lifeboat peek work --from 120 --json | jq .frames
 
 Nothing is consumed, leased or settled.", &[Exit::Success, Exit::Failure, Exit::BadInput]))]

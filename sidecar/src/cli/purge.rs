@@ -11,12 +11,12 @@ use crate::exit::Exit;
     group = ArgGroup::new("what"),
     after_help = after_help("\
 Examples:
-  lifeboat purge work --dry-run             how much it would be
-  lifeboat purge work                       every record, for every delivery
-  lifeboat purge work --delivery workers    every record, for one delivery
+  lifeboat purge work --dry-run             # how much it would be
+  lifeboat purge work                       # every record, for every delivery
+  lifeboat purge work --delivery workers    # every record, for one delivery
   lifeboat purge work --dead-letters
-  lifeboat purge work --removed old         a delivery that the file does not name any more
-  lifeboat purge gone                       a stream that it does not name any more: all of it
+  lifeboat purge work --removed old         # a delivery that the file does not name any more
+  lifeboat purge gone                       # a stream that it does not name any more: all of it
 
 WHAT IS PURGED IS GONE. Without an option the dead letters stay, but for a stream that the file does
 not name any more: that one is removed. Records that come in later are not concerned.", &[Exit::Success, Exit::Failure, Exit::BadInput]))]

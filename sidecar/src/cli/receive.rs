@@ -12,10 +12,10 @@ use crate::exit::Exit;
 #[derive(Debug, Args)]
 #[command(after_help = after_help("\
 Examples:
-  lifeboat receive work.workers                     until ^C
-  lifeboat receive work.workers --count 1 --no-ack  look at the next one, and leave it there
+  lifeboat receive work.workers                     # until ^C
+  lifeboat receive work.workers --count 1 --no-ack  # look at the next one, and leave it there
   lifeboat receive work.workers --timeout 5s --json | jq .seq
-  lifeboat receive tcp://queue:5557 --credit        without a data directory
+  lifeboat receive tcp://queue:5557 --credit        # without a data directory
 
 From a Credit delivery each message is acknowledged once it is printed: THE APPLICATION WILL NOT GET
 IT. What went into a pipe counts as printed, so use --count rather than `| head`. With --no-ack they

@@ -14,10 +14,10 @@ use crate::exit::Exit;
 #[command(after_help = after_help("\
 Examples:
   lifeboat send work.receipts 'one order' 'another order'
-  lifeboat send work.receipts < orders.txt          one message a line
+  lifeboat send work.receipts < orders.txt          # one message a line
   lifeboat send work.push --count 10000 --size 1024
   lifeboat send work.receipts 'head|body' --separator '|'
-  lifeboat send tcp://queue:5556 --receipts hello   without a data directory
+  lifeboat send tcp://queue:5556 --receipts hello   # without a data directory
 
 To a Receipt ingress it sends up to --window messages ahead of their receipts and ends when each has
 one: 200 says stored and synced. A message whose connection was lost before its receipt came is sent

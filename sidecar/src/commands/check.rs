@@ -6,6 +6,7 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressStyle};
 use lifeboat_log::disk::Disk;
 use lifeboat_log::inspect::{self, CheckOptions, Checked, Report, Severity};
+use lifeboat_log::ranges::in_words;
 use lifeboat_log::vfs::Vfs;
 use serde_json::json;
 
@@ -72,8 +73,7 @@ fn line(finding: &Checked) -> String {
         Severity::Damage => "DAMAGE",
         Severity::Note => "note  ",
     };
-    let lost: Vec<String> =
-        finding.lost.iter().map(|seqs| format!("{}..{}", seqs.start, seqs.end)).collect();
+    let lost: Vec<String> = finding.lost.iter().map(in_words).collect();
     let lost = if lost.is_empty() { String::new() } else { format!("; lost: {}", lost.join(", ")) };
     let path = finding.path.display().to_string();
     let what = finding.what.strip_prefix(&path).unwrap_or(&finding.what);
@@ -117,7 +117,7 @@ mod tests {
         };
         let text = render(&report);
         let expected = "DAMAGE /d/a.log: is damaged at byte 7: checksum does not match; \
-                        lost: 3..6, 9..10\n7 records in 3 files, 3.00 MiB; DAMAGED in 1 places\n";
+                        lost: 3-5, 9\n7 records in 3 files, 3.00 MiB; DAMAGED in 1 places\n";
         assert_eq!(text, expected);
         let json = as_json(&report);
         assert_eq!(json["damaged"], true);

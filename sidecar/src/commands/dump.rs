@@ -7,6 +7,7 @@ use std::sync::Arc;
 use lifeboat_log::LogError;
 use lifeboat_log::disk::Disk;
 use lifeboat_log::inspect::{self, DumpOptions, Dumped};
+use lifeboat_log::ranges::in_words;
 use lifeboat_log::vfs::Vfs;
 use lifeboat_zmtp::frames;
 use serde::Serialize;
@@ -58,7 +59,7 @@ fn print(out: &mut impl Write, item: &Dumped<'_>, format: DumpFormat) -> io::Res
             out.write_all(b"\n")
         }
         (Dumped::Missing { stream, seqs }, _) => {
-            eprintln!("lifeboat: stream {stream}: no records {}..{}", seqs.start, seqs.end);
+            eprintln!("lifeboat: stream {stream}: no records {}", in_words(seqs));
             Ok(())
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::Table;
 
-use super::human::{age, bytes, count};
+use super::human::{age, bytes};
 use super::table::table;
 use crate::control::verb::Seen;
 
@@ -18,7 +18,7 @@ pub(super) fn records(seen: &[Seen], now: Duration) -> Table {
     let mut table = table(&["seq", "age", "size", "message"], 0..3);
     for one in seen {
         let size = bytes(one.message.size);
-        table.add_row([count(one.seq), age_of(one, now), size, one.message.line()]);
+        table.add_row([one.seq.to_string(), age_of(one, now), size, one.message.line()]);
     }
     table
 }
@@ -29,7 +29,7 @@ pub(super) fn letters(seen: &[Seen], now: Duration) -> Table {
         ["seq", "age", "delivery", "was seq", "attempts", "failures", "reason", "message"];
     let mut table = table(&columns, 0..2);
     for one in seen {
-        let start = [count(one.seq), age_of(one, now)];
+        let start = [one.seq.to_string(), age_of(one, now)];
         let label = match &one.letter {
             None => ["?", "?", "?", "?", "no label"].map(str::to_owned),
             Some(label) => {
@@ -39,7 +39,7 @@ pub(super) fn letters(seen: &[Seen], now: Duration) -> Table {
                 };
                 let [attempts, failures] =
                     [label.attempts, label.failures].map(|it| it.to_string());
-                [label.delivery.clone(), count(label.seq), attempts, failures, reason]
+                [label.delivery.clone(), label.seq.to_string(), attempts, failures, reason]
             }
         };
         table.add_row(start.into_iter().chain(label).chain([one.message.line()]));
@@ -54,6 +54,7 @@ fn age_of(seen: &Seen, now: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::verb::Span;
     use crate::dead_letter::Label;
     use crate::readable::{Excerpt, Frame};
 
@@ -66,7 +67,17 @@ mod tests {
     #[test]
     fn a_record_is_a_line() {
         let text = records(&[seen(None)], Duration::from_secs(66)).trim_fmt();
-        assert!(text.ends_with("1,234  1m 1s  2.00 KiB  order 7 | base64:/w==…"), "{text}");
+        assert!(text.ends_with("1234  1m 1s  2.00 KiB  order 7 | base64:/w==…"), "{text}");
+    }
+
+    #[test]
+    fn seqs_are_written_as_commands_take_them() {
+        let now = Duration::from_secs(66);
+        for table in [records(&[seen(None)], now), letters(&[seen(None)], now)] {
+            let text = table.trim_fmt();
+            let seq = text.lines().nth(1).and_then(|line| line.split_whitespace().next()).unwrap();
+            assert_eq!(seq.parse::<Span>(), Ok(Span { first: 1_234, last: 1_234 }), "{text}");
+        }
     }
 
     #[test]
@@ -84,7 +95,7 @@ mod tests {
         let words: Vec<_> = text.lines().nth(1).unwrap().split("  ").map(str::trim).collect();
         let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
         let expected = [
-            "1,234",
+            "1234",
             "1m 1s",
             "workers",
             "7",

@@ -55,7 +55,7 @@ pub(super) fn render(status: &Status, now: Duration) -> String {
         }
     }
     for problem in &status.config.problems {
-        let _ = writeln!(out, "\nthe file is not applied: {problem}");
+        let _ = writeln!(out, "\nnot applied, tried again: {problem}");
     }
     if !status.config.pending_restart.is_empty() {
         let fields = status.config.pending_restart.join(", ");
@@ -112,7 +112,7 @@ fn streams(streams: &[StreamStatus], now: Duration) -> Table {
         );
         let state = match stream.state {
             StreamState::Open => "open",
-            StreamState::Full => "FULL: producers wait",
+            StreamState::Full => "FULL: producers wait, or get 503",
             StreamState::Stopped => "STOPPED: see below",
         };
         table.add_row([
@@ -303,7 +303,7 @@ mod tests {
         assert!(text.contains("work.workers lost to retention: 5 too old, 0 for space"));
         assert!(text.contains("work lost 5 records to damage"));
         assert!(text.contains("stored here, not in the file: gone"));
-        assert!(text.contains("the file is not applied: spec: bad"));
+        assert!(text.contains("not applied, tried again: spec: bad"));
         assert!(text.contains("applied by a restart: spec.storage.size"));
         assert!(!text.contains('\x1b'), "no colours");
     }

@@ -210,7 +210,7 @@ fn remarks(status: &QueueStatus, reports: &Reports, now: Timestamp) -> String {
     }
     for (ordinal, report) in reports {
         match report {
-            Err(reason) => lines.push(format!("replica {ordinal} was not asked: {reason}")),
+            Err(reason) => lines.push(format!("replica {ordinal} did not answer: {reason}")),
             Ok(report) => {
                 lines.extend(of_report(report).map(|it| format!("replica {ordinal}: {it}")));
             }
@@ -228,7 +228,7 @@ fn of_report(report: &Report) -> impl Iterator<Item = String> + '_ {
     });
     let config = &report.config;
     let problems =
-        config.problems.iter().map(|problem| format!("the file is not applied: {problem}"));
+        config.problems.iter().map(|problem| format!("not applied, tried again: {problem}"));
     let pending = (!config.pending_restart.is_empty())
         .then(|| format!("changed, applied by a restart: {}", config.pending_restart.join(", ")));
     streams.chain(problems).chain(pending)

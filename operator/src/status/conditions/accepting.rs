@@ -2,13 +2,14 @@
 
 use lifeboat_api::queue::QueueStatus;
 
+use super::storage::MAKE_ROOM;
 use super::{Reason, Verdict, listed};
 use crate::status::case::Case;
 
 pub(super) fn accepting(case: &Case<'_>, status: &QueueStatus) -> Verdict {
     let full = case.full();
     if !full.is_empty() {
-        let message = format!("A stream of replica {} is full.", listed(&full));
+        let message = format!("A stream of replica {} is full. {MAKE_ROOM}", listed(&full));
         return Verdict::no(Reason::StorageFull, message);
     }
     if let Ok(queue) = case.subject.queue {

@@ -14,7 +14,11 @@ pub(super) fn intact(case: &Case<'_>) -> Verdict {
         Some((ordinal, &stream.name, said))
     });
     if let Some((ordinal, stream, said)) = damaged {
-        let message = format!("Stream {stream} of replica {ordinal} is damaged: {said}.");
+        let message = format!(
+            "Stream {stream} of replica {ordinal} is damaged: {said}. In its container \
+             lifeboat-sidecar `lifeboat accept-gap {stream} --dry-run` says what it costs to go \
+             on, and `lifeboat accept-gap {stream} --yes` goes on."
+        );
         return Verdict::no(Reason::CorruptSegment, message);
     }
     if !case.all_report() {

@@ -1,5 +1,6 @@
 //! `DeliveryStuck`: something waits for long, and nothing is delivered.
 
+use super::ready::CONNECT;
 use super::{Reason, Verdict, listed};
 use crate::facts::Facts;
 use crate::status::case::Case;
@@ -31,13 +32,14 @@ pub(super) fn stuck(case: &Case<'_>) -> Verdict {
     if alone.is_empty() {
         let message = format!(
             "Messages in replica {} have waited for over five minutes, and the application takes \
-             none.",
+             none. Look at its log: it must read, and reply, acknowledge or grant CREDIT.",
             listed(&of(false))
         );
         return Verdict::yes(Reason::ConsumerFailing, message);
     }
     let message = format!(
-        "Messages in replica {} have waited for over five minutes, and no application is connected.",
+        "Messages in replica {} have waited for over five minutes, and no application is \
+         connected. {CONNECT}",
         listed(&alone)
     );
     Verdict::yes(Reason::NoConsumer, message)

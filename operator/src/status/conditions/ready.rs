@@ -5,6 +5,10 @@ use lifeboat_api::queue::QueueStatus;
 use super::{Reason, Verdict, listed};
 use crate::status::case::Case;
 
+/// What is to be done where no application is connected.
+pub(super) const CONNECT: &str = "It connects to the endpoint in its variable \
+                                  LIFEBOAT_<STREAM>_<NAME>; look at its log.";
+
 pub(super) fn ready(case: &Case<'_>, status: &QueueStatus) -> Verdict {
     let Ok(queue) = case.subject.queue else {
         return Verdict::no(Reason::SpecInvalid, "The spec is invalid; see Stalled.");
@@ -23,7 +27,8 @@ pub(super) fn ready(case: &Case<'_>, status: &QueueStatus) -> Verdict {
     };
     let alone: Vec<_> = (0..case.wanted()).filter(|ordinal| !is_connected(*ordinal)).collect();
     if !alone.is_empty() {
-        let message = format!("No application is connected to replica {}.", listed(&alone));
+        let message =
+            format!("No application is connected to replica {}. {CONNECT}", listed(&alone));
         return Verdict::no(Reason::AppNotConnected, message);
     }
     if case.subject.plan.paused {

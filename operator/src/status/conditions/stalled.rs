@@ -44,7 +44,10 @@ fn refused(case: &Case<'_>) -> Wrong {
     let said = case.subject.observed.refused.as_ref()?;
     let growth = case.subject.plan.growth.as_ref();
     if let Some(growth) = growth.filter(|_| said.starts_with("PersistentVolumeClaim ")) {
-        let message = format!("The server refuses a claim of {}: {said}.", growth.size);
+        let message = format!(
+            "The server refuses a claim of {}: {said}. Raise the quota, or mend what it names.",
+            growth.size
+        );
         return Some((Reason::VolumeResizeFailed, message));
     }
     let of_template = said.contains("spec.template") || said.contains("containers");
@@ -100,9 +103,12 @@ fn held_up(going: &ScaleDown) -> Wrong {
         Blocked::Silent => (Reason::SidecarTooOld, "does not say whether it is drained"),
         Blocked::Timeout => (Reason::DrainTimeout, "is not drained within spec.scaleDown.timeout"),
         Blocked::NoConsumer => (Reason::NoConsumer, "has a backlog and no application connected"),
-        Blocked::DeadLetters(_) => {
-            (Reason::DeadLettersLeft, "holds nothing but dead letters: redrive or discard them")
-        }
+        Blocked::DeadLetters(_) => (
+            Reason::DeadLettersLeft,
+            "holds nothing but dead letters: in its container lifeboat-sidecar put them back with \
+             `lifeboat redrive STREAM --all`, or remove them with `lifeboat purge STREAM \
+             --dead-letters --yes`",
+        ),
     };
     let message = format!(
         "Replica {ordinal} {wrong}. It stays until it is drained; the annotation \
@@ -123,7 +129,11 @@ fn growth(case: &Case<'_>) -> Wrong {
             ),
         )),
         GrowthPhase::Failed { claim, message } => {
-            let message = format!("Claim {claim} does not become {}: {message}.", growth.size);
+            let message = format!(
+                "Claim {claim} does not become {}: {message}. Raise the quota, or mend the storage \
+                 class.",
+                growth.size
+            );
             Some((Reason::VolumeResizeFailed, message))
         }
         _ => None,

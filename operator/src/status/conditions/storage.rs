@@ -5,13 +5,17 @@ use super::{Reason, Verdict, listed};
 use crate::facts::{Facts, Volume};
 use crate::status::case::Case;
 
+/// What is to be done about a stream without room.
+pub(super) const MAKE_ROOM: &str = "Have its messages consumed, or raise spec.storage.size or the \
+                                    stream's retention.maxBytes.";
+
 /// From here on a volume is nearly full.
 const NEARLY_FULL_PERCENT: i32 = 80;
 
 pub(super) fn pressure(case: &Case<'_>) -> Verdict {
     let full = case.full();
     if !full.is_empty() {
-        let message = format!("A stream of replica {} has no room.", listed(&full));
+        let message = format!("A stream of replica {} has no room. {MAKE_ROOM}", listed(&full));
         return Verdict::yes(Reason::Full, message);
     }
     let is_near = |facts: &Facts| {
@@ -20,7 +24,11 @@ pub(super) fn pressure(case: &Case<'_>) -> Verdict {
     let nearly = case.facts.iter().filter(|(_, facts)| is_near(facts));
     let nearly: Vec<_> = nearly.map(|(ordinal, _)| *ordinal).collect();
     if !nearly.is_empty() {
-        let message = format!("The volume of replica {} is nearly full.", listed(&nearly));
+        let message = format!(
+            "The volume of replica {} is nearly full. Have its messages consumed, or raise \
+             spec.storage.size.",
+            listed(&nearly)
+        );
         return Verdict::yes(Reason::NearlyFull, message);
     }
     if !case.all_report() {
@@ -35,7 +43,8 @@ pub(super) fn durable(case: &Case<'_>) -> Verdict {
     if !lost.is_empty() {
         let message = format!(
             "What replica {} holds does not outlive its machine's restart: the volume is in memory \
-             or of the container.",
+             or of the container. Make the queue anew with a spec.storage.storageClassName whose \
+             volumes are on disks.",
             listed(&lost)
         );
         return Verdict::no(Reason::VolumeNotDurable, message);

@@ -11,7 +11,7 @@ use crate::error::LogError;
 use crate::ids::{StreamId, VolumeId};
 use crate::journal;
 use crate::mend::examine;
-use crate::ranges::RangeSet;
+use crate::ranges::{RangeSet, in_words};
 use crate::read_only::ReadOnly;
 use crate::recover::Recovered;
 use crate::state::State;
@@ -174,7 +174,7 @@ impl Check<'_> {
             if let Some(stream) = self.state.stream(id) {
                 let gaps: Vec<_> = stream.gaps.iter().collect();
                 for gap in gaps {
-                    self.note(dir, format!("records {}..{} were lost earlier", gap.start, gap.end));
+                    self.note(dir, format!("lost earlier: {}", in_words(&gap)));
                 }
             }
         }

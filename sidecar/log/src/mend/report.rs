@@ -3,6 +3,8 @@
 use std::ops::{AddAssign, Range};
 use std::path::PathBuf;
 
+use crate::ranges::in_words;
+
 /// Who wants it mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Authority {
@@ -87,8 +89,7 @@ impl Mended {
             Authority::Policy => "onDamage: SkipWithGap",
             Authority::Operator => "accept-gap",
         };
-        let lost: Vec<_> =
-            self.lost.iter().map(|range| format!("{}..{}", range.start, range.end)).collect();
+        let lost: Vec<_> = self.lost.iter().map(in_words).collect();
         let lost = if lost.is_empty() { "nothing".to_owned() } else { lost.join(", ") };
         let unknown = self.unknown_from.map(|seq| format!(", and all from {seq} on, however many"));
         let unknown = unknown.unwrap_or_default();

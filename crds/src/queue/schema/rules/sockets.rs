@@ -27,12 +27,12 @@ fn ingress() -> Vec<Rule> {
         Rule::new(
             INGRESS,
             "(self.socket == 'ROUTER') == has(self.protocol)",
-            "protocol goes with socket ROUTER, which needs one; write both or neither",
+            "protocol goes with socket ROUTER, which needs Receipt; write both or neither",
         ),
         Rule::new(
             INGRESS,
             "!has(self.topics) || self.socket == 'SUB'",
-            "topics: only a SUB subscribes; remove them, or use socket SUB",
+            "topics: only a SUB subscribes, which is planned; remove them",
         ),
         Rule::new(
             INGRESS,
@@ -51,8 +51,8 @@ fn delivery() -> Vec<Rule> {
             DELIVERY,
             "self.socket == 'ROUTER' ? has(self.protocol) && self.protocol != 'Pzq' : \
              !has(self.protocol) || self.socket == 'DEALER' && self.protocol == 'Pzq'",
-            "protocol: ROUTER needs Credit, Majordomo or Pirate, DEALER takes Pzq or none, PUSH \
-             and PUB take none; write one that fits, or remove it",
+            "protocol: ROUTER needs Credit, DEALER, PUSH and PUB take none; write Credit, or \
+             remove it",
         ),
         Rule::new(
             DELIVERY,

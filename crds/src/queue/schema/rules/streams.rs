@@ -36,8 +36,8 @@ fn stream() -> Vec<Rule> {
                 "self.deliveries.all(d, !has(d.from)) || {} in ['Limits', 'Latest']",
                 policy("self")
             ),
-            "deliveries.from: a delivery of a WorkQueue starts where the others are; remove it, or \
-             use retention.policy Limits",
+            "deliveries.from: a new delivery of a WorkQueue gets all that is still held; remove it, \
+             or use retention.policy Limits",
         ),
         Rule::new(
             STREAM,
