@@ -7,7 +7,7 @@ mod volume_support;
 
 use std::sync::Arc;
 
-use lifeboat_log::sim::SimDisk;
+use lifeboat_log::sim::{Fault, SimDisk};
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
     Fate, LogError, MAX_RECORD_LEN, Refusal, Rejection, Run, Submitted, Urgency, Volume,
@@ -329,6 +329,44 @@ fn nobody_overtakes_a_record_that_waits() {
     drain(&mut volume, &mut clock);
     assert_eq!(waiting.seqs().unwrap().unwrap().start, 16);
     assert_eq!(log.published_end(), 17);
+}
+
+/// A disk may find that it is full wherever it is asked for something, and have room again.
+#[test]
+fn whatever_a_refusal_left_behind_the_next_record_of_any_size_is_stored() {
+    let (mut call, mut refusals) = (0, 0);
+    loop {
+        let disk = SimDisk::new(1);
+        let mut volume = open(Arc::new(disk.clone())).unwrap();
+        let mut clock = Clock::new();
+        call += 1;
+        disk.fail_at(disk.calls() + call, Fault::Enospc, false);
+        let before = disk.calls();
+        let small = submit_refusing(&volume, 1, 900);
+        if volume.committer.commit(clock.after(0)).is_err() {
+            // A sync is asked for no space.
+            continue;
+        }
+        if disk.calls() < before + call {
+            break;
+        }
+        let end = match small.seqs().unwrap() {
+            Ok(_) => 1,
+            Err(refusal) => {
+                assert_eq!(refusal, Refusal::NoSpace);
+                refusals += 1;
+                0
+            }
+        };
+        let large = submit_refusing(&volume, 1, 9_000);
+        volume.committer.commit(clock.after(0)).unwrap();
+        assert_eq!(large.seqs().unwrap().unwrap().start, end, "call {call}");
+        let volume = open(Arc::new(disk.kill())).unwrap();
+        let log = &volume.streams[TIGHT].log;
+        assert_eq!(read_all(log, end).unwrap(), [(end, Payload::from(vec![7; 9_000]))]);
+        assert!(log.marks().disk_bytes < 24 << 10);
+    }
+    assert!(refusals >= 4, "create, allocate, write, rename, write: {refusals}");
 }
 
 #[test]
