@@ -13,7 +13,7 @@ use std::sync::Arc;
 use lifeboat_log::ranges::RangeSet;
 use lifeboat_log::sim::{Fault, SimDisk};
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Finding, Holes, LogHandle, Refusal, Urgency, Volume};
+use lifeboat_log::{Finding, Holes, LogHandle, Read, Refusal, Urgency, Volume};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use volume_support::image::Image;
@@ -107,6 +107,27 @@ fn judge(image: &Image, disk: &SimDisk, may_lack: usize) -> Found {
     assert!(records[..found.records.len()] == found.records[..]);
     assert_eq!((harmed.holes(), harmed.published_end()), (found.holes.clone(), found.end + 1));
     found
+}
+
+#[test]
+fn the_first_record_since_a_time_is_found_beside_a_segment_of_which_nothing_is_left() {
+    let image = Image::of(RECORDS);
+    for lost in 0..image.segments.len() {
+        let path = &image.segments[lost];
+        let disk = image.with(path, &vec![0; image.contents(path).len()]);
+        let mut volume = open_mending(Arc::new(disk)).unwrap();
+        let found = read_mending(&mut volume, 0);
+        let log = volume.streams[0].log.clone();
+        let (mut reader, mut last, mut times) = (log.reader(), 0, 0);
+        for (seq, _) in found.records {
+            let Read::Batch(batch) = reader.read(seq).unwrap() else { panic!("{seq} is there") };
+            if batch.time > last {
+                assert_eq!(log.first_since(batch.time).unwrap().seq, seq, "without {lost}");
+                (last, times) = (batch.time, times + 1);
+            }
+        }
+        assert!(times > 5, "{times}");
+    }
 }
 
 #[test]
