@@ -18,6 +18,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use volume_support::image::Image;
 use volume_support::layout::{BATCH_HEADER, SEGMENT_HEADER, batches};
+use volume_support::tap::{Tap, Tapped};
 use volume_support::{Clock, Payload, dir, open, open_mending, read_all, settle, streams, submit};
 
 /// The batches of a segment that hold records.
@@ -107,6 +108,44 @@ fn judge(image: &Image, disk: &SimDisk, may_lack: usize) -> Found {
     assert!(records[..found.records.len()] == found.records[..]);
     assert_eq!((harmed.holes(), harmed.published_end()), (found.holes.clone(), found.end + 1));
     found
+}
+
+/// Leaves what was deleted where it is.
+#[derive(Debug)]
+struct NeverReaps;
+
+impl Tap for NeverReaps {
+    fn discards(&self) -> bool {
+        false
+    }
+}
+
+/// Damage is found in a segment that every delivery has settled, and by one that reads on, again.
+#[test]
+fn what_is_deleted_is_no_damage_any_more() {
+    for mending in [false, true] {
+        let image = Image::of(1);
+        image.disk.flip_bit(&image.segments[0], 5000, 3).unwrap();
+        let vfs = Arc::new(Tapped::new(image.disk.clone(), Arc::new(NeverReaps)));
+        let mut volume = if mending { open_mending(vfs) } else { open(vfs) }.unwrap();
+        let (log, mut clock) = (volume.streams[0].log.clone(), Clock::new());
+        let error = read_all(&log, 0).unwrap_err();
+        log.found_damage(&error);
+        assert!(log.marks().damage.is_some());
+        for delivery in 0..2 {
+            settle(&volume, 0, delivery, 0..log.published_end(), Urgency::Now);
+        }
+        volume.committer.commit(clock.after(0)).unwrap();
+        let nothing_wrong = |when| {
+            let marks = log.marks();
+            assert!(marks.log_start > 0, "{marks:?}");
+            assert_eq!((marks.damage, marks.stopped), (None, None), "{when}, mending: {mending}");
+        };
+        nothing_wrong("at once");
+        log.found_damage(&error);
+        volume.committer.commit(clock.after(0)).unwrap();
+        nothing_wrong("afterwards");
+    }
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl LogHandle {
         self.view().segments.get(&segment.base_seq).is_some_and(|held| Arc::ptr_eq(held, segment))
     }
 
-    /// Notes a damaged segment. `false` when it is something else that is wrong.
+    /// Notes a damaged segment, unless it is gone. `false` when it is something else that is wrong.
     fn suspect(&self, error: &LogError) -> bool {
         let (LogError::Corrupt { path, .. } | LogError::Io { operation: "read", path, .. }) = error
         else {
@@ -85,8 +85,10 @@ impl LogHandle {
         let Some(base_seq) = name.and_then(segment::parse_file_name) else { return false };
         let why: Arc<str> = error.to_string().into();
         self.update(|view| {
-            view.damaged.insert(base_seq);
-            view.marks.damage = Some(why);
+            if view.segments.contains_key(&base_seq) {
+                view.damaged.insert(base_seq);
+                view.marks.damage = Some(why);
+            }
         });
         true
     }
