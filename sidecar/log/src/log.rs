@@ -71,8 +71,8 @@ pub(crate) struct Log {
     pub(crate) sealed: Vec<Sealed>,
     /// Records that found no room, the oldest part of what producers handed over.
     pub(crate) stalled: Option<Rest>,
-    /// Whether records were refused for want of space, and none was found or freed since.
-    pub(crate) refused: bool,
+    /// Length of the segment that records were refused for want of, while there is no space for one.
+    pub(crate) refused: Option<u64>,
     /// Written, not published yet.
     pub(crate) unpublished: Vec<InMemory>,
     /// To be decided when those are published.
@@ -121,7 +121,7 @@ impl Log {
         let group = Rest::new(pending, self.end.seq, handle.refusing_queue());
         // What is freed belongs to those who wait.
         let left = if self.stalled.is_some() { Some(group) } else { self.append(group, salt)? };
-        self.refused = left.is_some();
+        self.refused = left.as_ref().map(|left| self.segment_bytes.max(left.needed()));
         match left {
             Some(Rest { fate, done: 0, .. }) => fate.decide(Err(Refusal::NoSpace)),
             Some(Rest { fate, done, first_seq, .. }) => {
@@ -153,8 +153,7 @@ impl Log {
     fn append_some(&mut self, rest: &mut Rest, salt: Entropy<'_>) -> Result<(), LogError> {
         let start = rest.start();
         let ends = rest.ends.get(rest.done..).unwrap_or_default();
-        let first = ends.first().map_or(0, |end| end - start);
-        let needed = Active::len_for(first as usize);
+        let needed = rest.needed();
         let Some(active) = &mut self.active else { return self.create_segment(needed, salt) };
         let count = active.fitting(start, ends, |count| rest.ids_in(count));
         let Some(&end) = count.checked_sub(1).and_then(|last| ends.get(last)) else {
@@ -165,7 +164,8 @@ impl Log {
                 return self.enlarge(needed, salt);
             }
             // It would have been long enough, so the record fits in none.
-            return Err(LogError::TooLarge { size: first.into(), limit: MAX_RECORD_LEN as u64 });
+            let size = ends.first().map_or(0, |end| u64::from(end - start));
+            return Err(LogError::TooLarge { size, limit: MAX_RECORD_LEN as u64 });
         };
         let whole = count == rest.ends.len();
         let ends: Vec<u32> = ends.iter().take(count).map(|end| end - start).collect();
@@ -284,6 +284,15 @@ impl Log {
             }
             _ => taken,
         }
+    }
+
+    /// Whether there is space for a segment of `len` bytes.
+    pub(crate) fn has_space(&self, len: u64) -> bool {
+        let empty = self.active.as_ref().filter(|active| active.is_empty());
+        let newest = self.sealed.last().filter(|newest| newest.replaceable && newest.counted);
+        let returned = empty.map_or(0, Active::allocated) + newest.map_or(0, |one| one.disk_len);
+        let on_disk = || self.vfs.space(&self.dir).is_ok_and(|space| space.available >= len);
+        self.budget.has(returned, len) && on_disk()
     }
 
     /// Undoes [`Self::take_space`].

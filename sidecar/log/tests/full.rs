@@ -10,7 +10,8 @@ use std::sync::Arc;
 use lifeboat_log::sim::{Fault, SimDisk};
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
-    Fate, LogError, MAX_RECORD_LEN, Refusal, Rejection, Run, Submitted, Urgency, Volume,
+    DeliveryId, Fate, LogError, MAX_RECORD_LEN, Op, Refusal, Rejection, Run, Submitted, Urgency,
+    Volume,
 };
 use volume_support::{Clock, Payload, dir, open, options, read_all, settle, stream, submit};
 
@@ -374,12 +375,58 @@ fn a_refusal_is_forgotten_once_space_is_freed() {
     let mut volume = open(Arc::new(SimDisk::new(1))).unwrap();
     let mut clock = Clock::new();
     let log = volume.streams[TIGHT].log.clone();
-    while !log.marks().full {
-        submit_refusing(&volume, 1, 900);
-        volume.committer.commit(clock.after(1)).unwrap();
-    }
+    fill_refusing(&mut volume, &mut clock);
     drain(&mut volume, &mut clock);
     assert!(!log.marks().full, "without another try");
+}
+
+/// Submits to the refusing way in until nothing is taken any more.
+fn fill_refusing(volume: &mut Volume, clock: &mut Clock) {
+    while !volume.streams[TIGHT].log.marks().full {
+        submit_refusing(volume, 1, 900);
+        volume.committer.commit(clock.after(1)).unwrap();
+    }
+}
+
+#[test]
+fn a_refusal_is_forgotten_once_dead_letters_that_took_the_space_are_gone() {
+    let mut volume = open(Arc::new(SimDisk::new(1))).unwrap();
+    let mut clock = Clock::new();
+    let letters = volume.streams[TIGHT].dead_letters.clone();
+    for number in 0..12 {
+        submit(&letters, &[record(number, 900)]).unwrap();
+        volume.committer.commit(clock.after(1)).unwrap();
+    }
+    fill_refusing(&mut volume, &mut clock);
+    volume.committer.commit(clock.after(100)).unwrap();
+    assert!(volume.streams[TIGHT].log.marks().full);
+    let (stream, delivery) = (letters.id(), DeliveryId(1));
+    let ops = [
+        Op::DeliveryCreated { stream, delivery, name: "taken".into(), cursor: 0 },
+        Op::Settled { stream, delivery, range: 0..letters.published_end() },
+    ];
+    volume.journal.submit(ops, Urgency::Now);
+    volume.committer.commit(clock.after(1)).unwrap();
+    assert!(letters.marks().log_start > 0);
+    assert!(!volume.streams[TIGHT].log.marks().full, "with that very step");
+}
+
+#[test]
+fn a_refusal_is_forgotten_once_others_make_room_on_the_disk() {
+    let disk = SimDisk::new(1);
+    let mut volume = open(Arc::new(disk.clone())).unwrap();
+    let mut clock = Clock::new();
+    disk.set_capacity(disk.used());
+    fill_refusing(&mut volume, &mut clock);
+    volume.committer.commit(clock.after(100)).unwrap();
+    let log = volume.streams[TIGHT].log.clone();
+    assert!(log.marks().full);
+    assert!(volume.committer.deadline().is_some(), "it looks again");
+    disk.set_capacity(1 << 30);
+    volume.committer.commit(clock.after(100)).unwrap();
+    assert!(!log.marks().full);
+    volume.committer.commit(clock.after(100)).unwrap();
+    assert_eq!(volume.committer.deadline(), None, "and then no more");
 }
 
 #[test]
