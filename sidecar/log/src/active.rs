@@ -28,10 +28,9 @@ pub(crate) struct End {
 #[derive(Debug)]
 pub(crate) struct Active {
     pub(crate) view: Arc<SegmentView>,
-    pub(crate) number: u64,
-    salt: u64,
+    /// As it is in the file.
+    pub(crate) header: segment::Header,
     position: u64,
-    allocated: u64,
     first_time: Option<u64>,
     /// Unix time of the last commit of records in nanoseconds; of the segment's creation before one.
     last_time: u64,
@@ -51,8 +50,8 @@ pub(crate) struct Records<'a> {
 }
 
 impl Active {
-    /// Makes a segment with this header. It has its name only once its header is synced, so that a
-    /// segment with a damaged header is never the trace of a crash.
+    /// Makes a segment with this header, in the place of one of its name. It has its name only once
+    /// its header is synced, so that a segment with a damaged header is never the trace of a crash.
     pub(crate) fn create(
         vfs: &dyn Vfs,
         dir: &Path,
@@ -87,10 +86,8 @@ impl Active {
         let index = Some(SparseIndex::default());
         Self {
             view: SegmentView::new(path, file, header, position, index),
-            number: header.number,
-            salt: header.salt,
+            header: *header,
             position,
-            allocated: header.len,
             first_time: None,
             last_time: header.created,
             padding: Vec::new(),
@@ -122,7 +119,7 @@ impl Active {
     /// How many of the records that end at `ends`, counted from byte `start`, fit as one batch;
     /// `ids` tells how many ids the first so many of them have.
     pub(crate) fn fitting(&self, start: u32, ends: &[u32], ids: impl Fn(usize) -> usize) -> usize {
-        let room = (self.allocated - self.position).saturating_sub(seal::LEN as u64);
+        let room = (self.allocated() - self.position).saturating_sub(seal::LEN as u64);
         let fits = |count: usize, end: u32| {
             let beside = count * ROW_LEN + ids(count) * ID_LEN;
             let body = (beside + (end - start) as usize).next_multiple_of(ALIGNMENT);
@@ -177,7 +174,7 @@ impl Active {
 
     /// Writes a marker behind `end`, if there is room: a witness that all before it was synced.
     pub(crate) fn mark(&mut self, end: End) -> Result<End, LogError> {
-        if self.allocated - self.position < (batch::HEADER_LEN + seal::LEN) as u64 {
+        if self.allocated() - self.position < (batch::HEADER_LEN + seal::LEN) as u64 {
             return Ok(end);
         }
         let header = Header {
@@ -198,7 +195,7 @@ impl Active {
 
     /// One batch in one call to the disk.
     fn write(&mut self, header: &Header, body: &[&[u8]]) -> Result<u32, LogError> {
-        let (bytes, sum) = header.encode(self.salt);
+        let (bytes, sum) = header.encode(self.header.salt);
         let written: usize = body.iter().map(|part| part.len()).sum();
         self.padding.resize(header.body_len() - written, 0);
         let mut slices = vec![IoSlice::new(&bytes)];
@@ -241,7 +238,7 @@ impl Active {
             first_time: self.first_time.unwrap_or(self.last_time),
             position: self.position,
         };
-        let chain = write_seal(&*self.view.file, &self.view.path, &seal, self.salt)?;
+        let chain = write_seal(&*self.view.file, &self.view.path, &seal, self.header.salt)?;
         self.synced();
         self.publish();
         Ok(End { chain, ..end })
@@ -264,7 +261,7 @@ impl Active {
 
     /// Bytes that the file takes.
     pub(crate) fn allocated(&self) -> u64 {
-        self.allocated
+        self.header.len
     }
 }
 

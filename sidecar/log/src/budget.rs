@@ -67,6 +67,12 @@ impl Budget {
         done.map(|_| ()).map_err(|_| LogError::Full)
     }
 
+    /// Whether `bytes` are there for who gives `returned` back.
+    pub(crate) fn has(&self, returned: u64, bytes: u64) -> bool {
+        let taken = self.taken.load(Ordering::Acquire).saturating_sub(returned);
+        taken.saturating_add(bytes) <= self.limit.load(Ordering::Acquire)
+    }
+
     /// Whether the last one who asked for bytes went away without.
     pub(crate) fn is_short(&self) -> bool {
         self.short.load(Ordering::Acquire)

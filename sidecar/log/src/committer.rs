@@ -139,6 +139,7 @@ impl Committer {
         if journal_due || self.logs.iter().any(|log| log.needs_deletions(&self.clock)) {
             self.delete_due()?;
         }
+        self.logs.iter_mut().for_each(Log::look_for_space);
         self.mend_ordered()?;
         self.remove_ordered()?;
         if self.journal.snapshot_due() {
@@ -187,8 +188,9 @@ impl Committer {
         let stalled =
             self.unjournaled.is_some() || self.logs.iter().any(|log| log.stalled.is_some());
         let retry = stalled.then(|| if self.made_room { now } else { now + RETRY_FULL });
+        let look = self.logs.iter().any(|log| log.refused.is_some()).then(|| now + RETRY_FULL);
         let aged = self.logs.iter().filter_map(|log| log.aged_at(&self.clock, now)).min();
-        [journal, quiet, sync, retry, aged].into_iter().flatten().min()
+        [journal, quiet, sync, retry, look, aged].into_iter().flatten().min()
     }
 
     /// Refuses everything from now on and tells everybody who waits.

@@ -213,6 +213,13 @@ impl LogHandle {
         self.update(|view| {
             view.segments.remove(&base_seq);
             view.marks.disk_bytes -= disk_len;
+            // What is wrong with it matters to nobody any more.
+            if view.damaged.remove(&base_seq)
+                && view.damaged.is_empty()
+                && view.marks.stopped.is_none()
+            {
+                view.marks.damage = None;
+            }
             let first = view.segments.first_key_value();
             view.marks.log_start = first.map_or(view.marks.published_end, |(&base, _)| base);
         });

@@ -71,8 +71,8 @@ pub(crate) struct Log {
     pub(crate) sealed: Vec<Sealed>,
     /// Records that found no room, the oldest part of what producers handed over.
     pub(crate) stalled: Option<Rest>,
-    /// Whether records were refused for want of space, and none was found or freed since.
-    pub(crate) refused: bool,
+    /// Length of the segment that records were refused for want of, while there is no space for one.
+    pub(crate) refused: Option<u64>,
     /// Written, not published yet.
     pub(crate) unpublished: Vec<InMemory>,
     /// To be decided when those are published.
@@ -121,7 +121,7 @@ impl Log {
         let group = Rest::new(pending, self.end.seq, handle.refusing_queue());
         // What is freed belongs to those who wait.
         let left = if self.stalled.is_some() { Some(group) } else { self.append(group, salt)? };
-        self.refused = left.is_some();
+        self.refused = left.as_ref().map(|left| self.segment_bytes.max(left.needed()));
         match left {
             Some(Rest { fate, done: 0, .. }) => fate.decide(Err(Refusal::NoSpace)),
             Some(Rest { fate, done, first_seq, .. }) => {
@@ -153,18 +153,19 @@ impl Log {
     fn append_some(&mut self, rest: &mut Rest, salt: Entropy<'_>) -> Result<(), LogError> {
         let start = rest.start();
         let ends = rest.ends.get(rest.done..).unwrap_or_default();
-        let Some(active) = &mut self.active else {
-            let first = ends.first().map_or(0, |end| end - start);
-            return self.create_segment(Active::len_for(first as usize), salt);
-        };
+        let needed = rest.needed();
+        let Some(active) = &mut self.active else { return self.create_segment(needed, salt) };
         let count = active.fitting(start, ends, |count| rest.ids_in(count));
         let Some(&end) = count.checked_sub(1).and_then(|last| ends.get(last)) else {
-            if active.is_empty() {
-                // Segments are made for the record that comes first, so this one fits in none.
-                let size = ends.first().map_or(0, |end| u64::from(end - start));
-                return Err(LogError::TooLarge { size, limit: MAX_RECORD_LEN as u64 });
+            if !active.is_empty() {
+                return self.seal();
             }
-            return self.seal();
+            if active.allocated() < needed {
+                return self.enlarge(needed, salt);
+            }
+            // It would have been long enough, so the record fits in none.
+            let size = ends.first().map_or(0, |end| u64::from(end - start));
+            return Err(LogError::TooLarge { size, limit: MAX_RECORD_LEN as u64 });
         };
         let whole = count == rest.ends.len();
         let ends: Vec<u32> = ends.iter().take(count).map(|end| end - start).collect();
@@ -193,8 +194,6 @@ impl Log {
         needed: u64,
         salt: Entropy<'_>,
     ) -> Result<(), LogError> {
-        let len = self.segment_bytes.max(needed);
-        self.take_space(len)?;
         let header = segment::Header {
             log: self.handle.id(),
             number: self.next_number,
@@ -205,18 +204,38 @@ impl Log {
             epoch: self.epoch,
             keeps_ids: self.keeps_ids,
             salt: salt(),
-            len,
+            len: self.segment_bytes.max(needed),
             mended: false,
         };
-        let made = Active::create(&*self.vfs, &self.dir, &header);
-        let (active, sum) = made.inspect_err(|_| self.return_space(len))?;
-        self.end.chain = sum;
+        self.make(&header, 0)?;
         self.next_number += 1;
         self.jumps = 0;
+        Ok(())
+    }
+
+    /// Makes the active segment, which holds no record, anew with room for `needed` bytes. The new
+    /// one says the same of its place, so a crash may leave either: both were about to be used.
+    ///
+    /// # Errors
+    /// After `Full` it is as before.
+    fn enlarge(&mut self, needed: u64, salt: Entropy<'_>) -> Result<(), LogError> {
+        let Some(active) = &self.active else { return Ok(()) };
+        let old = active.header;
+        let header = segment::Header { created: self.end.time, salt: salt(), len: needed, ..old };
+        self.make(&header, old.len)
+    }
+
+    /// Makes the active segment, in the place of one that took `replaced` bytes.
+    fn make(&mut self, header: &segment::Header, replaced: u64) -> Result<(), LogError> {
+        self.take_space(replaced, header.len)?;
+        let made = Active::create(&*self.vfs, &self.dir, header);
+        let (active, sum) = made.inspect_err(|_| self.return_space(replaced, header.len))?;
+        self.end.chain = sum;
         let view = Arc::clone(&active.view);
         self.handle.update(|shared| {
             shared.segments.insert(header.base_seq, view);
-            shared.marks.disk_bytes += len;
+            shared.marks.disk_bytes += header.len;
+            shared.marks.disk_bytes -= replaced;
         });
         self.active = Some(active);
         Ok(())
@@ -239,9 +258,9 @@ impl Log {
         let seqs = active.view.base_seq..self.end.seq;
         active.view.note_end(seqs.end);
         let last_time = active.last_time();
-        let Active { view, number, .. } = active;
+        let Active { view, header, .. } = active;
         self.sealed.push(Sealed {
-            number,
+            number: header.number,
             seqs,
             disk_len,
             counted: true,
@@ -252,13 +271,14 @@ impl Log {
         Ok(())
     }
 
-    /// Takes space for a segment of `len` bytes. If the newest one is to go, its space will do: it
-    /// stays only until the next one is made, and must not keep that from being made.
-    fn take_space(&mut self, len: u64) -> Result<(), LogError> {
-        let taken = self.budget.exchange(0, len);
+    /// Takes space for a segment of `len` bytes, in exchange for one of `replaced`. If the newest
+    /// closed one is to go, its space will do: it stays only until the next one is made, and must not
+    /// keep that from being made.
+    fn take_space(&mut self, replaced: u64, len: u64) -> Result<(), LogError> {
+        let taken = self.budget.exchange(replaced, len);
         match self.sealed.last_mut() {
             Some(newest) if taken.is_err() && newest.replaceable && newest.counted => {
-                self.budget.exchange(newest.disk_len, len)?;
+                self.budget.exchange(replaced + newest.disk_len, len)?;
                 newest.counted = false;
                 Ok(())
             }
@@ -266,9 +286,19 @@ impl Log {
         }
     }
 
+    /// Whether there is space for a segment of `len` bytes.
+    pub(crate) fn has_space(&self, len: u64) -> bool {
+        let empty = self.active.as_ref().filter(|active| active.is_empty());
+        let newest = self.sealed.last().filter(|newest| newest.replaceable && newest.counted);
+        let returned = empty.map_or(0, Active::allocated) + newest.map_or(0, |one| one.disk_len);
+        let on_disk = || self.vfs.space(&self.dir).is_ok_and(|space| space.available >= len);
+        self.budget.has(returned, len) && on_disk()
+    }
+
     /// Undoes [`Self::take_space`].
-    fn return_space(&mut self, len: u64) {
+    fn return_space(&mut self, replaced: u64, len: u64) {
         self.budget.give_back(len);
+        self.budget.found(replaced);
         if let Some(newest) = self.sealed.last_mut().filter(|newest| !newest.counted) {
             newest.counted = true;
             self.budget.found(newest.disk_len);

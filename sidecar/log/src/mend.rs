@@ -113,7 +113,7 @@ impl Mender<'_> {
             let place = Place::Segment { base_seq, chain: None };
             let path = patient.dir.join(segment::file_name(base_seq));
             let error = LogError::Corrupt { path, position: 0, kind: Corruption::Checksum };
-            // Its deletion may have come before.
+            // It may be lost as a whole.
             if self.has_segment(patient.dir, base_seq)? {
                 let recovered = self.examine(patient)?;
                 done.push(self.mend(patient, &Damage { error, place }, &recovered)?);

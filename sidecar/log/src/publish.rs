@@ -61,8 +61,20 @@ impl Log {
         for (fate, first_seq) in self.undecided.drain(..) {
             fate.decide(Ok(first_seq));
         }
+        self.show_fullness();
+    }
+
+    /// Looks whether what records were refused for is there now, whoever freed it.
+    pub(crate) fn look_for_space(&mut self) {
+        if self.refused.is_some_and(|needed| self.has_space(needed)) {
+            self.refused = None;
+            self.show_fullness();
+        }
+    }
+
+    fn show_fullness(&self) {
         let waiting = self.stalled.is_some();
-        let now = (waiting || self.refused, waiting);
+        let now = (waiting || self.refused.is_some(), waiting);
         let shown = {
             let marks = &self.handle.view().marks;
             (marks.full, marks.waiting)

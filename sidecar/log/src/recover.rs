@@ -195,7 +195,9 @@ fn segments(
         let base_seq = candidate.header.base_seq;
         let ending =
             ending(vfs, &candidate, at == last).map_err(|error| in_segment(error, base_seq))?;
-        recovered.end = ending.end;
+        // One that was made anew from nothing has no time of its own.
+        let time = ending.end.time.max(recovered.end.time);
+        recovered.end = End { time, ..ending.end };
         recovered.mended = candidate.header.mended;
         let jumped = next_jumps.get(at).copied().unwrap_or_else(|| journaled.passes(base_seq));
         if ending.end.seq == base_seq && !jumped {
@@ -385,7 +387,9 @@ fn close(
     let index = ending.index.or_else(|| stored_index(vfs, dir, &header));
     let seqs: Range<u64> = header.base_seq..ending.end.seq;
     let view = SegmentView::new(path, file, &header, ending.position, index);
-    view.note_time(ending.first_time);
+    if ending.position > segment::HEADER_LEN as u64 {
+        view.note_time(ending.first_time);
+    }
     view.note_end(seqs.end);
     let disk_len = ending.position + seal::LEN as u64;
     Ok(Sealed {
@@ -393,7 +397,7 @@ fn close(
         seqs,
         disk_len,
         counted: true,
-        last_time: ending.end.time,
+        last_time: end.time,
         replaceable: false,
         view,
     })

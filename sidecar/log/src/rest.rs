@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::active::Active;
 use crate::dedup_id::{self, Indexed};
 use crate::fate::Fate;
 use crate::pending::{CommitQueue, Pending};
@@ -35,6 +36,12 @@ impl Rest {
     /// Where the first record starts that is not appended.
     pub(crate) fn start(&self) -> u32 {
         self.done.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0)
+    }
+
+    /// Bytes of a segment that holds the first of those, and nothing else.
+    pub(crate) fn needed(&self) -> u64 {
+        let end = self.ends.get(self.done).copied().unwrap_or_default();
+        Active::len_for(end.saturating_sub(self.start()) as usize)
     }
 
     /// The indices of the next `count` records.

@@ -117,7 +117,7 @@ impl Log {
     /// given away; a limit takes one.
     pub(crate) fn needs_deletions(&self, clock: &AgeClock) -> bool {
         self.stalled.is_some()
-            || self.refused
+            || self.refused.is_some()
             || self.sealed.iter().any(|segment| !segment.counted)
             || self.overdue(clock).segments() > 0
     }
@@ -131,7 +131,6 @@ impl Log {
         let segment = self.sealed.remove(at);
         if segment.counted {
             self.budget.give_back(segment.disk_len);
-            self.refused = false;
         }
         self.handle.deleted(segment.seqs.start, segment.disk_len);
         let index = self.dir.join(segment::index_name(segment.seqs.start));

@@ -19,7 +19,7 @@ use volume_support::{Clock, Payload, dir, open, settle, submit, within};
 
 const STEPS: usize = 16;
 
-/// Runs three workloads once for each of their calls, that call failing, and restarts after each.
+/// Runs three workloads, in the last of which records go by their age, once for each of their calls, that call failing, and restarts after each.
 /// Returns how many runs of the first broke.
 fn ladder(fault: Fault, persistent: bool, may_break: impl Fn(&LogError) -> bool) -> usize {
     let broke = [5, 6, 7].map(|seed| climb(seed, fault, persistent, &may_break));
@@ -38,7 +38,8 @@ fn climb(
         let disk = SimDisk::new(call);
         disk.fail_at(call, fault, persistent);
         let count = || 0;
-        let mut workload = Workload::new(Arc::new(disk.clone()), seed, &count);
+        let workload = Workload::new(Arc::new(disk.clone()), seed, &count);
+        let mut workload = if seed == 7 { workload.aging() } else { workload };
         workload.run(STEPS);
         if disk.calls() < call {
             assert!(call > 150, "the ladder of {seed} has {call} rungs");

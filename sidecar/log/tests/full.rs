@@ -7,10 +7,11 @@ mod volume_support;
 
 use std::sync::Arc;
 
-use lifeboat_log::sim::SimDisk;
+use lifeboat_log::sim::{Fault, SimDisk};
 use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{
-    Fate, LogError, MAX_RECORD_LEN, Refusal, Rejection, Run, Submitted, Urgency, Volume,
+    DeliveryId, Fate, LogError, MAX_RECORD_LEN, Op, Refusal, Rejection, Run, Submitted, Urgency,
+    Volume,
 };
 use volume_support::{Clock, Payload, dir, open, options, read_all, settle, stream, submit};
 
@@ -331,17 +332,101 @@ fn nobody_overtakes_a_record_that_waits() {
     assert_eq!(log.published_end(), 17);
 }
 
+/// A disk may find that it is full wherever it is asked for something, and have room again.
+#[test]
+fn whatever_a_refusal_left_behind_the_next_record_of_any_size_is_stored() {
+    let (mut call, mut refusals) = (0, 0);
+    loop {
+        let disk = SimDisk::new(1);
+        let mut volume = open(Arc::new(disk.clone())).unwrap();
+        let mut clock = Clock::new();
+        call += 1;
+        disk.fail_at(disk.calls() + call, Fault::Enospc, false);
+        let before = disk.calls();
+        let small = submit_refusing(&volume, 1, 900);
+        if volume.committer.commit(clock.after(0)).is_err() {
+            // A sync is asked for no space.
+            continue;
+        }
+        if disk.calls() < before + call {
+            break;
+        }
+        let end = match small.seqs().unwrap() {
+            Ok(_) => 1,
+            Err(refusal) => {
+                assert_eq!(refusal, Refusal::NoSpace);
+                refusals += 1;
+                0
+            }
+        };
+        let large = submit_refusing(&volume, 1, 9_000);
+        volume.committer.commit(clock.after(0)).unwrap();
+        assert_eq!(large.seqs().unwrap().unwrap().start, end, "call {call}");
+        let volume = open(Arc::new(disk.kill())).unwrap();
+        let log = &volume.streams[TIGHT].log;
+        assert_eq!(read_all(log, end).unwrap(), [(end, Payload::from(vec![7; 9_000]))]);
+        assert!(log.marks().disk_bytes < 24 << 10);
+    }
+    assert!(refusals >= 4, "create, allocate, write, rename, write: {refusals}");
+}
+
 #[test]
 fn a_refusal_is_forgotten_once_space_is_freed() {
     let mut volume = open(Arc::new(SimDisk::new(1))).unwrap();
     let mut clock = Clock::new();
     let log = volume.streams[TIGHT].log.clone();
-    while !log.marks().full {
-        submit_refusing(&volume, 1, 900);
-        volume.committer.commit(clock.after(1)).unwrap();
-    }
+    fill_refusing(&mut volume, &mut clock);
     drain(&mut volume, &mut clock);
     assert!(!log.marks().full, "without another try");
+}
+
+/// Submits to the refusing way in until nothing is taken any more.
+fn fill_refusing(volume: &mut Volume, clock: &mut Clock) {
+    while !volume.streams[TIGHT].log.marks().full {
+        submit_refusing(volume, 1, 900);
+        volume.committer.commit(clock.after(1)).unwrap();
+    }
+}
+
+#[test]
+fn a_refusal_is_forgotten_once_dead_letters_that_took_the_space_are_gone() {
+    let mut volume = open(Arc::new(SimDisk::new(1))).unwrap();
+    let mut clock = Clock::new();
+    let letters = volume.streams[TIGHT].dead_letters.clone();
+    for number in 0..12 {
+        submit(&letters, &[record(number, 900)]).unwrap();
+        volume.committer.commit(clock.after(1)).unwrap();
+    }
+    fill_refusing(&mut volume, &mut clock);
+    volume.committer.commit(clock.after(100)).unwrap();
+    assert!(volume.streams[TIGHT].log.marks().full);
+    let (stream, delivery) = (letters.id(), DeliveryId(1));
+    let ops = [
+        Op::DeliveryCreated { stream, delivery, name: "taken".into(), cursor: 0 },
+        Op::Settled { stream, delivery, range: 0..letters.published_end() },
+    ];
+    volume.journal.submit(ops, Urgency::Now);
+    volume.committer.commit(clock.after(1)).unwrap();
+    assert!(letters.marks().log_start > 0);
+    assert!(!volume.streams[TIGHT].log.marks().full, "with that very step");
+}
+
+#[test]
+fn a_refusal_is_forgotten_once_others_make_room_on_the_disk() {
+    let disk = SimDisk::new(1);
+    let mut volume = open(Arc::new(disk.clone())).unwrap();
+    let mut clock = Clock::new();
+    disk.set_capacity(disk.used());
+    fill_refusing(&mut volume, &mut clock);
+    volume.committer.commit(clock.after(100)).unwrap();
+    let log = volume.streams[TIGHT].log.clone();
+    assert!(log.marks().full);
+    assert!(volume.committer.deadline().is_some(), "it looks again");
+    disk.set_capacity(1 << 30);
+    volume.committer.commit(clock.after(100)).unwrap();
+    assert!(!log.marks().full);
+    volume.committer.commit(clock.after(100)).unwrap();
+    assert_eq!(volume.committer.deadline(), None, "and then no more");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use lifeboat_log::vfs::Vfs;
 use lifeboat_log::{LogError, ScrubOptions, Scrubber, offline};
 use volume_support::image::Image;
 use volume_support::layout::batches;
-use volume_support::{Clock, Payload, dir, open, read_all, submit, within};
+use volume_support::{Clock, Payload, SEGMENT, dir, open, read_all, submit, within};
 
 fn checked(disk: &SimDisk) -> Report {
     let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
@@ -219,18 +219,17 @@ fn an_operator_accepts_a_gap_of_a_stream_that_nobody_runs() {
     assert!(!disk.list(&dir().join("streams")).unwrap().contains(&"nobody".to_owned()));
 }
 
+/// Round after round.
+const AT_ONCE: ScrubOptions =
+    ScrubOptions { bytes_per_second: 1 << 30, first_after: Duration::ZERO, rest: Duration::ZERO };
+
 #[test]
 fn a_scrub_finds_damage_before_a_reader_does() {
     let image = Image::of(1);
     let disk = image.disk.fork();
-    let options = ScrubOptions {
-        bytes_per_second: 1 << 30,
-        first_after: Duration::ZERO,
-        rest: Duration::ZERO,
-    };
     let mut volume = open(Arc::new(disk.clone())).unwrap();
     let logs = || volume.streams.iter().map(|stream| Arc::clone(&stream.log)).collect::<Vec<_>>();
-    let scrubber = Scrubber::spawn(logs(), options).unwrap();
+    let scrubber = Scrubber::spawn(logs(), AT_ONCE).unwrap();
     within(|| scrubber.progress().rounds() > 2);
     assert!(scrubber.progress().bytes() > 0);
     assert!(logs().iter().all(|log| log.marks().damage.is_none()));
@@ -246,6 +245,23 @@ fn a_scrub_finds_damage_before_a_reader_does() {
     assert_eq!(accepted.outcome().unwrap().unwrap().lost, 1);
     let rounds = scrubber.progress().rounds();
     within(|| scrubber.progress().rounds() > rounds + 2);
+    assert_eq!(log.marks().damage, None);
+}
+
+/// There is room for a seal in it, and nothing behind that.
+#[test]
+fn a_segment_that_is_full_and_not_closed_is_no_damage() {
+    let disk = SimDisk::new(1);
+    let mut volume = open(Arc::new(disk.clone())).unwrap();
+    let log = volume.streams[0].log.clone();
+    for len in [8, 3864] {
+        submit(&log, &[Payload::from(vec![1; len])]).unwrap();
+        volume.committer.commit(Clock::new().after(0)).unwrap();
+    }
+    let seal = 80;
+    assert_eq!((log.data_bytes() + seal, log.marks().disk_bytes), (SEGMENT, SEGMENT));
+    let scrubber = Scrubber::spawn(vec![Arc::clone(&log)], AT_ONCE).unwrap();
+    within(|| scrubber.progress().rounds() > 2);
     assert_eq!(log.marks().damage, None);
 }
 

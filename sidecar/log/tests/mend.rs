@@ -13,11 +13,12 @@ use std::sync::Arc;
 use lifeboat_log::ranges::RangeSet;
 use lifeboat_log::sim::{Fault, SimDisk};
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Finding, Holes, LogHandle, Refusal, Urgency, Volume};
+use lifeboat_log::{Finding, Holes, LogHandle, Read, Refusal, Urgency, Volume};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use volume_support::image::Image;
 use volume_support::layout::{BATCH_HEADER, SEGMENT_HEADER, batches};
+use volume_support::tap::{Tap, Tapped};
 use volume_support::{Clock, Payload, dir, open, open_mending, read_all, settle, streams, submit};
 
 /// The batches of a segment that hold records.
@@ -107,6 +108,65 @@ fn judge(image: &Image, disk: &SimDisk, may_lack: usize) -> Found {
     assert!(records[..found.records.len()] == found.records[..]);
     assert_eq!((harmed.holes(), harmed.published_end()), (found.holes.clone(), found.end + 1));
     found
+}
+
+/// Leaves what was deleted where it is.
+#[derive(Debug)]
+struct NeverReaps;
+
+impl Tap for NeverReaps {
+    fn discards(&self) -> bool {
+        false
+    }
+}
+
+/// Damage is found in a segment that every delivery has settled, and by one that reads on, again.
+#[test]
+fn what_is_deleted_is_no_damage_any_more() {
+    for mending in [false, true] {
+        let image = Image::of(1);
+        image.disk.flip_bit(&image.segments[0], 5000, 3).unwrap();
+        let vfs = Arc::new(Tapped::new(image.disk.clone(), Arc::new(NeverReaps)));
+        let mut volume = if mending { open_mending(vfs) } else { open(vfs) }.unwrap();
+        let (log, mut clock) = (volume.streams[0].log.clone(), Clock::new());
+        let error = read_all(&log, 0).unwrap_err();
+        log.found_damage(&error);
+        assert!(log.marks().damage.is_some());
+        for delivery in 0..2 {
+            settle(&volume, 0, delivery, 0..log.published_end(), Urgency::Now);
+        }
+        volume.committer.commit(clock.after(0)).unwrap();
+        let nothing_wrong = |when| {
+            let marks = log.marks();
+            assert!(marks.log_start > 0, "{marks:?}");
+            assert_eq!((marks.damage, marks.stopped), (None, None), "{when}, mending: {mending}");
+        };
+        nothing_wrong("at once");
+        log.found_damage(&error);
+        volume.committer.commit(clock.after(0)).unwrap();
+        nothing_wrong("afterwards");
+    }
+}
+
+#[test]
+fn the_first_record_since_a_time_is_found_beside_a_segment_of_which_nothing_is_left() {
+    let image = Image::of(RECORDS);
+    for lost in 0..image.segments.len() {
+        let path = &image.segments[lost];
+        let disk = image.with(path, &vec![0; image.contents(path).len()]);
+        let mut volume = open_mending(Arc::new(disk)).unwrap();
+        let found = read_mending(&mut volume, 0);
+        let log = volume.streams[0].log.clone();
+        let (mut reader, mut last, mut times) = (log.reader(), 0, 0);
+        for (seq, _) in found.records {
+            let Read::Batch(batch) = reader.read(seq).unwrap() else { panic!("{seq} is there") };
+            if batch.time > last {
+                assert_eq!(log.first_since(batch.time).unwrap().seq, seq, "without {lost}");
+                (last, times) = (batch.time, times + 1);
+            }
+        }
+        assert!(times > 5, "{times}");
+    }
 }
 
 #[test]

@@ -46,9 +46,10 @@ fn record(seed: u64, vfs: impl FnOnce(SimDisk) -> Arc<dyn Vfs>) -> (History, Met
     }
     disk.record();
     let count = || disk.calls();
-    let mut workload = Workload::new(vfs(disk.clone()), seed, &count);
+    let workload = Workload::new(vfs(disk.clone()), seed, &count);
+    let mut workload = if seed % 3 == 2 { workload.aging() } else { workload };
     workload.run(STEPS).unwrap();
-    assert!(workload.broke.is_none());
+    assert!(workload.broke.is_none(), "{:?}", workload.broke);
     (workload.history, workload.met, disk.recorded())
 }
 
@@ -137,6 +138,7 @@ fn nothing_that_was_promised_is_lost_by_a_power_cut() {
     assert!(met().filter(|met| met.full > 0).count() > 5, "full streams");
     assert!(met().all(|met| met.promised_records > 60 && met.promised_settlements > 15));
     assert!(met().filter(|met| met.deleted > 20).count() > 5, "deleted segments");
+    assert!(met().map(|met| met.outgrown).sum::<usize>() > 10, "segments that are made anew");
 }
 
 /// Interrupts recovery three times before it may finish. After a kill only by more kills: what was

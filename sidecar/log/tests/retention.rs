@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::{LogHandle, Marks, Op, Place, Retention, Run, StreamOptions, Urgency, Volume};
-use volume_support::{Clock, Payload, dir, options, read_all, settle, stream, submit};
+use volume_support::{Clock, Payload, SEGMENT, dir, options, read_all, settle, stream, submit};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -124,6 +124,37 @@ fn a_quiet_stream_loses_what_is_too_old_and_keeps_its_place() {
     assert_eq!(rig.cursors(), [30, 30]);
     rig.store(1, Duration::from_millis(10));
     assert_eq!(rig.kept(), seqs(30..40), "no seq is used twice");
+}
+
+/// The segment that keeps its place is made before anybody knows what comes next.
+#[test]
+fn after_a_long_rest_a_record_of_any_size_is_stored() {
+    for replay in [false, true] {
+        let retention = Retention { replay, max_age: Some(8 * MINUTE), ..limits() };
+        let mut rig = Rig::new(1 << 20, retention);
+        rig.store(3, Duration::from_millis(10));
+        (0..12).for_each(|_| rig.pass(MINUTE));
+        assert_eq!(rig.kept(), seqs(0..0));
+        let rest = rig.marks().disk_bytes;
+        assert_eq!(rest, SEGMENT);
+        // Without space it waits, and that costs nothing.
+        rig.disk.set_capacity(rig.disk.used());
+        let large = Payload::from(vec![7; 30_000]);
+        let fate = submit(rig.log(), &[Payload::clone(&large)]).unwrap().fate;
+        (0..3).for_each(|_| rig.pass(Duration::from_millis(100)));
+        assert_eq!((fate.outcome(), rig.marks().full), (None, true));
+        assert_eq!(rig.marks().disk_bytes, rest);
+        rig.disk.set_capacity(1 << 30);
+        rig.pass(Duration::from_millis(100));
+        assert_eq!(fate.outcome(), Some(Ok(30)));
+        let marks = rig.marks();
+        assert!(
+            (30_000..40_000).contains(&marks.disk_bytes),
+            "in the place of the other: {marks:?}"
+        );
+        let rig = rig.restart();
+        assert_eq!(read_all(rig.log(), 0).unwrap(), [(30, large)]);
+    }
 }
 
 #[test]

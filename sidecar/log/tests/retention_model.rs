@@ -33,6 +33,8 @@ enum Step {
     Settle(usize, u64, u64),
     Seek(usize, Place),
     Commit(u64),
+    /// Nothing comes until all is too old.
+    Rest,
     /// Stop in good order, and start again.
     Restart,
     /// Stop with SIGKILL, and start again.
@@ -40,7 +42,7 @@ enum Step {
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
-    let len = prop_oneof![8 => 50usize..300, 2 => 300usize..2000];
+    let len = prop_oneof![16 => 50usize..300, 4 => 300usize..2000, 1 => 4_000usize..12_000];
     let delivery = 0..DELIVERIES;
     let place = prop_oneof![
         Just(Place::First),
@@ -54,6 +56,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         4 => (delivery.clone(), 0u64..4, 1u64..60).prop_map(|(at, skip, count)| Step::Settle(at, skip, count)),
         1 => (delivery, place).prop_map(|(at, place)| Step::Seek(at, place)),
         8 => prop::sample::select(vec![0, 1, 10, 60, LONGEST_STEP]).prop_map(Step::Commit),
+        1 => Just(Step::Rest),
         1 => Just(Step::Restart),
         1 => Just(Step::Kill),
     ]
@@ -125,6 +128,7 @@ impl Pair {
             Step::Settle(delivery, skip, count) => self.settle(*delivery, *skip, *count),
             Step::Seek(delivery, place) => self.seek(*delivery, *place),
             Step::Commit(millis) => self.commit(*millis),
+            Step::Rest => (0..14).for_each(|_| self.commit(LONGEST_STEP)),
             Step::Restart => {
                 self.commit(1);
                 self.volume.committer.finish(self.clock.now()).unwrap();

@@ -10,7 +10,6 @@ use crate::fate::{Fate, Refusal};
 use crate::holes::Holes;
 use crate::mend::{Accepted, Authority};
 use crate::orders::Orders;
-use crate::seal;
 use crate::segment;
 use crate::view::SegmentView;
 
@@ -64,17 +63,11 @@ impl LogHandle {
         fate
     }
 
-    /// The segments that nothing is written to any more. The newest is among them once it is cut to
-    /// its length.
+    /// The segments that nothing is written to any more.
     pub(crate) fn sealed_segments(&self) -> Vec<Arc<SegmentView>> {
-        let segments: Vec<_> = self.view().segments.values().map(Arc::clone).collect();
-        let newest = segments.len().saturating_sub(1);
-        let sealed = |(at, view): (usize, Arc<SegmentView>)| {
-            let cut =
-                || view.file.len().is_ok_and(|len| len == view.published_len() + seal::LEN as u64);
-            (at < newest || cut()).then_some(view)
-        };
-        segments.into_iter().enumerate().filter_map(sealed).collect()
+        let view = self.view();
+        let sealed = view.segments.values().filter(|segment| segment.end_seq().is_some());
+        sealed.map(Arc::clone).collect()
     }
 
     /// Whether the segment is still a part of the log.
@@ -82,7 +75,7 @@ impl LogHandle {
         self.view().segments.get(&segment.base_seq).is_some_and(|held| Arc::ptr_eq(held, segment))
     }
 
-    /// Notes a damaged segment. `false` when it is something else that is wrong.
+    /// Notes a damaged segment, unless it is gone. `false` when it is something else that is wrong.
     fn suspect(&self, error: &LogError) -> bool {
         let (LogError::Corrupt { path, .. } | LogError::Io { operation: "read", path, .. }) = error
         else {
@@ -92,8 +85,10 @@ impl LogHandle {
         let Some(base_seq) = name.and_then(segment::parse_file_name) else { return false };
         let why: Arc<str> = error.to_string().into();
         self.update(|view| {
-            view.damaged.insert(base_seq);
-            view.marks.damage = Some(why);
+            if view.segments.contains_key(&base_seq) {
+                view.damaged.insert(base_seq);
+                view.marks.damage = Some(why);
+            }
         });
         true
     }

@@ -207,7 +207,7 @@ impl Opening<'_> {
             active: None,
             sealed,
             stalled: None,
-            refused: false,
+            refused: None,
             unpublished: Vec::new(),
             undecided: Vec::new(),
             rules: Arc::clone(options.retention),

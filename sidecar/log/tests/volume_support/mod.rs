@@ -76,8 +76,16 @@ pub(crate) fn streams() -> Vec<StreamOptions> {
 /// # Errors
 /// Of [`Volume::open`].
 pub(crate) fn open(vfs: Arc<dyn Vfs>) -> Result<Volume, LogError> {
+    open_with(vfs, &streams())
+}
+
+/// The same, with these streams.
+///
+/// # Errors
+/// Of [`Volume::open`].
+pub(crate) fn open_with(vfs: Arc<dyn Vfs>, streams: &[StreamOptions]) -> Result<Volume, LogError> {
     vfs.create_dir(dir()).map_err(LogError::io("create", dir()))?;
-    Volume::open(vfs, dir(), &options(), &streams())
+    Volume::open(vfs, dir(), &options(), streams)
 }
 
 /// The same, of a volume whose streams go on behind damage.

@@ -16,6 +16,11 @@ pub(crate) trait Tap: Debug + Send + Sync + 'static {
     /// Something was written to the file.
     fn wrote(&self, _path: &Path) {}
 
+    /// Whether files that nothing needs any more go at once.
+    fn discards(&self) -> bool {
+        true
+    }
+
     /// From here on the file reads as zeros.
     fn blind_from(&self, _path: &Path) -> u64 {
         u64::MAX
@@ -57,6 +62,11 @@ impl Vfs for Tapped {
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.disk.remove(path)
+    }
+    fn discard(&self, path: &Path, handle: Option<Arc<dyn File>>) {
+        if self.tap.discards() {
+            self.disk.discard(path, handle);
+        }
     }
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.disk.sync_dir(dir)
