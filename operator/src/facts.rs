@@ -26,6 +26,9 @@ pub struct Facts {
     /// Nothing is left that somebody waits for: no unsettled record in a delivery that holds data,
     /// no lease, no dead letter, no stored reply. `None`: it does not say, which proves nothing.
     pub drained: Option<bool>,
+    /// Whether any stream keeps what every delivery has settled, to be read again. `None`: it does
+    /// not say, and may.
+    pub retains_history: Option<bool>,
     /// Whether an application is connected to any delivery.
     pub app_connected: Option<bool>,
     /// Its volume.
@@ -119,8 +122,6 @@ pub struct Stream {
     pub damage: Option<String>,
     /// `open`, `full` or `stopped`.
     pub state: String,
-    /// Whether it keeps history that every delivery has settled (Limits, Latest).
-    pub retains_history: bool,
 }
 
 /// A point in time, in RFC 3339 or in seconds of Unix time.

@@ -248,7 +248,7 @@ fn sealed(view: &View<'_>, identity: &Identity, ordinal: u32) -> Next {
         return Next::Wait(Phase::Draining);
     }
     // History is worth keeping, so its claim gets no mark that would let it be deleted.
-    let keeps_history = facts.streams.iter().any(|stream| stream.retains_history);
+    let keeps_history = facts.retains_history != Some(false);
     match view.mark(ordinal) {
         None if keeps_history => Next::Go,
         Some(mark) if mark == facts.log_id && !keeps_history => Next::Go,

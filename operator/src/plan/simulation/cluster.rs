@@ -229,17 +229,14 @@ impl Cluster {
     pub(super) fn facts(&self, ordinal: u32) -> Option<Facts> {
         let state = self.state(ordinal)?;
         let claim = self.claims.get(&ordinal)?;
-        let stream = Stream {
-            name: "work".to_owned(),
-            state: "open".to_owned(),
-            retains_history: self.spec.keeps_history && claim.history > 0,
-            ..Stream::default()
-        };
+        let stream =
+            Stream { name: "work".to_owned(), state: "open".to_owned(), ..Stream::default() };
         Some(Facts {
             boot_id: self.pods.get(&ordinal)?.boot?.to_string(),
             log_id: claim.log_id.clone(),
             state,
             drained: Some(claim.backlog == 0),
+            retains_history: Some(claim.history > 0),
             app_connected: Some(true),
             durable_volume: Some(true),
             totals: Totals { depth: claim.backlog, ..Totals::default() },

@@ -179,12 +179,11 @@ fn what_may_pass_is_no_error_for_a_minute() {
 
 #[test]
 fn a_replica_that_is_drained_with_history_goes_without_a_mark() {
-    let history = |facts: &mut crate::facts::Facts| {
-        let retains_history = true;
-        facts.streams.push(crate::facts::Stream { retains_history, ..Default::default() });
-    };
-    let plan = sealed().with_facts(2, history).plan();
-    assert_eq!((plan.replicas, plan.steps.len()), (2, 0));
+    // One that does not say may keep some.
+    for history in [Some(true), None] {
+        let plan = sealed().with_facts(2, |facts| facts.retains_history = history).plan();
+        assert_eq!((plan.replicas, plan.steps.len()), (2, 0), "{history:?}");
+    }
     // So its claim is kept, and known.
     let world = sealed().set(2).without_pod(2).spec("/storage/whenScaled", json!("Delete"));
     let plan = { world }.plan();
