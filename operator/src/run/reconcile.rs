@@ -133,7 +133,7 @@ async fn act(
 }
 
 /// Makes the objects what they are to be, then takes the plan's steps; the first that fails ends
-/// it.
+/// it. What comes before is taken in any case, and holds up nothing but the steps.
 async fn carry_out(
     context: &Context,
     desired: &Desired,
@@ -142,12 +142,11 @@ async fn carry_out(
 ) -> Result<(), Failed> {
     let queue = &observed.queue;
     let cache = &context.sources.cache;
-    context.applier.apply(&ObjectRef::from_obj(queue), &desired.objects, observed, cache).await?;
     let steps = Steps { client: &context.client, metrics: &context.metrics, queue };
-    for step in &plan.steps {
-        steps.take(step).await?;
-    }
-    Ok(())
+    let released = steps.take_all(&plan.releases).await;
+    context.applier.apply(&ObjectRef::from_obj(queue), &desired.objects, observed, cache).await?;
+    released?;
+    Ok(steps.take_all(&plan.steps).await?)
 }
 
 /// Writes the status and the events.

@@ -2,21 +2,39 @@
 
 use std::collections::BTreeSet;
 
-use lifeboat_api::queue::InstanceStatus;
+use lifeboat_api::queue::{InstanceStatus, Rates};
 
 use super::case::Case;
 use super::figures;
 use crate::names;
 use crate::plan::Phase;
 
-/// The replicas that there are or ought to be, by ordinal.
+/// The replicas that there are or ought to be, by ordinal. One whose claim rests is told as it was
+/// last seen: whoever deletes the queue has to know what it holds.
 pub(super) fn instances(case: &Case<'_>) -> Vec<InstanceStatus> {
     let replicas = case.subject.observed.replicas.iter();
     let with_pod = replicas.filter(|(_, it)| it.pod.is_some()).map(|(ordinal, _)| *ordinal);
     let set = case.subject.observed.stateful_set.as_ref().and_then(|set| set.spec.as_ref());
     let count = set.and_then(|spec| spec.replicas).and_then(|count| u32::try_from(count).ok());
-    let ordinals: BTreeSet<_> = with_pod.chain(0..count.unwrap_or(0)).collect();
+    let ordinals = with_pod.chain(0..count.unwrap_or(0)).chain(resting(case));
+    let ordinals: BTreeSet<_> = ordinals.collect();
     ordinals.into_iter().map(|ordinal| instance(case, ordinal)).collect()
+}
+
+/// The replicas without a pod whose claims wait for one. Where nothing is decided: those that were
+/// told and whose claims are still there.
+fn resting(case: &Case<'_>) -> Vec<u32> {
+    if case.is_decided() {
+        return case.subject.plan.resting.clone();
+    }
+    let replicas = case.subject.observed.replicas.iter();
+    let is_told = |ordinal: u32| {
+        let number = figures::ordinal(ordinal);
+        let is_stranded = case.before.stranded_claims.iter().any(|it| it.ordinal == number);
+        case.instance_before(ordinal).is_some() && !is_stranded
+    };
+    let with_claim = replicas.filter(|(_, it)| it.claim.is_some()).map(|(ordinal, _)| *ordinal);
+    with_claim.filter(|ordinal| is_told(*ordinal)).collect()
 }
 
 fn instance(case: &Case<'_>, ordinal: u32) -> InstanceStatus {
@@ -44,6 +62,10 @@ fn instance(case: &Case<'_>, ordinal: u32) -> InstanceStatus {
         (Some(facts), before) => {
             figures::update(instance, before, facts, case.now, is_leaving(case, ordinal))
         }
+        // Nothing comes or goes where there is no pod.
+        (None, Some(before)) if pod.is_none() => {
+            InstanceStatus { rates: Rates::default(), ..figures::keep(instance, before) }
+        }
         (None, Some(before)) => figures::keep(instance, before),
         (None, None) => instance,
     }
@@ -52,5 +74,6 @@ fn instance(case: &Case<'_>, ordinal: u32) -> InstanceStatus {
 /// Whether its pod ends: what its claim holds is then what it said last.
 fn is_leaving(case: &Case<'_>, ordinal: u32) -> bool {
     let going = case.subject.plan.scale_down.as_ref();
-    going.is_some_and(|it| it.ordinal == ordinal && it.phase == Phase::Shrinking)
+    let is_ending = case.pod(ordinal).is_some_and(|it| it.metadata.deletion_timestamp.is_some());
+    is_ending || going.is_some_and(|it| it.ordinal == ordinal && it.phase == Phase::Shrinking)
 }
