@@ -42,13 +42,12 @@ fn instance(case: &Case<'_>, ordinal: u32) -> InstanceStatus {
     let facts = case.facts.get(&ordinal).copied();
     let pod = case.pod(ordinal);
     let queue = case.subject.observed.queue.metadata.name.as_deref().unwrap_or_default();
-    let told = facts.map(|facts| facts.log_id.clone()).filter(|id| !id.is_empty());
     let asked = case.subject.plan.sidecars.get(&ordinal);
     let instance = InstanceStatus {
         ordinal: figures::ordinal(ordinal),
         pod: names::pod(queue, ordinal),
         node: pod.and_then(|pod| pod.spec.as_ref()).and_then(|spec| spec.node_name.clone()),
-        log_id: told.or_else(|| before.and_then(|before| before.log_id.clone())),
+        log_id: log_id(case, ordinal),
         accepting: case.accepts(ordinal),
         app_connected: facts.map_or_else(
             // Until it is heard, as it was: an operator that starts has not heard anybody yet.
@@ -69,6 +68,17 @@ fn instance(case: &Case<'_>, ordinal: u32) -> InstanceStatus {
         (None, Some(before)) => figures::keep(instance, before),
         (None, None) => instance,
     }
+}
+
+/// The volume that it must have. What it has instead is told in `DataIntact`: here it would be taken
+/// for the expected one if the configuration were lost.
+fn log_id(case: &Case<'_>, ordinal: u32) -> Option<String> {
+    let asked = case.subject.plan.sidecars.get(&ordinal).and_then(|it| it.log_id.clone());
+    let before = || case.instance_before(ordinal)?.log_id.clone();
+    let told = || case.facts.get(&ordinal).map(|it| it.log_id.clone()).filter(|id| !id.is_empty());
+    // Of a spec that cannot be read nothing is decided.
+    let is_decided = case.subject.queue.is_ok();
+    asked.or_else(|| if is_decided { told().or_else(before) } else { before().or_else(told) })
 }
 
 /// Whether its pod ends: what its claim holds is then what it said last.

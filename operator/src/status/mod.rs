@@ -13,7 +13,7 @@ use crate::desired::Desired;
 use crate::labels;
 use crate::names;
 use crate::observed::Observed;
-use crate::plan::Plan;
+use crate::plan::{Blocked, Plan};
 use crate::queue::Queue;
 
 mod case;
@@ -81,7 +81,9 @@ fn sidecar_image(case: &Case<'_>) -> Option<String> {
 }
 
 fn scale_down(case: &Case<'_>, instances: &[InstanceStatus]) -> Option<ScaleDownStatus> {
-    let going = case.subject.plan.scale_down.as_ref()?;
+    let going = case.subject.plan.scale_down.as_ref();
+    // Where the policy forbids it, none is under way.
+    let going = going.filter(|going| going.blocked != Some(Blocked::Forbidden))?;
     let ordinal = figures::ordinal(going.ordinal);
     let instance = instances.iter().find(|it| it.ordinal == ordinal);
     let known = instance.filter(|it| it.last_seen.is_some()).map(|it| &it.backlog);

@@ -96,6 +96,19 @@ fn the_fullest_volume_is_told_and_what_was_known_of_one_that_is_silent() {
     assert_eq!(storage(&mut world), expected);
 }
 
+#[test]
+fn a_scale_down_that_is_forbidden_is_not_told_as_one_and_is_told_once() {
+    let world = World::running(2).spec("/scaleDown", json!({"policy": "Forbid"}));
+    let mut world = world.spec("/replicas", json!(1));
+    let (before, _) = write(&mut world);
+    assert_eq!(
+        (&before.scale_down, says(&before, "Accepting").as_str()),
+        (&None, "True SidecarsReady")
+    );
+    assert_eq!(says(&before, "Stalled"), "True ScaleDownForbidden");
+    assert_eq!(tell(&mut world.later(5)).0, before);
+}
+
 /// The pods of a queue go, one after the other or all at once.
 fn rested(world: World) -> World {
     (0..2).fold(world, World::without_pod).set(0)
