@@ -27,7 +27,8 @@ pub struct Observed {
     pub config_map: Option<ConfigMap>,
     /// What is known of each ordinal that has a pod or a claim.
     pub replicas: BTreeMap<u32, Replica>,
-    /// Whether the claims' storage class lets them grow; `None`: there is no class to ask.
+    /// Whether the claims' storage class lets them grow, which no class at all does not; `None`: it
+    /// cannot be read, or has not been yet.
     pub class_allows_growth: Option<bool>,
     /// What the server said to the objects that are wanted and to the steps, when it was asked last,
     /// with the kind and name of the first that it refused; `None`: it took them, or was not asked.

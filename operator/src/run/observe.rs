@@ -83,8 +83,11 @@ impl Sources {
         let class = claims.find_map(of_claim).or_else(|| {
             let class = templates?.pointer("/0/spec/storageClassName")?;
             class.as_str().map(str::to_owned)
-        })?;
-        self.cluster.allows_growth(&class)
+        });
+        // A volume that was made by hand has none.
+        class
+            .filter(|class| !class.is_empty())
+            .map_or(Some(false), |it| self.cluster.allows_growth(&it))
     }
 }
 
