@@ -148,7 +148,7 @@ pub struct InstanceStatus {
     /// The node that the pod is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// The volume id that its volume has.
+    /// The volume id that its volume must have; it is learnt when the volume is new.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_id: Option<String>,
     /// Whether it takes messages in.
