@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client};
 use serde_json::Value;
 
 use crate::labels;
