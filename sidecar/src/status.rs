@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Everything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// The queue's name.
