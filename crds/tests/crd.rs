@@ -122,7 +122,6 @@ fn only_what_the_operator_alone_reads_has_defaults() {
         "spec.scaleDown.policy: \"Drain\"",
         "spec.service.perReplica: false",
         "spec.service.type: \"ClusterIP\"",
-        "spec.sidecar.logLevel: \"info\"",
         "spec.sidecar.upgrade: \"Pinned\"",
         "spec.suspend: false",
         "spec.updateStrategy.rollingUpdate.partition: 0",

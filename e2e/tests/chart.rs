@@ -173,6 +173,12 @@ async fn what_holds_messages_is_not_deleted_by_the_way() {
     let retain = r#"{"spec": {"storage": {"whenDeleted": "Retain"}}}"#;
     kubectl(&plane, &["patch", QUEUE, "--type=merge", "-p", retain], "");
     kubectl(&plane, &delete, "");
+    // Nor before the operator has seen that: the claims would still go, whatever is in them.
+    holds(&plane, "default", r#"{"status": {"storage": {"ownedClaims": 2}}}"#);
+    let why = refused(&plane, &delete).unwrap();
+    assert!(why.contains("still owns 2 claims") && why.contains("ownedClaims is 0"), "{why}");
+    holds(&plane, "default", r#"{"status": {"storage": {"ownedClaims": 0}}}"#);
+    kubectl(&plane, &delete, "");
     let remove = r#"{"spec": {"storage": {"whenDeleted": "Delete"}}}"#;
     kubectl(&plane, &["patch", QUEUE, "--type=merge", "-p", remove], "");
     refused(&plane, &delete).unwrap();

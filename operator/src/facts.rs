@@ -26,6 +26,9 @@ pub struct Facts {
     /// Nothing is left that somebody waits for: no unsettled record in a delivery that holds data,
     /// no lease, no dead letter, no stored reply. `None`: it does not say, which proves nothing.
     pub drained: Option<bool>,
+    /// Whether any stream keeps what every delivery has settled, to be read again. `None`: it does
+    /// not say, and may.
+    pub retains_history: Option<bool>,
     /// Whether an application is connected to any delivery.
     pub app_connected: Option<bool>,
     /// Its volume.
@@ -36,6 +39,8 @@ pub struct Facts {
     pub config: Config,
     /// Each stream.
     pub streams: Vec<Stream>,
+    /// The names of streams that the queue does not name any more, and whose data is there.
+    pub removed: Vec<String>,
 }
 
 /// What a sidecar does at large.
@@ -119,8 +124,20 @@ pub struct Stream {
     pub damage: Option<String>,
     /// `open`, `full` or `stopped`.
     pub state: String,
-    /// Whether it keeps history that every delivery has settled (Limits, Latest).
-    pub retains_history: bool,
+    /// Each of its deliveries.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// One delivery of a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Delivery {
+    /// Its name.
+    pub delivery: String,
+    /// What the sidecar opened; `None`: nothing, for the queue does not name it any more.
+    pub socket: Option<String>,
+    /// Records that it has not settled.
+    pub depth: u64,
 }
 
 /// A point in time, in RFC 3339 or in seconds of Unix time.

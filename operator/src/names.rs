@@ -61,10 +61,13 @@ pub fn claim(queue: &str, ordinal: u32) -> String {
     format!("{CLAIM_TEMPLATE}-{queue}-{ordinal}")
 }
 
-/// The ordinal in the name of a queue's pod or claim; `None` where it is none of this queue's.
-pub fn ordinal(queue: &str, name: &str) -> Option<u32> {
-    let name =
-        name.strip_prefix(CLAIM_TEMPLATE).and_then(|rest| rest.strip_prefix('-')).unwrap_or(name);
+/// The ordinal in the name of a queue's claim; `None` where it is none of this queue's.
+pub fn claim_ordinal(queue: &str, name: &str) -> Option<u32> {
+    pod_ordinal(queue, name.strip_prefix(CLAIM_TEMPLATE)?.strip_prefix('-')?)
+}
+
+/// The ordinal in the name of a queue's pod; `None` where it is none of this queue's.
+pub fn pod_ordinal(queue: &str, name: &str) -> Option<u32> {
     let digits = name.strip_prefix(queue)?.strip_prefix('-')?;
     let number = digits.parse::<u32>().ok()?;
     (number.to_string() == digits).then_some(number)
@@ -89,14 +92,19 @@ mod tests {
 
     #[test]
     fn an_ordinal_is_read_back() {
-        for number in [0, 7, 127] {
-            assert_eq!(ordinal("orders", &pod("orders", number)), Some(number));
-            assert_eq!(ordinal("orders", &claim("orders", number)), Some(number));
+        // A queue may be called as the claims are.
+        for queue in ["orders", "lifeboat-data", "lifeboat-data-x"] {
+            for number in [0, 7, 127] {
+                assert_eq!(pod_ordinal(queue, &pod(queue, number)), Some(number));
+                assert_eq!(claim_ordinal(queue, &claim(queue, number)), Some(number));
+            }
         }
+        assert_eq!(pod_ordinal("orders", &claim("orders", 1)), None);
+        assert_eq!(claim_ordinal("orders", &pod("orders", 1)), None);
         for other in
             ["orders", "orders-", "orders-x", "orders-01", "orders-+1", "other-1", "orders-eu-1"]
         {
-            assert_eq!(ordinal("orders", other), None, "{other}");
+            assert_eq!(pod_ordinal("orders", other), None, "{other}");
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use k8s_openapi::jiff::Timestamp;
+use lifeboat_api::KIND;
 use lifeboat_api::queue::PersistentQueue;
 use serde_json::Value;
 
@@ -26,11 +27,21 @@ pub struct Observed {
     pub config_map: Option<ConfigMap>,
     /// What is known of each ordinal that has a pod or a claim.
     pub replicas: BTreeMap<u32, Replica>,
-    /// Whether the claims' storage class lets them grow; `None`: there is no class to ask.
+    /// Whether the claims' storage class lets them grow, which no class at all does not; `None`: it
+    /// cannot be read, or has not been yet.
     pub class_allows_growth: Option<bool>,
     /// What the server said to the objects that are wanted and to the steps, when it was asked last,
     /// with the kind and name of the first that it refused; `None`: it took them, or was not asked.
     pub refused: Option<String>,
+}
+
+impl Observed {
+    /// Whether the queue owns the claim, so that it is deleted with it.
+    pub(crate) fn owns(&self, claim: &PersistentVolumeClaim) -> bool {
+        let uid = self.queue.metadata.uid.as_ref();
+        let owners = claim.metadata.owner_references.iter().flatten();
+        owners.into_iter().any(|owner| owner.kind == KIND && Some(&owner.uid) == uid)
+    }
 }
 
 /// One ordinal.

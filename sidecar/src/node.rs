@@ -91,6 +91,7 @@ impl Node {
             disk_hangs: self.disk_hangs(),
             volume: self.volume_status(),
             drained: all.iter().all(|stream| stream.drained),
+            retains_history: self.streams.iter().chain(&removed).any(|it| it.retains_history()),
             app_connected: app_connected(&all),
             totals: totals(&all, &backlogs),
             syncs: self.commits.syncs(),

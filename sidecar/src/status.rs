@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Everything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// The queue's name.
@@ -39,6 +40,9 @@ pub struct Status {
     /// What a producer still has in its sockets does not show, so it is final only where nothing
     /// more can come in.
     pub drained: bool,
+    /// Whether a stream keeps records although every delivery has settled them, to be read again
+    /// (Limits). Of a stream that the file does not name any more, whatever is left counts.
+    pub retains_history: bool,
     /// Whether an application is connected to any delivery.
     pub app_connected: bool,
     /// Sums over all streams.

@@ -32,6 +32,43 @@ fn store(endpoint: &str, numbers: std::ops::Range<u64>, len: usize) {
 }
 
 #[test]
+fn what_is_kept_to_be_read_again_is_told_also_of_a_stream_that_is_gone() {
+    let limits = file("64Mi", CREDIT_OUT, "policy: Limits, maxAge: 72h");
+    let told = |home: &Home| {
+        let status = home.status();
+        (status.drained, status.retains_history)
+    };
+    let consume = |home: &Home| {
+        let lifeboat = home.start();
+        store(lifeboat.endpoint("work.in"), 0..10, 100);
+        App::with_credit(lifeboat.endpoint("work.out"), 10).settle(10);
+        wait_for("the acks", || home.status().drained.then_some(()));
+        lifeboat
+    };
+    let home = Home::new(&file("64Mi", CREDIT_OUT, "policy: WorkQueue"));
+    let lifeboat = consume(&home);
+    assert_eq!(told(&home), (true, false));
+    assert_eq!(lifeboat.stop().code(), Some(0));
+
+    let home = Home::new(&limits);
+    let lifeboat = home.start();
+    assert_eq!(told(&home), (true, false), "nothing was ever stored");
+    assert_eq!(lifeboat.stop().code(), Some(0));
+    let lifeboat = consume(&home);
+    assert_eq!(told(&home), (true, true));
+    assert_eq!(lifeboat.stop().code(), Some(0));
+
+    home.rewrite(&limits.replace("name: work", "name: other"));
+    let lifeboat = home.start();
+    assert_eq!((home.status().removed, told(&home)), (vec!["work".to_owned()], (true, true)));
+    let data = home.data();
+    let purge = ["purge", "work", "--yes", "--data", data.to_str().unwrap()];
+    assert_eq!(support::lifeboat(&purge, "").code, Some(0));
+    assert_eq!(told(&home), (true, false));
+    assert_eq!(lifeboat.stop().code(), Some(0));
+}
+
+#[test]
 fn what_is_too_old_is_not_delivered_any_more_and_is_counted() {
     let home = Home::new(&file("64Mi", CREDIT_OUT, "maxAge: 1s"));
     let lifeboat = home.start();

@@ -45,7 +45,7 @@ pub struct QueueStatus {
     /// Claims of replicas that are gone, whose backlog nobody delivers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stranded_claims: Vec<StrandedClaim>,
-    /// The claims' sizes.
+    /// The claims: their sizes, and whether they go with the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageStatus>,
     /// Each replica, by ordinal.
@@ -120,7 +120,7 @@ pub struct StrandedClaim {
     pub since: Time,
 }
 
-/// The claims' sizes.
+/// The claims: their sizes, and whether they go with the queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct StorageStatus {
@@ -132,6 +132,9 @@ pub struct StorageStatus {
     /// How much of the fullest volume is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used_percent: Option<i32>,
+    /// Claims that are deleted with the queue. After `whenDeleted` has become `Retain` they go down
+    /// to 0 in a moment; until then the queue is not to be deleted.
+    pub owned_claims: i32,
 }
 
 /// One replica.
@@ -145,7 +148,7 @@ pub struct InstanceStatus {
     /// The node that the pod is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// The volume id that its volume has.
+    /// The volume id that its volume must have; it is learnt when the volume is new.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_id: Option<String>,
     /// Whether it takes messages in.

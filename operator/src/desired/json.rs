@@ -23,6 +23,14 @@ pub(super) fn append(
     }
 }
 
+/// Puts items before those of a list, which is made if it is not there.
+pub(super) fn prepend(object: &mut Map<String, Value>, field: &str, values: Vec<Value>) {
+    default(object, field, Value::Array(Vec::new()));
+    if let Some(Value::Array(list)) = object.get_mut(field) {
+        list.splice(0..0, values);
+    }
+}
+
 /// Puts fields into a mapping, which is made if it is not there.
 pub(super) fn merge(object: &mut Map<String, Value>, field: &str, values: Value) {
     default(object, field, Value::Object(Map::new()));

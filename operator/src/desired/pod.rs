@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use super::config::Config;
-use super::json::{append, default, has_named, merge};
+use super::json::{append, default, has_named, merge, prepend};
 use super::sidecar::{self, CONFIGURATION, NO_TOKEN, SOCKETS, USER};
 use crate::labels::{self, ACCEPTING, CONFIG_HASH, RESTARTED_AT, TRUE};
 use crate::names::{self, CONFIG_KEY, SOCKET_DIRECTORY};
@@ -69,7 +69,8 @@ fn give_sockets(container: &mut Map<String, Value>, variables: &[(String, String
         .filter(|(name, _)| !has_named(container, "env", name))
         .map(|(name, value)| json!({"name": name, "value": value}))
         .collect();
-    append(container, "env", missing);
+    // Before its own, which may refer to them: `$(NAME)` is made of what stands earlier.
+    prepend(container, "env", missing);
     let mount = json!({"name": SOCKETS, "mountPath": SOCKET_DIRECTORY, "readOnly": true});
     append(container, "volumeMounts", [mount]);
 }

@@ -2,7 +2,6 @@
 //! A claim that may hold anything that somebody waits for is never deleted.
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use lifeboat_api::KIND;
 use lifeboat_api::queue::ClaimPolicy;
 
 use super::Step;
@@ -18,6 +17,9 @@ pub(super) fn mark(view: &View<'_>, ordinal: u32, log_id: String) -> Option<Step
 /// What is to be done about the claims.
 pub(super) fn steps(view: &View<'_>, course: &Course) -> Vec<Step> {
     let mut steps = Vec::new();
+    // First it is told, then done: what goes with the queue must show before it does.
+    let told = view.observed.queue.status.as_ref().and_then(|status| status.storage.as_ref());
+    let is_told = told.is_some_and(|storage| storage.owned_claims > 0);
     for (ordinal, claim) in claims(view) {
         let Some((name, uid)) = identified(claim) else { continue };
         if is_to_be_deleted(view, course, ordinal) {
@@ -29,12 +31,26 @@ pub(super) fn steps(view: &View<'_>, course: &Course) -> Vec<Step> {
             let (claim, uid) = (name.clone(), uid.clone());
             steps.push(Step::MarkDrained { claim, uid, log_id: None });
         }
-        let owned = view.queue.claim.when_deleted == Some(ClaimPolicy::Delete);
-        if is_owned(view, claim) != owned {
-            steps.push(Step::OwnClaim { claim: name, uid, owned });
+        if goes_with_queue(view) && is_told && !view.observed.owns(claim) {
+            steps.push(Step::OwnClaim { claim: name, uid, owned: true });
         }
     }
     steps
+}
+
+/// Claims that are not to go with the queue any more are let go.
+pub(super) fn releases(view: &View<'_>) -> Vec<Step> {
+    if goes_with_queue(view) {
+        return Vec::new();
+    }
+    let owned = claims(view).filter(|(_, claim)| view.observed.owns(claim));
+    let identified = owned.filter_map(|(_, claim)| identified(claim));
+    identified.map(|(claim, uid)| Step::OwnClaim { claim, uid, owned: false }).collect()
+}
+
+/// Whether claims are to be deleted with the queue.
+fn goes_with_queue(view: &View<'_>) -> bool {
+    view.queue.claim.when_deleted == Some(ClaimPolicy::Delete)
 }
 
 /// The ordinals that are gone and whose claims may hold something.
@@ -48,6 +64,17 @@ pub(super) fn stranded(view: &View<'_>, replicas: i32) -> Vec<u32> {
             && !rests
     };
     claims(view).map(|(ordinal, _)| ordinal).filter(is_stranded).collect()
+}
+
+/// The ordinals without a pod whose claims wait for one, with whatever they hold: those of a queue
+/// that rests, or whose StatefulSet is to come back.
+pub(super) fn resting(view: &View<'_>, replicas: i32) -> Vec<u32> {
+    let stranded = stranded(view, replicas);
+    let is_resting = |ordinal: &u32| {
+        let is_drained = is_gone(view, *ordinal, replicas) && view.is_proven(*ordinal);
+        view.pod(*ordinal).is_none() && !is_drained && !stranded.contains(ordinal)
+    };
+    claims(view).map(|(ordinal, _)| ordinal).filter(is_resting).collect()
 }
 
 /// Each claim that is not being deleted.
@@ -81,10 +108,4 @@ fn is_to_be_deleted(view: &View<'_>, course: &Course, ordinal: u32) -> bool {
         && is_gone(view, ordinal, course.replicas.max(view.queue.replicas))
         && view.pod(ordinal).is_none()
         && view.is_proven(ordinal)
-}
-
-/// Whether the queue owns the claim, so that it is deleted with it.
-fn is_owned(view: &View<'_>, claim: &PersistentVolumeClaim) -> bool {
-    let owners = claim.metadata.owner_references.iter().flatten();
-    owners.into_iter().any(|owner| owner.kind == KIND && owner.uid == view.queue.uid)
 }

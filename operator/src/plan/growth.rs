@@ -86,7 +86,8 @@ pub(super) fn growth(
         Outcome { growth, steps, again_in: None }
     };
     if !small.is_empty() {
-        if view.observed.class_allows_growth != Some(true) {
+        // Where that is not known, the server says so when it is asked.
+        if view.observed.class_allows_growth == Some(false) {
             return outcome(GrowthPhase::NotExpandable, Vec::new());
         }
         let steps = small.iter().filter_map(|(_, claim)| claim::grow(claim, size)).collect();

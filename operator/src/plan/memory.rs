@@ -17,6 +17,8 @@ pub struct Memory {
     /// Drains that this operator has taken back: what was proven before says nothing now, however
     /// old the objects are that it sees.
     cancelled: BTreeSet<u32>,
+    /// When what the going replica holds last became less.
+    progress: Option<Progress>,
     /// Since when something has been so.
     since: BTreeMap<Since, Timestamp>,
 }
@@ -42,6 +44,13 @@ struct CleanRead {
     at: Timestamp,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Progress {
+    ordinal: u32,
+    left: u64,
+    at: Timestamp,
+}
+
 impl Memory {
     /// Notes which drains have been taken back, and forgets what is about other replicas than the
     /// one that is `going`.
@@ -56,6 +65,9 @@ impl Memory {
         });
         if self.clean.as_ref().is_some_and(|clean| Some(clean.ordinal) != going) {
             self.clean = None;
+        }
+        if self.progress.is_some_and(|progress| Some(progress.ordinal) != going) {
+            self.progress = None;
         }
     }
 
@@ -78,6 +90,19 @@ impl Memory {
     /// `what` is not so now.
     pub(super) fn over(&mut self, what: Since) {
         self.since.remove(&what);
+    }
+
+    /// A read in which so much is left: when it last became less, or was first read.
+    pub(super) fn progress(&mut self, ordinal: u32, left: u64, now: Timestamp) -> Timestamp {
+        let before = self.progress.filter(|before| left >= before.left);
+        let at = before.map_or(now, |before| before.at);
+        self.progress = Some(Progress { ordinal, left, at });
+        at
+    }
+
+    /// Something else holds it up.
+    pub(super) fn no_progress(&mut self) {
+        self.progress = None;
     }
 
     /// A read in which nothing is left: how long the first such read of the same start of the

@@ -47,6 +47,9 @@ pub struct Plan {
     pub replicas: i32,
     /// What the sidecars' configuration says about each ordinal: expected volume, fence, drain.
     pub sidecars: BTreeMap<u32, resource::Replica>,
+    /// What is to be done whatever becomes of the rest, before it: claims that are not to go with the
+    /// queue any more must not wait for objects that a server refuses.
+    pub releases: Vec<Step>,
     /// What is to be done besides applying the objects: after it, in this order. The first that
     /// fails ends it; the next plan goes on from what exists.
     pub steps: Vec<Step>,
@@ -65,6 +68,8 @@ pub struct Plan {
     pub mismatches: BTreeMap<u32, Mismatch>,
     /// Ordinals that are gone and whose claims may hold what nobody delivers.
     pub stranded: Vec<u32>,
+    /// Ordinals without a pod whose claims are neither drained nor stranded: they wait for a pod.
+    pub resting: Vec<u32>,
     /// When to plan again though nothing has changed.
     pub again_in: Option<Duration>,
 }
@@ -88,6 +93,7 @@ pub fn plan(queue: &Queue, observed: &Observed, memory: &mut Memory, now: Timest
     steps.extend(fencing::steps(&view, &identity, &sidecars));
     steps.extend(claims::steps(&view, &course));
     let stranded = claims::stranded(&view, course.replicas);
+    let resting = claims::resting(&view, course.replicas);
     steps.extend(identity::forgets(&view, &identity));
     steps.extend(growth.steps);
     let (attributes, set_attributes) = attributes::attributes(&view, memory);
@@ -96,6 +102,7 @@ pub fn plan(queue: &Queue, observed: &Observed, memory: &mut Memory, now: Timest
     Plan {
         replicas,
         sidecars: sidecars.into_iter().map(|(ordinal, it)| (ordinal, view::written(it))).collect(),
+        releases: claims::releases(&view),
         steps,
         paused: false,
         hold_rollout: course.hold_rollout,
@@ -104,6 +111,7 @@ pub fn plan(queue: &Queue, observed: &Observed, memory: &mut Memory, now: Timest
         attributes,
         mismatches: identity.mismatches,
         stranded,
+        resting,
         again_in,
     }
 }

@@ -182,9 +182,13 @@ fn going(
         Next::Seal | Next::Mark(_) => Phase::Sealing,
         Next::Go => Phase::Shrinking,
     };
-    let blocked =
-        if next == Next::Go { None } else { blocked::blocked(view, identity, ordinal, age) };
-    let patience = patience(blocked.as_ref(), ordinal, view.now, memory);
+    let idle = idle(view, ordinal, memory);
+    let blocked = if next == Next::Go {
+        None
+    } else {
+        blocked::blocked(view, identity, ordinal, [age, idle])
+    };
+    let patience = patience(blocked.as_ref(), ordinal, idle, view.now, memory);
     let steps = match next {
         Next::Mark(log_id) => claims::mark(view, ordinal, log_id).into_iter().collect(),
         _ => Vec::new(),
@@ -222,7 +226,9 @@ fn draining(view: &View<'_>, identity: &Identity, ordinal: u32, memory: &mut Mem
         memory.unclean_read();
         return Next::Wait(Phase::Requested);
     };
-    if facts.state != State::Draining {
+    // One that was quiesced by hand takes in nothing more either, and does not say that it drains. If
+    // it starts anew it does, and is proven anew.
+    if !matches!(facts.state, State::Draining | State::Quiesced) {
         memory.unclean_read();
         return Next::Wait(Phase::Requested);
     }
@@ -248,7 +254,7 @@ fn sealed(view: &View<'_>, identity: &Identity, ordinal: u32) -> Next {
         return Next::Wait(Phase::Draining);
     }
     // History is worth keeping, so its claim gets no mark that would let it be deleted.
-    let keeps_history = facts.streams.iter().any(|stream| stream.retains_history);
+    let keeps_history = facts.retains_history != Some(false);
     match view.mark(ordinal) {
         None if keeps_history => Next::Go,
         Some(mark) if mark == facts.log_id && !keeps_history => Next::Go,
@@ -284,17 +290,31 @@ fn give_up(view: &View<'_>, target: &Target, ordinal: u32, memory: &mut Memory) 
     }
 }
 
-/// How much longer what holds the drain up may do so.
+/// For how long the replica has not got on: what it holds has not become less. Zero where that is
+/// not known, or nothing is left.
+fn idle(view: &View<'_>, ordinal: u32, memory: &mut Memory) -> Duration {
+    let Some((facts, _)) = view.fresh_facts(ordinal) else { return Duration::ZERO };
+    let since = memory.progress(ordinal, facts.totals.depth + facts.totals.in_flight, view.now);
+    if facts.drained == Some(false) { elapsed(since, view.now) } else { Duration::ZERO }
+}
+
+/// How much longer what holds the drain up may do so; where nothing does, how much longer it may
+/// go without getting on.
 fn patience(
     blocked: Option<&Blocked>,
     ordinal: u32,
+    idle: Duration,
     now: Timestamp,
     memory: &mut Memory,
 ) -> Duration {
     let Some(blocked) = blocked else {
         memory.over(Since::Blocked(ordinal));
-        return Duration::ZERO;
+        return PATIENCE.saturating_sub(idle);
     };
+    if !matches!(blocked, Blocked::NoProgress(_)) {
+        // Once that is over it has its time again.
+        memory.no_progress();
+    }
     if blocked.is_final() {
         return Duration::ZERO;
     }

@@ -224,6 +224,7 @@ impl World {
             log_id: log_id(ordinal),
             state,
             drained: Some(is_drained),
+            retains_history: Some(false),
             app_connected: Some(true),
             durable_volume: Some(true),
             totals: Totals { depth, ..Totals::default() },

@@ -57,6 +57,8 @@ async fn all(
 async fn one(place: &Place, name: &str, json: bool, out: &mut dyn Write) -> Result<(), Error> {
     let queue = place.queues().get(name).await?;
     let instances = queue.status.iter().flat_map(|status| &status.instances);
+    // The others have nobody to ask.
+    let instances = instances.filter(|instance| instance.node.is_some());
     let ordinals: Vec<u32> =
         instances.filter_map(|instance| u32::try_from(instance.ordinal).ok()).collect();
     let mut answers = BTreeMap::new();

@@ -66,10 +66,11 @@ async fn everywhere(
     failed.map_or(Ok(()), Err)
 }
 
-/// The replicas that have a pod.
+/// The replicas that have a pod somewhere.
 async fn instances(place: &Place, queue: &str) -> Result<Vec<u32>, Error> {
     let status = place.queues().get(queue).await?.status.unwrap_or_default();
-    let ordinals = status.instances.iter().map(|instance| u32::try_from(instance.ordinal));
+    let placed = status.instances.iter().filter(|instance| instance.node.is_some());
+    let ordinals = placed.map(|instance| u32::try_from(instance.ordinal));
     Ok(ordinals.filter_map(Result::ok).collect())
 }
 

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client};
 use serde_json::Value;
 
 use crate::labels;
@@ -100,27 +100,22 @@ impl Applier {
         Ok(now)
     }
 
-    /// Makes sure that an object that the watch does not show is not there: its name may be taken by
-    /// one that has nothing to do with any queue, or the watch may be behind.
+    /// Makes sure that the object is this queue's, if there is one: its name may be taken by another
+    /// queue's (`orders-pods` is a Service of `orders`), or by one that has nothing to do with any
+    /// queue, which the watch does not show.
     async fn own(
         &self,
         queue: &Concerned,
         object: &Wanted<'_>,
         cache: &Cache,
     ) -> Result<(), Unapplied> {
-        if cache.metadata(object.kind, object.namespace, object.name).is_some() {
-            return Ok(());
+        if let Some(there) = cache.metadata(object.kind, object.namespace, object.name) {
+            return object.check_owner(&queue.name, &there);
         }
         let api = self.api(object.kind, object.namespace)?;
         let there = api.get_metadata_opt(object.name).await.map_err(|e| object.failure(e))?;
         let Some(there) = there else { return Ok(()) };
-        if there.labels().get(labels::QUEUE) != Some(&queue.name) {
-            let message = format!(
-                "{} {} exists and does not belong to this queue; rename one of them",
-                object.kind, object.name
-            );
-            return Err(Unapplied::Refused(message));
-        }
+        object.check_owner(&queue.name, &there.metadata)?;
         if object.carries_decisions() { Err(Unapplied::Behind(object.what())) } else { Ok(()) }
     }
 

@@ -55,14 +55,16 @@ impl Sources {
     fn replicas(&self, queue: &ObjectRef<PersistentQueue>) -> BTreeMap<u32, Replica> {
         let mut replicas = BTreeMap::<u32, Replica>::new();
         for pod in self.cache.pods.state_filter(|pod| owner(pod).as_ref() == Some(queue)) {
-            let Some(ordinal) = names::ordinal(&queue.name, &pod.name_any()) else { continue };
+            let Some(ordinal) = names::pod_ordinal(&queue.name, &pod.name_any()) else { continue };
             let replica = replicas.entry(ordinal).or_default();
             replica.facts = pod.metadata.uid.as_deref().and_then(|uid| self.sidecars.facts(uid));
             replica.node_gone = node(&pod).is_some_and(|node| self.cluster.is_gone(node));
             replica.pod = Some((*pod).clone());
         }
         for claim in self.cache.claims.state_filter(|claim| owner(claim).as_ref() == Some(queue)) {
-            let Some(ordinal) = names::ordinal(&queue.name, &claim.name_any()) else { continue };
+            let Some(ordinal) = names::claim_ordinal(&queue.name, &claim.name_any()) else {
+                continue;
+            };
             replicas.entry(ordinal).or_default().claim = Some((*claim).clone());
         }
         replicas
@@ -81,8 +83,11 @@ impl Sources {
         let class = claims.find_map(of_claim).or_else(|| {
             let class = templates?.pointer("/0/spec/storageClassName")?;
             class.as_str().map(str::to_owned)
-        })?;
-        self.cluster.allows_growth(&class)
+        });
+        // A volume that was made by hand has none.
+        class
+            .filter(|class| !class.is_empty())
+            .map_or(Some(false), |it| self.cluster.allows_growth(&it))
     }
 }
 

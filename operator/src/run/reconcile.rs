@@ -10,7 +10,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use lifeboat_api::queue::PersistentQueue;
 use rand::Rng;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use crate::desired::{Desired, desired};
 use crate::observed::Observed;
@@ -54,7 +54,7 @@ pub(crate) async fn reconcile(
     context: Arc<Context>,
 ) -> Result<Action, Failed> {
     let start = Instant::now();
-    let result = timeout(TIME, look(&queue, &context)).await.unwrap_or(Err(Failed::Slow));
+    let result = look(&queue, &context, start + TIME).await;
     let word = match &result {
         Ok(_) => "ok",
         Err(Failed::Slow) => "timeout",
@@ -80,13 +80,17 @@ pub(crate) fn retry(queue: &PersistentQueue, error: &Failed, context: &Context) 
     Action::requeue(wait)
 }
 
-async fn look(queue: &PersistentQueue, context: &Context) -> Result<Action, Failed> {
-    if !context.sources.cache.filled().await {
-        return Err(Failed::Blind);
+/// What is remembered outlives a look that takes too long.
+async fn look(queue: &PersistentQueue, context: &Context, end: Instant) -> Result<Action, Failed> {
+    match timeout_at(end, context.sources.cache.filled()).await {
+        Ok(true) => {}
+        Ok(false) => return Err(Failed::Blind),
+        Err(_) => return Err(Failed::Slow),
     }
     let key = ObjectRef::from_obj(queue);
     let mut remembered = context.recall(&key, &queue.uid().unwrap_or_default());
-    let result = act(queue, context, &mut remembered).await;
+    let acting = timeout_at(end, act(queue, context, &mut remembered));
+    let result = acting.await.unwrap_or(Err(Failed::Slow));
     context.remember(key, remembered);
     result
 }
@@ -133,7 +137,7 @@ async fn act(
 }
 
 /// Makes the objects what they are to be, then takes the plan's steps; the first that fails ends
-/// it.
+/// it. What comes before is taken in any case, and holds up nothing but the steps.
 async fn carry_out(
     context: &Context,
     desired: &Desired,
@@ -142,12 +146,11 @@ async fn carry_out(
 ) -> Result<(), Failed> {
     let queue = &observed.queue;
     let cache = &context.sources.cache;
-    context.applier.apply(&ObjectRef::from_obj(queue), &desired.objects, observed, cache).await?;
     let steps = Steps { client: &context.client, metrics: &context.metrics, queue };
-    for step in &plan.steps {
-        steps.take(step).await?;
-    }
-    Ok(())
+    let released = steps.take_all(&plan.releases).await;
+    context.applier.apply(&ObjectRef::from_obj(queue), &desired.objects, observed, cache).await?;
+    released?;
+    Ok(steps.take_all(&plan.steps).await?)
 }
 
 /// Writes the status and the events.

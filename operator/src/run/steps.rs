@@ -24,12 +24,23 @@ pub(crate) struct Steps<'a> {
 }
 
 impl Steps<'_> {
+    /// Carries out one after the other.
+    ///
+    /// # Errors
+    /// The first that fails ends it.
+    pub(crate) async fn take_all(&self, steps: &[Step]) -> Result<(), Unapplied> {
+        for step in steps {
+            self.take(step).await?;
+        }
+        Ok(())
+    }
+
     /// Carries out one.
     ///
     /// # Errors
     /// Of the server, other than that the object has moved on: what it refuses for good (a quota, a
     /// policy) is `Refused`.
-    pub(crate) async fn take(&self, step: &Step) -> Result<(), Unapplied> {
+    async fn take(&self, step: &Step) -> Result<(), Unapplied> {
         let (namespace, queue) = (self.namespace(), &self.queue.metadata.name);
         tracing::info!(namespace, queue, ?step, "step");
         match step {

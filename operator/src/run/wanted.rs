@@ -11,6 +11,7 @@ use kube::api::{ApiResource, ObjectMeta};
 use kube::core::Status;
 use serde_json::Value;
 
+use crate::labels;
 use crate::observed::Observed;
 use crate::run::cache::set_resource;
 
@@ -85,6 +86,21 @@ impl<'a> Wanted<'a> {
 
     pub(crate) fn carries_decisions(&self) -> bool {
         matches!(self.kind, SET | CONFIG)
+    }
+
+    /// That the object that is there is this queue's.
+    ///
+    /// # Errors
+    /// It is another's.
+    pub(crate) fn check_owner(&self, queue: &str, there: &ObjectMeta) -> Result<(), Unapplied> {
+        let label = there.labels.as_ref().and_then(|labels| labels.get(labels::QUEUE));
+        let owner = match label {
+            Some(owner) if owner == queue => return Ok(()),
+            Some(owner) => format!("belongs to the queue {owner}"),
+            None => "does not belong to this queue".to_owned(),
+        };
+        let what = self.what();
+        Err(Unapplied::Refused(format!("{what} exists and {owner}; rename one of them")))
     }
 
     /// Tells what the server will never have from what may work later.
@@ -179,6 +195,23 @@ mod tests {
         let mut labelled = metadata(Some(1), "7");
         labelled.labels = Some([("a".to_owned(), "b".to_owned())].into());
         assert_ne!(first, fingerprint(&labelled));
+    }
+
+    #[test]
+    fn an_object_of_another_queue_is_left_to_it() {
+        let value = serde_json::json!({"kind": "Service", "metadata": {"name": "orders-pods"}});
+        let observed = crate::plan::testing::World::new(1).observed;
+        let service = Wanted::of(&value, &observed);
+        let of = |queue: Option<&str>| {
+            let label = queue.map(|queue| (labels::QUEUE.to_owned(), queue.to_owned()));
+            let labels = label.map(|label| [label].into());
+            let there = ObjectMeta { labels, ..ObjectMeta::default() };
+            service.check_owner("orders-pods", &there).map_err(|refused| refused.to_string())
+        };
+        assert_eq!(of(Some("orders-pods")), Ok(()));
+        let refused = of(Some("orders")).unwrap_err();
+        assert!(refused.contains("Service orders-pods exists and belongs to the queue orders"));
+        assert!(of(None).unwrap_err().contains("does not belong to this queue; rename"));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::plan::{FRESH, elapsed};
 
 /// What a stream is that has no room.
 const FULL: &str = "full";
+/// What it is when it is damaged, and takes and delivers nothing.
+const STOPPED: &str = "stopped";
 
 /// One queue to be told about.
 pub(super) struct Case<'a> {
@@ -60,9 +62,17 @@ impl<'a> Case<'a> {
 
     /// The replicas of which a stream has no room.
     pub(super) fn full(&self) -> Vec<u32> {
-        let is_full = |facts: &Facts| facts.streams.iter().any(|stream| stream.state == FULL);
-        let full = self.facts.iter().filter(|(_, facts)| is_full(facts));
-        full.map(|(ordinal, _)| *ordinal).collect()
+        self.with_stream(FULL)
+    }
+
+    /// Those of which a stream is stopped.
+    pub(super) fn stopped(&self) -> Vec<u32> {
+        self.with_stream(STOPPED)
+    }
+
+    fn with_stream(&self, state: &str) -> Vec<u32> {
+        let has = |facts: &Facts| facts.streams.iter().any(|stream| stream.state == state);
+        self.facts.iter().filter(|(_, facts)| has(facts)).map(|(ordinal, _)| *ordinal).collect()
     }
 
     pub(super) fn pod(&self, ordinal: u32) -> Option<&'a Pod> {

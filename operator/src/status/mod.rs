@@ -5,7 +5,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use lifeboat_api::queue::{
-    InstanceStatus, QueueStatus, ScaleDownStatus, StorageStatus, StrandedClaim,
+    ClaimPolicy, InstanceStatus, QueueStatus, ScaleDownStatus, StorageStatus, StrandedClaim,
 };
 use lifeboat_api::{Problems, Quantity, format_bytes};
 
@@ -13,7 +13,7 @@ use crate::desired::Desired;
 use crate::labels;
 use crate::names;
 use crate::observed::Observed;
-use crate::plan::Plan;
+use crate::plan::{Blocked, Plan};
 use crate::queue::Queue;
 
 mod case;
@@ -81,7 +81,9 @@ fn sidecar_image(case: &Case<'_>) -> Option<String> {
 }
 
 fn scale_down(case: &Case<'_>, instances: &[InstanceStatus]) -> Option<ScaleDownStatus> {
-    let going = case.subject.plan.scale_down.as_ref()?;
+    let going = case.subject.plan.scale_down.as_ref();
+    // Where the policy forbids it, none is under way.
+    let going = going.filter(|going| going.blocked != Some(Blocked::Forbidden))?;
     let ordinal = figures::ordinal(going.ordinal);
     let instance = instances.iter().find(|it| it.ordinal == ordinal);
     let known = instance.filter(|it| it.last_seen.is_some()).map(|it| &it.backlog);
@@ -118,7 +120,10 @@ fn stranded(case: &Case<'_>, queue: &str) -> Vec<StrandedClaim> {
 }
 
 fn storage(case: &Case<'_>, instances: &[InstanceStatus]) -> Option<StorageStatus> {
-    let Ok(queue) = case.subject.queue else { return case.before.storage.clone() };
+    let owned_claims = owned_claims(case);
+    let Ok(queue) = case.subject.queue else {
+        return case.before.storage.clone().map(|before| StorageStatus { owned_claims, ..before });
+    };
     let claims = case.subject.observed.replicas.values().filter_map(|it| it.claim.as_ref());
     let capacities = claims.filter_map(|claim| {
         let amount = claim.status.as_ref()?.capacity.as_ref()?.get("storage")?;
@@ -132,5 +137,15 @@ fn storage(case: &Case<'_>, instances: &[InstanceStatus]) -> Option<StorageStatu
             .filter_map(|it| it.volume.as_ref())
             .map(|it| it.used_percent)
             .max(),
+        owned_claims,
     })
+}
+
+/// The claims that go with the queue, those included that it is about to own.
+fn owned_claims(case: &Case<'_>) -> i32 {
+    let observed = case.subject.observed;
+    let all_go =
+        case.subject.queue.is_ok_and(|queue| queue.claim.when_deleted == Some(ClaimPolicy::Delete));
+    let claims = observed.replicas.values().filter_map(|it| it.claim.as_ref());
+    figures::count(claims.filter(|claim| all_go || observed.owns(claim)))
 }

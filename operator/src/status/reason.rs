@@ -21,7 +21,7 @@ reasons! {
     SidecarNotReady StorageFull Draining Fenced NoReplicas Settled Creating RollingOut ScalingUp
     ResizingStorage ModifyingStorage Progressing TemplateInvalid StatefulSetRejected
     NodeUnreachable SidecarTooOld ScaleDownForbidden DrainTimeout ReplicaUnavailable NoConsumer
-    DeadLettersLeft StorageClassNotExpandable VolumeResizeFailed VolumeModifyFailed NoneGoing
+    NoProgress DeadLettersLeft StorageClassNotExpandable VolumeResizeFailed VolumeModifyFailed NoneGoing
     Forbidden DrainRequested WaitingForConsumer Verifying Shrinking RoomLeft NearlyFull Full
     NotReported Verified LogIdentityChanged ClaimLost CorruptSegment Durable VolumeNotDurable
     Delivering ConsumerFailing
@@ -35,9 +35,29 @@ pub(super) const REASONS: [(&str, &[Reason]); 9] = {
     [
         (
             "Ready",
-            &[AllReplicasReady, ReplicasNotReady, AppNotConnected, Suspended, Paused, SpecInvalid],
+            &[
+                AllReplicasReady,
+                ReplicasNotReady,
+                StorageFull,
+                CorruptSegment,
+                AppNotConnected,
+                Suspended,
+                Paused,
+                SpecInvalid,
+            ],
         ),
-        ("Accepting", &[SidecarsReady, SidecarNotReady, StorageFull, Draining, Fenced, NoReplicas]),
+        (
+            "Accepting",
+            &[
+                SidecarsReady,
+                SidecarNotReady,
+                StorageFull,
+                CorruptSegment,
+                Draining,
+                Fenced,
+                NoReplicas,
+            ],
+        ),
         (
             "Reconciling",
             &[
@@ -64,6 +84,7 @@ pub(super) const REASONS: [(&str, &[Reason]); 9] = {
                 DrainTimeout,
                 ReplicaUnavailable,
                 NoConsumer,
+                NoProgress,
                 DeadLettersLeft,
                 StorageClassNotExpandable,
                 VolumeResizeFailed,

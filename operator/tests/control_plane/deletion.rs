@@ -53,10 +53,21 @@ async fn claims_stay_are_found_again_and_go_when_asked() {
         .await
         .unwrap();
     };
+    // What would go with the queue is told: the admission policy goes by it.
+    let told = async |wanted: i32| {
+        let counts = |queue: &PersistentQueue| {
+            let storage = queue.status.clone().and_then(|status| status.storage);
+            let is_told = storage.as_ref().is_some_and(|it| it.owned_claims == wanted);
+            is_told.then_some(()).ok_or(format!("{storage:?}"))
+        };
+        cluster.until("the claims that go with it", "orders", counts).await;
+    };
     cluster.change("orders", when("Delete")).await;
     owners(1).await;
+    told(2).await;
     cluster.change("orders", when("Retain")).await;
     owners(0).await;
+    told(0).await;
     cluster.change("orders", when("Delete")).await;
     owners(1).await;
 

@@ -128,6 +128,7 @@ impl Build {
             log: Arc::clone(&opened.log),
             dead_letters: self.dead_letters(opened),
             max_bytes: AtomicU64::new(max_bytes),
+            replays: stream.retention.policy == Policy::Limits,
             dedup,
             kept_ids: opened.kept_ids.as_ref().map(|kept| Arc::clone(&kept.log)),
             ingress: Mutex::new(ingress),
@@ -139,7 +140,8 @@ impl Build {
         })
     }
 
-    /// A stream that the file does not name: what it holds, and no sockets.
+    /// A stream that the file does not name: what it holds, and no sockets. What its policy was is
+    /// not known, so nothing of it goes.
     async fn removed_stream(&mut self, opened: &Stream) -> Result<StreamNode, StartError> {
         let nothing = lifeboat_api::Stream {
             name: opened.name.clone(),

@@ -253,6 +253,7 @@ mod tests {
             disk_hangs: None,
             volume: None,
             drained: false,
+            retains_history: false,
             app_connected: false,
             totals: Totals::default(),
             syncs: 0,

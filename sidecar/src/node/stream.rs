@@ -41,6 +41,8 @@ pub struct StreamNode {
     pub kept_ids: Option<Arc<LogHandle>>,
     /// Bytes that it may take.
     pub max_bytes: AtomicU64,
+    /// Whether records stay when they are settled, until a limit takes them.
+    pub replays: bool,
     /// The sockets towards producers.
     pub ingress: Mutex<Vec<IngressNode>>,
     /// The deliveries that the file names.
@@ -248,6 +250,11 @@ impl StreamNode {
     pub fn kept(&self) -> Range<u64> {
         let marks = self.log.marks();
         marks.log_start..marks.published_end
+    }
+
+    /// Whether it keeps anything to be read again.
+    pub(super) fn retains_history(&self) -> bool {
+        self.replays && !self.kept().is_empty()
     }
 
     /// What each delivery has settled, those that the file does not name any more included.

@@ -148,7 +148,7 @@ fn template() -> Vec<(&'static str, Value)> {
         ("spec.sidecar.upgrade", json!({"default": "Pinned"})),
         ("spec.sidecar.cpu", text(quantity::MAX_LENGTH, CPU)),
         ("spec.sidecar.resources", free_object()),
-        ("spec.sidecar.logLevel", json!({"maxLength": 256, "default": "info"})),
+        ("spec.sidecar.logLevel", json!({"maxLength": 256})),
         ("spec.sidecar.env", map(MANY, "name")),
         (
             "spec.sidecar.env[]",

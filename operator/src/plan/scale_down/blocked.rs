@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::facts::Facts;
 use crate::plan::identity::Identity;
+use crate::plan::scale_down::PATIENCE;
 use crate::plan::view::View;
 
 /// What holds up a drain.
@@ -23,6 +24,9 @@ pub enum Blocked {
     Timeout,
     /// No application is connected, and there is something to deliver.
     NoConsumer,
+    /// What it holds does not become less. With the streams and deliveries (`stream/delivery`) that
+    /// hold some of it or may, and that the queue does not name any more: nobody is served there.
+    NoProgress(Vec<String>),
     /// Only dead letters are left, this many.
     DeadLetters(u64),
 }
@@ -34,12 +38,12 @@ impl Blocked {
     }
 }
 
-/// What holds up the drain of a replica, `age` after it began.
+/// What holds up the drain of a replica, `age` after it began and `idle` after it last got on.
 pub(super) fn blocked(
     view: &View<'_>,
     identity: &Identity,
     ordinal: u32,
-    age: Duration,
+    [age, idle]: [Duration; 2],
 ) -> Option<Blocked> {
     if view.is_fenced(ordinal) {
         return Some(Blocked::Fenced);
@@ -51,7 +55,16 @@ pub(super) fn blocked(
         return Some(Blocked::Timeout);
     }
     let Some((facts, _)) = view.fresh_facts(ordinal) else { return Some(Blocked::NotRunning) };
-    left(facts)
+    left(facts).or_else(|| (idle >= PATIENCE).then(|| Blocked::NoProgress(removed(facts))))
+}
+
+/// The streams that the queue does not name any more, and the deliveries that hold something.
+fn removed(facts: &Facts) -> Vec<String> {
+    let deliveries = facts.streams.iter().flat_map(|stream| {
+        let removed = stream.deliveries.iter().filter(|it| it.socket.is_none() && it.depth > 0);
+        removed.map(|it| format!("{}/{}", stream.name, it.delivery))
+    });
+    facts.removed.iter().cloned().chain(deliveries).collect()
 }
 
 fn left(facts: &Facts) -> Option<Blocked> {

@@ -56,6 +56,8 @@ pub(super) struct Pod {
     pub(super) asked: Option<&'static str>,
     /// The sidecar's start; `None`: it is not up.
     pub(super) boot: Option<u64>,
+    /// Whether somebody said `lifeboat quiesce` to this start.
+    is_quiesced: bool,
     /// The configuration that the sidecar runs by.
     seen: Entry,
 }
@@ -126,6 +128,7 @@ impl Cluster {
                     accepts: true,
                     asked: None,
                     boot: None,
+                    is_quiesced: false,
                     seen: Entry::default(),
                 },
             );
@@ -170,7 +173,14 @@ impl Cluster {
     /// A sidecar dies.
     pub(super) fn die(&mut self, ordinal: u32) {
         if let Some(pod) = self.pods.get_mut(&ordinal) {
-            pod.boot = None;
+            (pod.boot, pod.is_quiesced) = (None, false);
+        }
+    }
+
+    /// Somebody quiesces a sidecar by hand, until it starts anew.
+    pub(super) fn quiesce(&mut self, ordinal: u32) {
+        if let Some(pod) = self.pods.get_mut(&ordinal) {
+            pod.is_quiesced = pod.boot.is_some();
         }
     }
 
@@ -186,7 +196,8 @@ impl Cluster {
     /// its very end.
     pub(super) fn send(&mut self, ordinal: u32, inside: bool) {
         let state = self.state(ordinal);
-        let is_taken = state == Some(State::Open) || (inside && state == Some(State::Draining));
+        let inside = inside && matches!(state, Some(State::Draining | State::Quiesced));
+        let is_taken = state == Some(State::Open) || inside;
         if let Some(claim) = self.claims.get_mut(&ordinal).filter(|_| is_taken) {
             claim.backlog += 1;
         }
@@ -195,7 +206,8 @@ impl Cluster {
     /// The application takes all there is.
     pub(super) fn consume(&mut self, ordinal: u32) {
         let keeps = self.spec.keeps_history;
-        let delivers = matches!(self.state(ordinal), Some(State::Open | State::Draining));
+        let delivers =
+            matches!(self.state(ordinal), Some(State::Open | State::Draining | State::Quiesced));
         if let Some(claim) = self.claims.get_mut(&ordinal).filter(|_| delivers) {
             claim.history += if keeps { claim.backlog } else { 0 };
             claim.backlog = 0;
@@ -229,17 +241,14 @@ impl Cluster {
     pub(super) fn facts(&self, ordinal: u32) -> Option<Facts> {
         let state = self.state(ordinal)?;
         let claim = self.claims.get(&ordinal)?;
-        let stream = Stream {
-            name: "work".to_owned(),
-            state: "open".to_owned(),
-            retains_history: self.spec.keeps_history && claim.history > 0,
-            ..Stream::default()
-        };
+        let stream =
+            Stream { name: "work".to_owned(), state: "open".to_owned(), ..Stream::default() };
         Some(Facts {
             boot_id: self.pods.get(&ordinal)?.boot?.to_string(),
             log_id: claim.log_id.clone(),
             state,
             drained: Some(claim.backlog == 0),
+            retains_history: Some(claim.history > 0),
             app_connected: Some(true),
             durable_volume: Some(true),
             totals: Totals { depth: claim.backlog, ..Totals::default() },
@@ -255,6 +264,7 @@ impl Cluster {
         Some(match (&pod.seen, is_other) {
             (_, true) => State::Closed,
             (Entry { fenced: true, .. }, _) => State::Fenced,
+            _ if pod.is_quiesced => State::Quiesced,
             (Entry { drain: true, .. }, _) => State::Draining,
             _ => State::Open,
         })

@@ -35,6 +35,7 @@ enum Event {
     End(u32),
     Evict(u32),
     Die(u32),
+    Quiesce(u32),
     Bring(u32),
     Send(u32),
     SendInside(u32),
@@ -67,6 +68,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => one().prop_map(Event::End),
         1 => one().prop_map(Event::Evict),
         1 => one().prop_map(Event::Die),
+        1 => one().prop_map(Event::Quiesce),
         3 => one().prop_map(Event::Bring),
         4 => one().prop_map(Event::Send),
         4 => one().prop_map(Event::SendInside),
@@ -117,6 +119,7 @@ impl Run {
             Event::End(ordinal) => cluster.end(ordinal),
             Event::Evict(ordinal) => cluster.evict(ordinal),
             Event::Die(ordinal) => cluster.die(ordinal),
+            Event::Quiesce(ordinal) => cluster.quiesce(ordinal),
             Event::Bring(ordinal) => cluster.bring(ordinal),
             Event::Send(ordinal) => cluster.send(ordinal, false),
             Event::SendInside(ordinal) => cluster.send(ordinal, true),
@@ -192,7 +195,9 @@ impl Run {
         prop_assert_eq!((set.replicas, set.size), (wanted, cluster.spec.size));
         prop_assert_eq!(cluster.pods.len(), usize::try_from(wanted).unwrap());
         for (ordinal, pod) in &cluster.pods {
-            prop_assert_eq!(cluster.state(*ordinal), Some(State::Open), "replica {}", ordinal);
+            let state = cluster.state(*ordinal);
+            let serves = matches!(state, Some(State::Open | State::Quiesced));
+            prop_assert!(serves, "replica {} is {:?}", ordinal, state);
             prop_assert!(pod.accepts, "replica {} is not sent to", ordinal);
             let claim = &cluster.claims[ordinal];
             prop_assert_eq!(&claim.mark, &None);

@@ -196,7 +196,8 @@ impl Carried<'_> {
         if !(self.may() && self.apply_set(plan, is_free)) {
             return false;
         }
-        plan.steps.iter().all(|step| self.may() && self.step(step))
+        let mut steps = plan.releases.iter().chain(&plan.steps);
+        steps.all(|step| self.may() && self.step(step))
     }
 
     fn may(&mut self) -> bool {
@@ -269,15 +270,16 @@ impl Carried<'_> {
     fn step(&mut self, step: &Step) -> bool {
         let is = |uid: &String, real: u64| *uid == real.to_string();
         let version = self.cluster.serial();
-        let claim_of = |name: &str| names::ordinal("q", name).unwrap();
+        let claim_of = |name: &str| names::claim_ordinal("q", name).unwrap();
+        let pod_of = |name: &str| names::pod_ordinal("q", name).unwrap();
         match step {
             Step::Accept { pod, uid, accept } => {
-                let pod = self.cluster.pods.get_mut(&claim_of(pod));
+                let pod = self.cluster.pods.get_mut(&pod_of(pod));
                 let Some(pod) = pod.filter(|pod| is(uid, pod.uid)) else { return false };
                 pod.accepts = *accept;
             }
             Step::Ask { pod, uid, state } => {
-                let pod = self.cluster.pods.get_mut(&claim_of(pod));
+                let pod = self.cluster.pods.get_mut(&pod_of(pod));
                 let Some(pod) = pod.filter(|pod| is(uid, pod.uid)) else { return false };
                 pod.asked = Some(*state);
             }

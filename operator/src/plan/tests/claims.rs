@@ -1,6 +1,7 @@
 //! Claims of replicas that are gone: kept, deleted, used again; and whose they are.
 
 use super::*;
+use crate::plan::testing::object;
 
 fn with_deletion(world: World) -> World {
     world.spec("/storage/whenScaled", json!("Delete"))
@@ -78,6 +79,8 @@ fn the_queue_owns_its_claims_only_if_they_are_to_go_with_it() {
     let mut world = World::running(2).claim(5, "1Gi");
     assert_eq!(owned(&world.plan()), 0);
     let mut world = world.spec("/storage/whenDeleted", json!("Delete"));
+    assert_eq!(owned(&world.plan()), 0, "the status has to tell it first");
+    world.observed.queue.status = Some(object(json!({"storage": {"ownedClaims": 3}})));
     assert_eq!(owned(&world.plan()), 3);
     for ordinal in [0, 1, 5] {
         world = world.with_claim(ordinal, |claim| {
@@ -89,6 +92,8 @@ fn the_queue_owns_its_claims_only_if_they_are_to_go_with_it() {
     }
     assert_eq!(owned(&world.plan()), 0);
     let plan = world.spec("/storage/whenDeleted", json!("Retain")).plan();
+    // Whatever becomes of the rest.
     let gives_up = |step: &Step| matches!(step, Step::OwnClaim { owned: false, .. });
-    assert_eq!(plan.steps.iter().filter(|step| gives_up(step)).count(), 3);
+    assert_eq!(plan.releases.iter().filter(|step| gives_up(step)).count(), 3);
+    assert_eq!(plan.steps, []);
 }

@@ -64,6 +64,7 @@ fn a_suspended_queue_has_no_pods_and_loses_nothing() {
     world = world.spec("/suspend", json!(true)).spec("/replicas", json!(1));
     let plan = world.plan();
     assert_eq!((plan.replicas, plan.stranded.len(), plan.steps.len()), (0, 0, 0));
+    assert_eq!(plan.resting, [0, 1, 2]);
     assert_eq!(plan.sidecars.len(), 3);
     // When it wakes up, those that were never drained are first.
     let mut world = world.spec("/suspend", json!(false));

@@ -38,13 +38,19 @@ fn every_claim_is_asked_to_grow_stranded_ones_too() {
 
 #[test]
 fn a_class_that_does_not_grow_is_told_and_all_else_goes_on() {
-    for class in [Some(false), None] {
-        let mut world = wished().spec("/replicas", json!(3));
-        world.observed.class_allows_growth = class;
-        let plan = world.plan();
-        assert_eq!(growth_phase(&plan), Some(GrowthPhase::NotExpandable));
-        assert_eq!((plan.replicas, plan.steps.len()), (3, 0));
-    }
+    let mut world = wished().spec("/replicas", json!(3));
+    world.observed.class_allows_growth = Some(false);
+    let plan = world.plan();
+    assert_eq!(growth_phase(&plan), Some(GrowthPhase::NotExpandable));
+    assert_eq!((plan.replicas, plan.steps.len()), (3, 0));
+}
+
+#[test]
+fn where_classes_cannot_be_read_the_server_is_asked() {
+    let mut world = wished();
+    world.observed.class_allows_growth = None;
+    let plan = world.plan();
+    assert_eq!((growth_phase(&plan), plan.steps.len()), (Some(GrowthPhase::Growing), 2));
 }
 
 #[test]

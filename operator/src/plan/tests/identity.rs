@@ -46,23 +46,6 @@ fn another_volume_is_accepted_once() {
 }
 
 #[test]
-fn without_a_configuration_the_status_remembers() {
-    let mut world = exchanged();
-    world.observed.config_map = None;
-    let instance = lifeboat_api::queue::InstanceStatus {
-        ordinal: 1,
-        log_id: Some(log_id(1)),
-        ..Default::default()
-    };
-    let status =
-        lifeboat_api::queue::QueueStatus { instances: vec![instance], ..Default::default() };
-    world.observed.queue.status = Some(status);
-    let plan = world.plan();
-    assert_eq!(entry(&plan, 1).0, Some(log_id(1).as_str()));
-    assert!(plan.mismatches.contains_key(&1));
-}
-
-#[test]
 fn a_fenced_replica_takes_nothing_until_it_is_let() {
     let mut world = World::running(2).annotated("lifeboat.dev/fenced-replicas", "1");
     let plan = world.plan();

@@ -20,7 +20,75 @@ fn first_it_is_asked_to_drain() {
 fn it_drains_for_as_long_as_it_takes() {
     let plan = asked().says(2, State::Draining, false).plan();
     assert_eq!((plan.replicas, phase(&plan)), (3, Some(Phase::Draining)));
-    assert_eq!((plan.steps, plan.again_in), (vec![], None));
+    assert_eq!((plan.steps, plan.again_in), (vec![], Some(Duration::from_secs(60))));
+}
+
+#[test]
+fn one_that_was_quiesced_by_hand_is_proven_as_well() {
+    let mut world = asked().says(2, State::Quiesced, true);
+    assert_eq!(phase(&world.plan()), Some(Phase::Verifying));
+    // A restart is a start anew.
+    let restarted = |facts: &mut crate::facts::Facts| facts.boot_id = "another".to_owned();
+    let mut again = world.clone().later(5).with_facts(2, restarted);
+    assert_eq!(phase(&again.plan()), Some(Phase::Verifying));
+    assert_eq!(phase(&world.later(5).plan()), Some(Phase::Sealing));
+}
+
+#[test]
+fn a_drain_that_does_not_get_on_is_told_and_holds_up_no_rollout() {
+    let holds = |world: World, depth: u64, in_flight: u64| {
+        world.with_facts(2, |facts| {
+            (facts.totals.depth, facts.totals.in_flight) = (depth, in_flight);
+        })
+    };
+    let mut world = holds(asked().says(2, State::Draining, false), 10, 2);
+    world.plan();
+    // It gets on, and then not; what comes in from inside its pod makes no difference.
+    let mut world = holds(world.later(59), 9, 2);
+    assert_eq!(blocked(&world.plan()), None);
+    let mut world = holds(world.later(59), 12, 2);
+    let plan = world.plan();
+    assert_eq!((blocked(&plan), plan.again_in), (None, Some(Duration::from_secs(1))));
+    let mut world = world.later(1);
+    let plan = world.plan();
+    assert_eq!(blocked(&plan), Some(Blocked::NoProgress(Vec::new())));
+    assert!(plan.scale_down.unwrap().is_stalled && !plan.hold_rollout);
+    let mut served = holds(world.clone(), 11, 2);
+    assert_eq!(blocked(&served.plan()), None);
+    // What was held up by something else has its time again.
+    let alone = |facts: &mut crate::facts::Facts| facts.app_connected = Some(false);
+    let mut world = world.with_facts(2, alone);
+    assert_eq!(blocked(&world.plan()), Some(Blocked::NoConsumer));
+    let mut world = world.later(60).with_facts(2, |facts| facts.app_connected = Some(true));
+    assert_eq!(blocked(&world.plan()), None);
+}
+
+#[test]
+fn what_nobody_can_be_served_is_named() {
+    let told = json!({
+        "removed": ["old"],
+        "streams": [{"name": "work", "state": "open", "deliveries": [
+            {"delivery": "out", "name": "out", "socket": "PUSH", "depth": 4},
+            {"delivery": "gone", "depth": 4},
+            {"delivery": "done", "depth": 0},
+        ]}],
+    });
+    let told: crate::facts::Facts = serde_json::from_value(told).unwrap();
+    let mut world = asked().says(2, State::Draining, false).with_facts(2, |facts| {
+        (facts.removed, facts.streams) = (told.removed, told.streams);
+    });
+    world.plan();
+    let names = ["old", "work/gone"].map(str::to_owned).to_vec();
+    assert_eq!(blocked(&world.later(60).plan()), Some(Blocked::NoProgress(names)));
+}
+
+#[test]
+fn a_stream_that_is_stopped_or_full_for_ever_holds_it_up() {
+    // Not drained, though no record is left to be delivered.
+    let mut world = asked().says(2, State::Draining, false);
+    world = world.with_facts(2, |facts| facts.totals.depth = 0);
+    assert_eq!(blocked(&world.plan()), None);
+    assert_eq!(blocked(&world.later(60).plan()), Some(Blocked::NoProgress(Vec::new())));
 }
 
 #[test]
@@ -179,12 +247,11 @@ fn what_may_pass_is_no_error_for_a_minute() {
 
 #[test]
 fn a_replica_that_is_drained_with_history_goes_without_a_mark() {
-    let history = |facts: &mut crate::facts::Facts| {
-        let retains_history = true;
-        facts.streams.push(crate::facts::Stream { retains_history, ..Default::default() });
-    };
-    let plan = sealed().with_facts(2, history).plan();
-    assert_eq!((plan.replicas, plan.steps.len()), (2, 0));
+    // One that does not say may keep some.
+    for history in [Some(true), None] {
+        let plan = sealed().with_facts(2, |facts| facts.retains_history = history).plan();
+        assert_eq!((plan.replicas, plan.steps.len()), (2, 0), "{history:?}");
+    }
     // So its claim is kept, and known.
     let world = sealed().set(2).without_pod(2).spec("/storage/whenScaled", json!("Delete"));
     let plan = { world }.plan();

@@ -12,6 +12,11 @@ pub(super) fn accepting(case: &Case<'_>, status: &QueueStatus) -> Verdict {
         let message = format!("A stream of replica {} is full. {MAKE_ROOM}", listed(&full));
         return Verdict::no(Reason::StorageFull, message);
     }
+    let stopped = case.stopped();
+    if !stopped.is_empty() {
+        let message = format!("A stream of replica {} is damaged and stopped.", listed(&stopped));
+        return Verdict::no(Reason::CorruptSegment, message);
+    }
     if let Ok(queue) = case.subject.queue {
         let fenced: Vec<_> = queue.requests.fenced.iter().copied().collect();
         if fenced.iter().any(|ordinal| *ordinal < case.wanted()) {

@@ -21,6 +21,19 @@ pub(super) fn ready(case: &Case<'_>, status: &QueueStatus) -> Verdict {
         let message = format!("Replica {} does not take messages in.", listed(&missing));
         return Verdict::no(Reason::ReplicasNotReady, message);
     }
+    // As `Accepting` has it, of the replicas that stay.
+    let wanted =
+        |all: Vec<u32>| all.into_iter().filter(|it| *it < case.wanted()).collect::<Vec<_>>();
+    let (full, stopped) = (wanted(case.full()), wanted(case.stopped()));
+    if !full.is_empty() {
+        let message = format!("Replica {} has no room, and holds producers back.", listed(&full));
+        return Verdict::no(Reason::StorageFull, message);
+    }
+    if !stopped.is_empty() {
+        let message =
+            format!("A stream of replica {} is stopped; see DataIntact.", listed(&stopped));
+        return Verdict::no(Reason::CorruptSegment, message);
+    }
     let is_connected = |ordinal: u32| {
         let instance = status.instances.iter().find(|it| u32::try_from(it.ordinal) == Ok(ordinal));
         instance.is_some_and(|instance| instance.app_connected)

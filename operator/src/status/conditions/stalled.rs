@@ -103,6 +103,7 @@ fn held_up(going: &ScaleDown) -> Wrong {
         Blocked::Silent => (Reason::SidecarTooOld, "does not say whether it is drained"),
         Blocked::Timeout => (Reason::DrainTimeout, "is not drained within spec.scaleDown.timeout"),
         Blocked::NoConsumer => (Reason::NoConsumer, "has a backlog and no application connected"),
+        Blocked::NoProgress(removed) => return Some((Reason::NoProgress, idle(ordinal, removed))),
         Blocked::DeadLetters(_) => (
             Reason::DeadLettersLeft,
             "holds nothing but dead letters: in its container lifeboat-sidecar put them back with \
@@ -110,11 +111,28 @@ fn held_up(going: &ScaleDown) -> Wrong {
              --dead-letters --yes`",
         ),
     };
-    let message = format!(
-        "Replica {ordinal} {wrong}. It stays until it is drained; the annotation \
-         lifeboat.dev/force-scale-down: \"{ordinal}\" lets it go and keeps its claim."
-    );
-    Some((reason, message))
+    Some((reason, format!("Replica {ordinal} {wrong}. {}", way_out(ordinal))))
+}
+
+fn way_out(ordinal: u32) -> String {
+    format!(
+        "It stays until it is drained; the annotation lifeboat.dev/force-scale-down: \"{ordinal}\" \
+         lets it go and keeps its claim."
+    )
+}
+
+/// A drain that nothing is seen to hold up, and that does not get on.
+fn idle(ordinal: u32, removed: &[String]) -> String {
+    let cause = if removed.is_empty() {
+        "see whether its application still takes messages, and DataIntact".to_owned()
+    } else {
+        format!(
+            "the spec does not name {} any more: name it again, or give up what it holds with \
+             lifeboat purge in the sidecar's container",
+            removed.join(", ")
+        )
+    };
+    format!("What replica {ordinal} holds does not become less: {cause}. {}", way_out(ordinal))
 }
 
 fn growth(case: &Case<'_>) -> Wrong {

@@ -50,8 +50,9 @@ fn an_event_comes_once_for_each_change() {
         |it: World| it.with_facts(1, |facts| facts.streams = stream("stopped", Some("segment 3")));
     let mut world = damaged(world.later(60));
     let (_, events) = write(&mut world);
-    assert_eq!(events.len(), 1);
-    assert!(events[0].is_warning && events[0].reason == "CorruptSegment");
+    // Of each condition that has changed: Ready, Accepting and DataIntact.
+    assert_eq!(events.len(), 3);
+    assert!(events.iter().all(|event| event.is_warning && event.reason == "CorruptSegment"));
     assert_eq!(write(&mut world).1, []);
 }
 
@@ -72,4 +73,28 @@ fn a_stranded_claim_is_told_with_what_it_held() {
     let (again, events) = write(&mut world.later(60));
     assert_eq!(again.stranded_claims, status.stranded_claims);
     assert_eq!(events, []);
+}
+
+#[test]
+fn without_a_configuration_the_status_remembers() {
+    let other = "f".repeat(32);
+    let exchanged = |it: World| it.with_facts(1, |facts| facts.log_id = "f".repeat(32));
+    let mut world = World::running(2);
+    write(&mut world);
+    // Another volume has come, and has been told; the spec may have been wrong meanwhile.
+    let mut world = exchanged(world.later(60));
+    assert_eq!(says(&write(&mut world).0, "DataIntact"), "False LogIdentityChanged");
+    let mut wrong = world.clone().spec("/replicas", json!(200));
+    write(&mut wrong);
+    for mut world in [world, wrong.spec("/replicas", json!(2))] {
+        assert_eq!(
+            world.observed.queue.status.as_ref().unwrap().instances[1].log_id,
+            Some(log_id(1))
+        );
+        world.observed.config_map = None;
+        let plan = world.plan();
+        assert_eq!(plan.sidecars[&1].log_id, Some(log_id(1)));
+        assert_eq!(plan.mismatches[&1].found.as_ref(), Some(&other));
+        assert_eq!(says(&write(&mut world).0, "DataIntact"), "False LogIdentityChanged");
+    }
 }

@@ -89,8 +89,85 @@ fn the_fullest_volume_is_told_and_what_was_known_of_one_that_is_silent() {
         requested: "1Gi".to_owned(),
         smallest_capacity: Some("1Gi".to_owned()),
         used_percent: Some(63),
+        owned_claims: 0,
     };
     assert_eq!(storage(&mut world), expected);
     world.replica(1).facts = None;
     assert_eq!(storage(&mut world), expected);
+}
+
+#[test]
+fn a_scale_down_that_is_forbidden_is_not_told_as_one_and_is_told_once() {
+    let world = World::running(2).spec("/scaleDown", json!({"policy": "Forbid"}));
+    let mut world = world.spec("/replicas", json!(1));
+    let (before, _) = write(&mut world);
+    assert_eq!(
+        (&before.scale_down, says(&before, "Accepting").as_str()),
+        (&None, "True SidecarsReady")
+    );
+    assert_eq!(says(&before, "Stalled"), "True ScaleDownForbidden");
+    assert_eq!(tell(&mut world.later(5)).0, before);
+}
+
+/// The pods of a queue go, one after the other or all at once.
+fn rested(world: World) -> World {
+    (0..2).fold(world, World::without_pod).set(0)
+}
+
+#[test]
+fn what_a_queue_without_pods_holds_is_still_told() {
+    let mut world = World::running(2);
+    write(&mut world);
+    let suspended = world.clone().later(60).spec("/suspend", json!(true));
+    let ending = |pod: &mut serde_json::Value| {
+        pod["metadata"]["deletionTimestamp"] = json!("1970-01-12T13:47:40Z");
+    };
+    let last = |world: World| world.with_facts(0, |facts| facts.totals.depth = 11);
+    let mut suspended = last(suspended.set(0).with_pod(0, ending));
+    assert_eq!(write(&mut suspended).0.backlog.unwrap().messages, 21, "the last that is heard");
+    let messages = |world: &mut World| {
+        let (status, _) = write(world);
+        let ids: Vec<_> = status.instances.iter().filter_map(|it| it.log_id.clone()).collect();
+        assert_eq!((ids, status.accepting_replicas), (vec![log_id(0), log_id(1)], 0));
+        assert_eq!(status.rates, Some(lifeboat_api::queue::Rates::default()));
+        status.backlog.map(|backlog| backlog.messages)
+    };
+    let mut suspended = rested(suspended);
+    assert_eq!(messages(&mut suspended), Some(21));
+    // Also when it is paused, wrong, or its StatefulSet is gone as well.
+    let mut paused = suspended.clone().annotated("lifeboat.dev/paused", "true");
+    assert_eq!(messages(&mut paused), Some(21));
+    let mut wrong = suspended.clone().spec("/replicas", json!(200));
+    assert_eq!(messages(&mut wrong), Some(21));
+    let mut lost = rested(world);
+    lost.observed.stateful_set = None;
+    assert_eq!(messages(&mut lost), Some(20));
+}
+
+#[test]
+fn what_goes_with_the_queue_is_told_before_it_does_and_until_it_does_not() {
+    let owned = |world: &mut World| write(world).0.storage.unwrap().owned_claims;
+    let mut world = World::running(2);
+    assert_eq!(owned(&mut world), 0);
+    let mut world = world.spec("/storage/whenDeleted", json!("Delete"));
+    assert!(world.plan().steps.is_empty(), "not before it is told");
+    assert_eq!(owned(&mut world), 2);
+    assert_eq!(world.plan().steps.len(), 2);
+    let owner = |claim: &mut serde_json::Value| {
+        claim["metadata"]["ownerReferences"] = json!([{
+            "apiVersion": "lifeboat.dev/v1alpha1", "kind": "PersistentQueue", "name": "q",
+            "uid": "queue-uid",
+        }]);
+    };
+    // One more is not heard of again: its claim still goes with the queue.
+    let world = world.with_claim(0, owner).spec("/storage/whenDeleted", json!("Retain"));
+    for change in [
+        |it: World| it,
+        |it: World| it.annotated("lifeboat.dev/paused", "true"),
+        |it: World| it.spec("/replicas", json!(200)),
+    ] {
+        assert_eq!(owned(&mut change(world.clone())), 1);
+    }
+    let free = |claim: &mut serde_json::Value| claim["metadata"]["ownerReferences"] = json!([]);
+    assert_eq!(owned(&mut world.with_claim(0, free)), 0);
 }

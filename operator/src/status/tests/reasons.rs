@@ -46,6 +46,11 @@ fn held(world: World, change: Change) -> World {
     world.later(120)
 }
 
+/// The second replica has less than before.
+fn served(world: World) -> World {
+    world.with_facts(1, |facts| facts.totals.depth -= 1)
+}
+
 /// Nobody has answered for too long.
 fn silent(mut world: World) -> World {
     world.now = at(world.now.as_second() + 31);
@@ -90,6 +95,19 @@ const SERVES: &[Case] = &[
     ("Accepting", "False SidecarNotReady", not_ready),
     ("Accepting", "False StorageFull", |it| {
         it.with_facts(1, |facts| facts.streams = stream("full", None))
+    }),
+    ("Ready", "False StorageFull", |it| {
+        it.with_facts(1, |facts| facts.streams = stream("full", None))
+    }),
+    ("Accepting", "False CorruptSegment", |it| {
+        it.with_facts(1, |facts| facts.streams = stream("stopped", Some("segment 3")))
+    }),
+    ("Ready", "False CorruptSegment", |it| {
+        it.with_facts(1, |facts| facts.streams = stream("stopped", Some("segment 3")))
+    }),
+    ("Ready", "True AllReplicasReady", |it| {
+        // Only the one that goes has no room.
+        draining(it).with_facts(1, |facts| facts.streams = stream("full", None))
     }),
     ("Accepting", "True Draining", draining),
     ("Accepting", "False Fenced", |it| it.annotated("lifeboat.dev/fenced-replicas", "1")),
@@ -207,8 +225,12 @@ const HELD: &[Case] = &[
     ("Stalled", "True DrainTimeout", |it| {
         held(it, |it| it.spec("/scaleDown", json!({"timeout": "1m"})))
     }),
-    ("Stalled", "False Progressing", |it| held(it, |it| it)),
-    ("Reconciling", "True Draining", |it| held(it, |it| it)),
+    ("Stalled", "True NoProgress", |it| held(it, |it| it)),
+    ("Stalled", "True NoProgress", |it| {
+        held(it, |it| it.with_facts(1, |facts| facts.removed = vec!["old".to_owned()]))
+    }),
+    ("Stalled", "False Progressing", |it| served(held(it, |it| it))),
+    ("Reconciling", "True Draining", |it| served(held(it, |it| it))),
 ];
 
 /// How far a replica is that goes.
