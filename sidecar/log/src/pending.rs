@@ -310,7 +310,7 @@ mod tests {
     fn the_newest_fate_is_of_what_waits_or_of_what_was_taken_last() {
         let queue = queue(100);
         assert!(queue.newest().is_none());
-        let mut submit = || queue.submit(run(b"x", &lone(1)), &mut Vec::new()).unwrap().fate;
+        let submit = || queue.submit(run(b"x", &lone(1)), &mut Vec::new()).unwrap().fate;
         let first = submit();
         queue.take();
         assert!(Arc::ptr_eq(&queue.newest().unwrap(), &first));
