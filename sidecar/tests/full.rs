@@ -7,11 +7,13 @@ mod support;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lifeboat_sidecar::control::verb::Redrive;
+use lifeboat_sidecar::control::{Code, Verb};
 use lifeboat_sidecar::status::StreamState;
 use support::credit::App;
 use support::sockets::{connected, receive, send, unconnected};
 use support::tally::{number, numbered};
-use support::{Home, wait_for};
+use support::{Home, ask, wait_for};
 
 const PUSH_IN: &str = "{name: in, socket: PULL}";
 const RECEIPT_IN: &str = "{name: in, socket: ROUTER, protocol: Receipt}";
@@ -197,4 +199,45 @@ fn a_blocked_producer_with_heartbeats_stays_connected() {
         assert_eq!(number(&app.recv_bytes(0).expect("nothing is lost")), at as u64);
     }
     assert_eq!(lifeboat.metric("lifeboat_connections_ended_total", &["socket=\"in\""]), 0);
+}
+
+#[test]
+fn a_letter_that_finds_no_room_stays_and_is_not_stored_later() {
+    let home = home(PUSH_IN, CREDIT_OUT);
+    let lifeboat = home.start();
+    let producer = unconnected(zmq::PUSH);
+    producer.set_sndhwm(10).unwrap();
+    producer.set_sndtimeo(1000).unwrap();
+    producer.connect(lifeboat.endpoint("work.in")).unwrap();
+    let app = App::with_credit(lifeboat.endpoint("work.out"), 1);
+    producer.send(numbered(0, 8), 0).unwrap();
+    app.say(&[b"REJECT", &app.next().token]);
+    wait_for("the letter", || (home.stream("work").dead_letters == 1).then_some(()));
+    app.credit(0);
+    let mut sent = 1;
+    while producer.send(numbered(sent, LEN), 0).is_ok() {
+        sent += 1;
+        assert!(sent < TOO_MANY, "the producer is not stopped");
+    }
+    wait_for("the volume to be full", || is_full(&home));
+    let redrive = || {
+        let all = Redrive { stream: "work".into(), delivery: None, seqs: None, dry_run: false };
+        ask(&home.data(), Verb::Redrive(all))
+    };
+    let refused = redrive().unwrap_err();
+    assert_eq!(refused.code, Code::Conflict, "{refused}");
+
+    app.credit(256);
+    for at in 1..sent {
+        let msg = app.next();
+        assert_eq!(number(&msg.body[0]), at as u64);
+        app.ack(&[msg]);
+    }
+    wait_for("all to be settled", || (home.stream("work").depth == 0).then_some(()));
+    let stream = home.stream("work");
+    assert_eq!((stream.durable_end, stream.dead_letters), (sent as u64, 1));
+    assert_eq!(redrive().unwrap()["records"], 1);
+    assert_eq!(number(&app.settle(1)[0].body[0]), 0);
+    let stream = home.stream("work");
+    assert_eq!((stream.durable_end, stream.dead_letters), (sent as u64 + 1, 0));
 }

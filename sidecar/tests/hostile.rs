@@ -287,6 +287,22 @@ fn mistakes_that_nobody_reads_the_answers_to_are_bounded() {
 }
 
 #[test]
+fn tokens_that_are_none_earn_one_error_a_message() {
+    const ACKS: usize = 200;
+    let siege = Siege::new();
+    let app = App::connect(&siege.endpoint("acked", ""));
+    let mut ack: Vec<&[u8]> = vec![b""; 1025];
+    ack[0] = b"ACK";
+    (0..ACKS).for_each(|_| app.say(&ack));
+    app.say(&[b"NONSENSE"]);
+    for _ in 0..ACKS {
+        assert_eq!(app.error(), "400 not a token");
+    }
+    assert_eq!(app.error(), "400 unknown verb");
+    siege.is_flat();
+}
+
+#[test]
 fn a_thousand_connections_come_and_go() {
     let mut siege = Siege::new();
     let endpoint = siege.endpoint("in", "-tcp");

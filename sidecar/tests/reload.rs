@@ -5,13 +5,17 @@ mod support;
 
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
 
+use lifeboat_api::{parse, validate_dataplane};
 use lifeboat_sidecar::reload::watch::hash;
 use lifeboat_sidecar::status::ConfigStatus;
 use rustix::process::Signal;
 use support::credit::App;
+use support::simulated::{QUEUE, Simulated};
 use support::sockets::{connected, receive, send};
-use support::{Home, Lifeboat, wait_for, yaml};
+use support::{Home, Lifeboat, PATIENCE, wait_for, yaml};
+use tokio::time::timeout;
 
 const IN: &str = "{name: in, socket: ROUTER, protocol: Receipt}";
 const OUT: &str = "{name: out, socket: ROUTER, protocol: Credit, maxInFlight: 1}";
@@ -118,6 +122,33 @@ fn sockets_come_and_go_while_it_runs() {
     // The last ack may not have been synced.
     assert!(seqs == [3, 4, 5, 6] || seqs == [2, 3, 4, 5], "{seqs:?}");
     assert_eq!(home.stream("work").deliveries.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_at_work_on_a_stream_holds_nothing_up_and_what_waits_for_it_is_told() {
+    let mut queue = Simulated::start(QUEUE, |disk| Arc::new(disk)).await;
+    let stream = Arc::clone(&queue.sidecar.node.streams[0]);
+    let names = || -> Vec<String> {
+        stream.deliveries().into_iter().map(|delivery| delivery.socket.name).collect()
+    };
+    let added = QUEUE.replace("deliveries: [", "deliveries: [{name: new, socket: PUSH}, ");
+    let replaced = QUEUE.replace("name: out", "name: new");
+    for (text, before, after) in
+        [(added, &["out"][..], &["out", "new"][..]), (replaced, &["out", "new"], &["new"])]
+    {
+        let file = validate_dataplane(&parse(&text).unwrap()).unwrap();
+        // As a redrive into a full stream does for long.
+        let order = stream.change.lock().await;
+        let applied = timeout(PATIENCE, queue.sidecar.apply(&file)).await.unwrap();
+        assert_eq!(applied.problems.len(), 1, "{applied:?}");
+        assert!(applied.problems[0].starts_with("stream work: an order"), "{applied:?}");
+        assert_eq!(names(), before);
+        drop(order);
+        let applied = queue.sidecar.apply(&file).await;
+        assert_eq!(applied.problems, [""; 0]);
+        assert_eq!(names(), after);
+    }
+    queue.sidecar.stop().await.unwrap();
 }
 
 #[test]

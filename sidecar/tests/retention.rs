@@ -4,11 +4,13 @@
 
 mod support;
 
+use lifeboat_sidecar::control::Verb;
+use lifeboat_sidecar::control::verb::Seek;
 use rustix::process::Signal;
 use support::credit::App;
 use support::sockets::{connected, receive};
 use support::tally::{number, numbered};
-use support::{Home, wait_for, yaml};
+use support::{Home, ask, wait_for, yaml};
 
 const RECEIPT_IN: &str = "{name: in, socket: ROUTER, protocol: Receipt}";
 const CREDIT_OUT: &str = "{name: out, socket: ROUTER, protocol: Credit}";
@@ -87,6 +89,33 @@ fn what_is_too_old_is_not_delivered_any_more_and_is_counted() {
         let stream = home.stream("work");
         (stream.log_start >= 10).then_some(())
     });
+}
+
+#[test]
+fn what_is_too_old_is_not_delivered_after_a_seek_either() {
+    // The other one holds what the first has settled.
+    let deliveries = format!("{CREDIT_OUT}, {{name: idle, socket: PUSH}}");
+    let home = Home::new(&file("64Mi", &deliveries, "maxAge: 2s"));
+    let lifeboat = home.start();
+    let app = App::with_credit(lifeboat.endpoint("work.out"), 64);
+    store(lifeboat.endpoint("work.in"), 0..1, 100);
+    app.settle(1);
+    // In the same segment, which holds its first record until the last is too old as well.
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let producer = connected(zmq::DEALER, lifeboat.endpoint("work.in"));
+    let store_one = |at: usize| {
+        producer.send(numbered(at, 100), 0).unwrap();
+        assert_eq!(receive(&producer)[0], b"200");
+    };
+    store_one(1);
+    app.settle(1);
+    wait_for("the first to expire", || (home.delivery("idle").expired > 0).then_some(()));
+    let to =
+        Seek { stream: "work".into(), delivery: "out".into(), to: "first".into(), dry_run: false };
+    ask(&home.data(), Verb::Seek(to)).unwrap();
+    store_one(2);
+    let first = app.next().seq;
+    assert!(first > 0, "the first was too old");
 }
 
 #[test]

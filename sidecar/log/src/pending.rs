@@ -89,14 +89,16 @@ pub struct CommitQueue {
 #[derive(Debug)]
 struct Inner {
     pending: Pending,
+    /// Of what the writer took last.
+    taken: Option<Arc<Fate<u64>>>,
     closed: Option<Refusal>,
     spare: Vec<BytesMut>,
 }
 
 impl CommitQueue {
     pub(crate) fn new(limit: usize, writer: Arc<Waker>) -> Self {
-        let inner =
-            Inner { pending: Pending::with(BytesMut::new()), closed: None, spare: Vec::new() };
+        let pending = Pending::with(BytesMut::new());
+        let inner = Inner { pending, taken: None, closed: None, spare: Vec::new() };
         Self { inner: Mutex::new(inner), room: Event::new(), limit, writer }
     }
 
@@ -165,6 +167,14 @@ impl CommitQueue {
         self.lock().pending.ends.len()
     }
 
+    /// The fate of what was handed over last; whatever was handed over before has its own by then.
+    /// `None` when nothing ever was.
+    pub fn newest(&self) -> Option<Arc<Fate<u64>>> {
+        let inner = self.lock();
+        let waiting = Some(&inner.pending).filter(|pending| !pending.ends.is_empty());
+        waiting.map(|pending| &pending.fate).or(inner.taken.as_ref()).cloned()
+    }
+
     /// All that waits; `None` when nothing does.
     pub(crate) fn take(&self) -> Option<Pending> {
         let mut inner = self.lock();
@@ -173,6 +183,7 @@ impl CommitQueue {
         }
         let next = Pending::with(inner.spare.pop().unwrap_or_default());
         let taken = std::mem::replace(&mut inner.pending, next);
+        inner.taken = Some(Arc::clone(&taken.fate));
         drop(inner);
         self.room.notify(usize::MAX);
         Some(taken)
@@ -293,6 +304,18 @@ mod tests {
         assert_eq!(queue.take().unwrap().ends, [16]);
         event_listener::Listener::wait(room);
         assert!(queue.submit(run(b"x", &lone(1)), &mut Vec::new()).is_ok());
+    }
+
+    #[test]
+    fn the_newest_fate_is_of_what_waits_or_of_what_was_taken_last() {
+        let queue = queue(100);
+        assert!(queue.newest().is_none());
+        let submit = || queue.submit(run(b"x", &lone(1)), &mut Vec::new()).unwrap().fate;
+        let first = submit();
+        queue.take();
+        assert!(Arc::ptr_eq(&queue.newest().unwrap(), &first));
+        let second = submit();
+        assert!(Arc::ptr_eq(&queue.newest().unwrap(), &second));
     }
 
     #[test]

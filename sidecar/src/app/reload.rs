@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError};
 use lifeboat_api::{Dataplane, Delivery, OnFull};
 use lifeboat_log::state::DeliveryState;
 use lifeboat_log::{DeliveryId, Op, Urgency};
+use tokio::sync::MutexGuard;
 use tokio::task::spawn_blocking;
 
 use super::sockets::SocketName;
@@ -24,7 +25,8 @@ pub struct Applied {
     pub changes: usize,
     /// Fields that only a restart applies.
     pub pending: Vec<String>,
-    /// Sockets that could not be opened, and why. To be tried again with the same file.
+    /// What could not be done now, and why: sockets that do not open, a stream that an order works
+    /// on. To be tried again with the same file.
     pub problems: Vec<String>,
 }
 
@@ -34,6 +36,28 @@ impl Sidecar {
         let Delta { changes, pending } = delta(&self.current, new);
         let mut applied = Applied { pending, ..Applied::default() };
         applied.changes += usize::from(self.heed(new).await);
+        let node = Arc::clone(&self.node);
+        match hold(&node.streams, &changes) {
+            Ok(held) => self.make(changes, new, held, &mut applied).await,
+            Err(problems) => applied.problems = problems,
+        }
+        self.grow();
+        // What the state has kept closed until now.
+        let (opened, problems) = self.unshut().await;
+        applied.changes += opened;
+        applied.problems.extend(problems);
+        self.divide();
+        applied
+    }
+
+    /// Makes `changes`, which lead to `new`; `held` are the streams that lose deliveries.
+    async fn make(
+        &mut self,
+        changes: Vec<Change>,
+        new: &Dataplane,
+        mut held: Vec<MutexGuard<'_, ()>>,
+        applied: &mut Applied,
+    ) {
         let mut failed = Vec::new();
         for change in changes {
             let outcome = match change {
@@ -45,9 +69,11 @@ impl Sidecar {
                     self.set_rules(new, &stream, &name);
                     Ok(())
                 }
-                // Below, once the streams are what they will be.
+                // Later, once the streams are what they will be.
                 Change::Space => Ok(()),
                 Change::Open(side, stream, socket) => {
+                    // What closes comes first, and is closed.
+                    held.clear();
                     let name = (side, stream, socket);
                     self.open(new, &name).await.inspect_err(|_| failed.push(name))
                 }
@@ -58,13 +84,6 @@ impl Sidecar {
             }
         }
         self.current = after(&self.current, new, &failed);
-        self.grow();
-        // What the state has kept closed until now.
-        let (opened, problems) = self.unshut().await;
-        applied.changes += opened;
-        applied.problems.extend(problems);
-        self.divide();
-        applied
     }
 
     /// Looks whether the file system has grown into what the file says, which it does after the
@@ -110,7 +129,7 @@ impl Sidecar {
         }
     }
 
-    /// Stops a socket. A delivery keeps what it holds.
+    /// Stops a socket; [`hold`] comes before. A delivery keeps what it holds.
     async fn close(&mut self, name: &SocketName) {
         self.sockets.close(std::slice::from_ref(name), PATIENCE).await;
         let (side, stream, socket) = name;
@@ -123,7 +142,6 @@ impl Sidecar {
                 ingress.retain(|ingress| ingress.socket.name != *socket);
             }
             Side::Delivery => {
-                let _one_at_a_time = stream.change.lock().await;
                 let mut deliveries = lock(&stream.deliveries);
                 let Some(at) = deliveries.iter().position(|it| it.socket.name == *socket) else {
                     return;
@@ -182,7 +200,7 @@ impl Sidecar {
         let opened = self.opened.get(at).ok_or_else(|| field.to_owned())?;
         let stream = self.node.streams.iter().find(|node| node.name == opened.name);
         let stream = stream.ok_or_else(|| field.to_owned())?;
-        let _one_at_a_time = stream.change.lock().await;
+        let Ok(_one_at_a_time) = stream.change.try_lock() else { return Err(busy(stream)) };
         let closed = stream.deliveries().into_iter().find(|it| it.socket.name == delivery.name);
         if let Some(DeliveryNode { id, outlet, .. }) = closed {
             let door = self.build.delivery_door(field, opened, delivery).await;
@@ -255,6 +273,34 @@ impl Sidecar {
         fate.wait().await.map_err(|_| format!("{name}: the journal takes nothing more"))?;
         Ok((id, DeliveryState { name, cursor, ..DeliveryState::default() }))
     }
+}
+
+/// Keeps orders off the streams that `changes` takes deliveries from.
+///
+/// # Errors
+/// Which streams an order works on. Not waited for: that may be long, and an order to stop or to
+/// quiesce must be heard meanwhile.
+fn hold<'a>(
+    streams: &'a [Arc<StreamNode>],
+    changes: &[Change],
+) -> Result<Vec<MutexGuard<'a, ()>>, Vec<String>> {
+    let loses = |node: &&Arc<StreamNode>| {
+        changes.iter().any(|change| {
+            matches!(change, Change::Close(Side::Delivery, stream, _) if *stream == node.name)
+        })
+    };
+    let (mut held, mut problems) = (Vec::new(), Vec::new());
+    for node in streams.iter().filter(loses) {
+        match node.change.try_lock() {
+            Ok(guard) => held.push(guard),
+            Err(_) => problems.push(busy(node)),
+        }
+    }
+    if problems.is_empty() { Ok(held) } else { Err(problems) }
+}
+
+fn busy(stream: &StreamNode) -> String {
+    format!("stream {}: an order (redrive, seek or purge) is at work on it", stream.name)
 }
 
 /// Records that all deliveries of the stream have settled: some of them may be deleted.

@@ -110,13 +110,7 @@ async fn serve(loaded: Loaded, mut file: FileWatch, place: &Place) -> Exit {
     loop {
         let again = !sidecar.node.config().problems.is_empty();
         select! {
-            () = signals.end.next() => {
-                tracing::info!("stopping: what is stored stays");
-                return select! {
-                    exit = stop(sidecar) => exit,
-                    () = signals.end.next() => Exit::Failure,
-                };
-            }
+            () = signals.end.next() => return end(sidecar, &mut signals).await,
             () = sidecar.failed() => return stop(sidecar).await,
             () = file.changed() => {}
             _ = signals.hangup.recv() => {}
@@ -130,7 +124,20 @@ async fn serve(loaded: Loaded, mut file: FileWatch, place: &Place) -> Exit {
             }
             () = sleep(TRY_AGAIN), if again => {}
         }
-        reload(&mut sidecar, file.path(), place).await;
+        select! {
+            () = reload(&mut sidecar, file.path(), place) => {}
+            // It may wait for a disk that hangs. What it leaves half done goes with the process.
+            () = signals.end.next() => return end(sidecar, &mut signals).await,
+        }
+    }
+}
+
+/// Stops by a signal; another one does not wait for that.
+async fn end(sidecar: Sidecar, signals: &mut RunSignals) -> Exit {
+    tracing::info!("stopping: what is stored stays");
+    select! {
+        exit = stop(sidecar) => exit,
+        () = signals.end.next() => Exit::Failure,
     }
 }
 
@@ -160,7 +167,7 @@ fn note(sidecar: &Sidecar, file: &Path, hash: String, applied: Applied) {
     if config.hash != hash || changes > 0 || config.problems != problems {
         tracing::info!(file = %file.display(), hash, changes, ?pending, "the file is applied");
         for problem in &problems {
-            tracing::error!(problem, "a socket could not be opened; it is tried again");
+            tracing::error!(problem, "not done now; it is tried again");
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         config.applied = now.as_secs();

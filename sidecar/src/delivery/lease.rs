@@ -85,6 +85,11 @@ pub use self::figures::{Counters, Figures};
 pub use self::grant::Grant;
 pub use self::verdict::AckOutcome;
 
+/// Bytes of words that rejected records may keep in memory until they are dead letters. Beyond it a
+/// record is parked without its words: to hand out nothing more until there is room would be for
+/// ever when the dead letters wait for space that only other records can free.
+const MAX_WORDS: usize = 4 << 20;
+
 /// Epochs set aside for a boot: the first one and one for each seek.
 pub const EPOCHS_A_BOOT: u64 = 1 << 20;
 
@@ -169,6 +174,8 @@ pub struct Leases {
     suspects: BTreeSet<(u32, u64)>,
     /// Side table of `tracked`: those that are [`State::Parking`].
     parking: BTreeMap<u64, Park>,
+    /// Bytes of the words in `parking`.
+    words: usize,
     timers: Timers,
     windows: Windows,
     counters: Counters,
@@ -193,6 +200,7 @@ impl Leases {
             due: RangeSet::new(),
             suspects: BTreeSet::new(),
             parking: BTreeMap::new(),
+            words: 0,
             timers: Timers::default(),
             windows: Windows::default(),
             counters: Counters::default(),
@@ -276,7 +284,7 @@ impl Leases {
     ) -> u64 {
         let wanted = seqs.end.saturating_sub(seqs.start);
         let mut found = 0;
-        let Self { tracked, due, suspects, parking, windows, .. } = self;
+        let Self { tracked, due, suspects, parking, words, windows, .. } = self;
         tracked.take(seqs.clone(), |part, track| {
             let records = part.end - part.start;
             found += records;
@@ -293,7 +301,7 @@ impl Leases {
                 }
                 State::Due => due.remove(part),
                 State::Parking { .. } => part.for_each(|seq| {
-                    parking.remove(&seq);
+                    *words -= parking.remove(&seq).map_or(0, |park| park.words());
                 }),
                 State::Unconfirmed { .. } | State::Leased { .. } | State::Delayed { .. } => {}
             }
@@ -326,6 +334,7 @@ impl Leases {
     fn park(&mut self, seq: u64, tries: Tries, reason: ParkReason, effects: &mut Effects) {
         let park = Park { seq, tries, reason };
         self.tracked.insert(seq..seq + 1, Track { tries, state: State::Parking { retry: None } });
+        self.words += park.words();
         self.parking.insert(seq, park.clone());
         effects.parks.push(park);
     }

@@ -8,6 +8,7 @@
 //! `log_start <= cursor <= delivered_end <= published_end`.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 pub mod backoff;
 pub mod cursor;
@@ -62,8 +63,8 @@ pub enum JournalOp {
 pub enum ParkReason {
     /// It failed `maxAttempts` times.
     Attempts,
-    /// The application rejected it, with these words.
-    Rejected(Box<[u8]>),
+    /// The application rejected it, with these words, if there was room for them.
+    Rejected(Arc<[u8]>),
 }
 
 /// A record to be copied to the dead letters and synced there before it may be settled.
@@ -75,6 +76,16 @@ pub struct Park {
     pub tries: Tries,
     /// Why.
     pub reason: ParkReason,
+}
+
+impl Park {
+    /// Bytes of the application's words.
+    fn words(&self) -> usize {
+        match &self.reason {
+            ParkReason::Attempts => 0,
+            ParkReason::Rejected(words) => words.len(),
+        }
+    }
 }
 
 /// What a step asks its caller to do. One value is used again and again: the caller clears it.

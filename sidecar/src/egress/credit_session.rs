@@ -12,7 +12,7 @@ use super::verdicts::{acknowledge, follow};
 use crate::delivery::LeaseKey;
 use crate::share::{OutputShare, packed};
 use crate::stop::Stop;
-use crate::wire::credit::{Verb, append_hello, append_msg_prefix, parse};
+use crate::wire::credit::{Acked, Verb, append_hello, append_msg_prefix, parse};
 use crate::wire::refusal::{Refusal, append_err};
 
 /// Most records leased at once.
@@ -57,7 +57,12 @@ impl Session {
                 return CloseReason::Shutdown;
             }
             // An application that never reads its errors is not heard until it does.
-            self.connection.set_reading(self.connection.queued() < 2 * limit);
+            let heard = self.connection.queued() < 2 * limit;
+            self.connection.set_reading(heard);
+            if heard && !self.connection.messages().is_empty() {
+                self.take_messages(limit);
+                continue;
+            }
             let synced = self.outgoing.synced();
             select! {
                 biased;
@@ -68,8 +73,7 @@ impl Session {
                     }
                 }
                 event = self.connection.drive() => match event {
-                    Ok(Event::Messages) => self.take_messages(),
-                    Ok(Event::Flushed) => {}
+                    Ok(Event::Messages | Event::Flushed) => {}
                     Err(reason) => return reason,
                 },
                 () = woken => {}
@@ -101,21 +105,19 @@ impl Session {
         Ok(())
     }
 
-    /// Follows what the application says, in order.
-    fn take_messages(&mut self) {
-        let mut errors = Vec::new();
+    /// Follows what the application says, in order, until that makes so many bytes of errors.
+    fn take_messages(&mut self, limit: usize) {
+        let (mut errors, mut taken) = (Vec::new(), 0);
         let (delivery, id) = (Arc::clone(&self.delivery), self.id);
         let mut acked = std::mem::take(&mut self.acked);
-        for message in self.connection.messages().iter() {
+        let messages = self.connection.messages();
+        for message in messages.iter() {
+            if errors.len() >= limit {
+                break;
+            }
+            taken += 1;
             match parse(message, delivery.origin) {
-                Ok(Verb::Ack(tokens)) => {
-                    for token in tokens.leases() {
-                        match token {
-                            Ok(lease) => acked.push(lease),
-                            Err(refusal) => refuse(&mut errors, refusal, &delivery),
-                        }
-                    }
-                }
+                Ok(Verb::Ack(tokens)) => gather(tokens, &mut acked, &mut errors, &delivery),
                 Ok(verb) => {
                     settle(&delivery, &mut acked, &mut errors);
                     if let Verb::Credit(credit) = verb {
@@ -129,9 +131,13 @@ impl Session {
         }
         settle(&delivery, &mut acked, &mut errors);
         self.acked = acked;
-        self.connection.consume_all();
+        if taken == messages.len() {
+            self.connection.consume_all();
+        } else {
+            self.connection.consume(taken);
+        }
         if !errors.is_empty() {
-            self.connection.enqueue(errors.into());
+            self.connection.enqueue(packed(errors));
         }
     }
 }
@@ -141,9 +147,30 @@ fn refuse(errors: &mut Vec<u8>, refusal: Refusal, delivery: &LeasedDelivery) {
     append_err(errors, refusal);
 }
 
-/// Applies the acknowledgements gathered so far.
+/// Adds the tokens of one message to `acked`. An error does not say which token it is of, so it is told
+/// once: else a message could earn ten times its size.
+fn gather(
+    tokens: Acked<'_>,
+    acked: &mut Vec<LeaseKey>,
+    errors: &mut Vec<u8>,
+    delivery: &LeasedDelivery,
+) {
+    let mut told = None;
+    for token in tokens.leases() {
+        match token {
+            Ok(lease) => acked.push(lease),
+            Err(refusal) if told == Some(refusal) => delivery.metrics.refused_verbs.inc(),
+            Err(refusal) => {
+                told = Some(refusal);
+                refuse(errors, refusal, delivery);
+            }
+        }
+    }
+}
+
+/// Applies the acknowledgements gathered so far, and tells once if some are of no record.
 fn settle(delivery: &LeasedDelivery, acked: &mut Vec<LeaseKey>, errors: &mut Vec<u8>) {
-    for _ in 0..acknowledge(delivery, acked) {
+    if acknowledge(delivery, acked) > 0 {
         append_err(errors, Refusal::NoSuchRecord);
     }
     acked.clear();

@@ -16,6 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use lifeboat_api::{Delivery, DeliveryKind};
+use lifeboat_log::ranges::RangeSet;
 use lifeboat_log::{LogHandle, Refusal};
 use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, Oversize, SocketType};
 
@@ -69,9 +70,9 @@ impl Outlet {
         }
     }
 
-    /// Gets over what `log` does not hold.
+    /// Gets over what `log` does not hold, or holds and is too old.
     pub fn step_over(&self, log: &LogHandle) {
-        for seqs in log.holes().all().iter() {
+        for seqs in undeliverable(log).iter() {
             match self {
                 Self::Push(delivery) => delivery.step_over(seqs),
                 Self::Credit(delivery) | Self::Rep(delivery) => delivery.step_over(seqs),
@@ -79,23 +80,24 @@ impl Outlet {
         }
     }
 
-    /// Goes on at `to`, with a new start for every record from there on that the log holds, and
-    /// waits until that is synced.
+    /// Goes on at `to`, with a new start for every record from there on that the log holds and that
+    /// is not too old, and waits until that is synced.
     ///
     /// # Errors
     /// The writer takes nothing more.
     pub async fn seek(&self, log: &LogHandle, to: u64) -> Result<(), Refusal> {
         // What damage took counts as lost before it is forgotten that it was to be delivered.
         self.step_over(log);
-        let holes = log.holes().all();
+        let without = undeliverable(log);
         let fate = match self {
-            Self::Push(delivery) => delivery.seek(to, &holes),
-            Self::Credit(delivery) | Self::Rep(delivery) => delivery.seek(to, &holes),
+            Self::Push(delivery) => delivery.seek(to, &without),
+            Self::Credit(delivery) | Self::Rep(delivery) => delivery.seek(to, &without),
         };
         if let Some(fate) = fate {
             fate.wait().await?;
         }
-        // A segment that was settled may have gone until that was journaled, and none after it.
+        // What was settled may have gone, or become too old, until that was journaled; from then on
+        // the delivery hears of it.
         self.step_over(log);
         Ok(())
     }
@@ -154,6 +156,16 @@ impl Outlet {
             },
         }
     }
+}
+
+/// Seqs at which `log` has nothing to deliver: it holds no record, or one that is too old.
+pub fn undeliverable(log: &LogHandle) -> RangeSet {
+    let (mut seqs, marks) = (log.holes().all(), log.marks());
+    let floor = marks.expired_end.max(marks.log_start);
+    if floor > 0 {
+        seqs.insert(0..floor);
+    }
+    seqs
 }
 
 /// Lets a delivery hand out again what came meanwhile, once it is dropped.

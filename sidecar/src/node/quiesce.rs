@@ -1,12 +1,12 @@
 //! The order to quiesce, on its way from the verb to whoever owns the sockets, and back.
 
-use lifeboat_log::{JournalQueue, Refusal, Urgency};
+use lifeboat_log::{CommitQueue, JournalQueue, Refusal, Urgency};
 use tokio::time::sleep;
 
 use super::{Node, StreamNode};
 use crate::stop::{self, Stop, Stopper};
 
-/// How often records that wait for space are looked at.
+/// How often it is looked whether a sync was enough.
 const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Given once and for ever.
@@ -62,21 +62,28 @@ impl Node {
 
 impl StreamNode {
     /// Completes when everything that was handed over to its log so far is synced, also in a weak
-    /// sync mode, or refused.
+    /// sync mode, or refused. What comes later is not waited for: a stream may stay full for ever.
     ///
     /// # Errors
     /// The writer takes nothing any more.
     pub async fn synced(&self, journal: &JournalQueue) -> Result<(), Refusal> {
-        let mut end = None;
+        let newest = [self.log.queue(), self.log.refusing_queue()].map(CommitQueue::newest);
+        for fate in newest.into_iter().flatten() {
+            // What is refused was told to whoever handed it over.
+            let _ = fate.wait().await;
+        }
+        self.synced_below(self.log.published_end(), journal).await
+    }
+
+    /// Completes when the published records below `end` are synced, also in a weak sync mode.
+    ///
+    /// # Errors
+    /// The writer takes nothing any more.
+    pub async fn synced_below(&self, end: u64, journal: &JournalQueue) -> Result<(), Refusal> {
         loop {
             self.log.order_sync();
-            // Its commit takes what waits along, but for what finds no space.
             journal.submit([], Urgency::Now).wait().await?;
-            let marks = self.log.marks();
-            if !marks.waiting {
-                end.get_or_insert(marks.published_end);
-            }
-            if end.is_some_and(|end| marks.durable_end >= end) {
+            if self.log.marks().durable_end >= end {
                 return Ok(());
             }
             sleep(LOOK).await;

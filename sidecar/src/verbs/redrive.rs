@@ -8,8 +8,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use lifeboat_log::{Rejection, Run};
-use tokio::time::timeout;
+use lifeboat_log::{Refusal, Rejection, Run};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{durable, find, look, stopping};
 use crate::control::verb::{Done, Redrive, Span};
@@ -23,8 +23,10 @@ use crate::records::{Record, Records};
 const MOST_LETTERS: usize = 256;
 /// ... and bytes, unless one letter has more.
 const MOST_BYTES: usize = 128 << 10;
-/// How long a stream may take to store some: no longer than it is fair to hold deliveries back.
+/// How long there may be no room for a letter.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How soon a stream without room is asked again.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 /// Letters to be stored together.
 #[derive(Debug, Default)]
@@ -66,18 +68,15 @@ pub(super) async fn redrive(
             Choice::Left => done.left += 1,
             Choice::Goes(..) if redrive.dry_run => done.records += 1,
             Choice::Goes(delivery, message) => {
-                done.records += 1;
                 if lot.is_full_with(message.len()) {
-                    store(node, stream, std::mem::take(&mut lot)).await?;
+                    put_back(node, stream, &mut lot, &mut done).await?;
                     call.progress(looked_at, of).await;
                 }
                 lot.push(letter.seq(), delivery, message);
             }
         }
     }
-    if !lot.letters.is_empty() {
-        store(node, stream, lot).await?;
-    }
+    put_back(node, stream, &mut lot, &mut done).await?;
     if done.records + done.left == 0 && redrive.seqs.is_some() {
         let text = format!(
             "stream {} has no such dead letter; `lifeboat peek {} --dead-letters` lists them",
@@ -131,54 +130,99 @@ impl Lot {
         self.deliveries.push(delivery);
     }
 
-    /// Seqs of what does not go to `delivery`, when the first was stored as `first`.
-    fn not_for(&self, delivery: &str, first: u64) -> Vec<Range<u64>> {
-        let owned = (first..).zip(&self.deliveries);
+    /// Seqs of what does not go to `delivery`, when its first letters were stored as `seqs`.
+    fn not_for(&self, delivery: &str, seqs: &Range<u64>) -> Vec<Range<u64>> {
+        let owned = seqs.clone().zip(&self.deliveries);
         owned.filter(|(_, owner)| *owner != delivery).map(|(seq, _)| seq..seq + 1).collect()
+    }
+
+    /// Forgets the first `count` letters.
+    fn pass(&mut self, count: usize) {
+        self.letters.drain(..count);
+        self.deliveries.drain(..count);
+        self.records.drain(..count);
+        if self.records.is_empty() {
+            self.bytes.clear();
+        }
     }
 }
 
-/// Stores a lot for its deliveries only, then takes its letters away.
-async fn store(node: &Node, stream: &StreamNode, lot: Lot) -> Result<(), VerbError> {
+/// Puts the letters of a lot back, a part at a time where room is short, and counts them.
+async fn put_back(
+    node: &Node,
+    stream: &StreamNode,
+    lot: &mut Lot,
+    done: &mut Done,
+) -> Result<(), VerbError> {
+    let mut until = Instant::now() + PATIENCE;
+    while !lot.letters.is_empty() {
+        let count = store(node, stream, lot).await?;
+        lot.pass(count);
+        done.records += count as u64;
+        if count > 0 {
+            until = Instant::now() + PATIENCE;
+        } else if Instant::now() < until {
+            // Meanwhile deliveries go on, and may make room.
+            sleep(TRY_AGAIN).await;
+        } else {
+            let text = format!(
+                "stream {} has no room: {} went back, the other letters stay",
+                stream.name, done.records
+            );
+            return Err(VerbError::new(Code::Conflict, text));
+        }
+    }
+    Ok(())
+}
+
+/// Stores the first letters of a lot, for their deliveries only, and takes them away: as many as
+/// find room at once. Returns how many.
+async fn store(node: &Node, stream: &StreamNode, lot: &Lot) -> Result<usize, VerbError> {
     let deliveries = stream.deliveries();
     let alone = deliveries.len() == 1 && stream.removed().is_empty();
     let outlets = deliveries.iter().map(|delivery| &delivery.outlet);
     let held: Vec<_> = if alone { Vec::new() } else { outlets.map(Outlet::hold_new).collect() };
-    let stored = timeout(PATIENCE, submit(stream, &lot)).await.map_err(|_| {
-        let text = format!(
-            "stream {} does not store them in time: it is full, or its disk is slow; the letters stay",
-            stream.name
-        );
-        VerbError::new(Code::Conflict, text)
-    })?;
-    let first = stored?;
+    let seqs = submit(stream, lot).await?;
+    if seqs.is_empty() {
+        return Ok(0);
+    }
     // The letter goes for ever, so what takes its place is synced before, whatever the mode.
-    stream.synced(&node.journal).await.map_err(stopping)?;
+    stream.synced_below(seqs.end, &node.journal).await.map_err(stopping)?;
     for (delivery, held) in deliveries.iter().zip(held) {
-        held.release_without(&lot.not_for(&delivery.socket.name, first));
+        held.release_without(&lot.not_for(&delivery.socket.name, &seqs));
     }
     if !alone {
-        let all = first..first + lot.letters.len() as u64;
-        stream.settle_removed(&node.journal, std::slice::from_ref(&all));
+        stream.settle_removed(&node.journal, std::slice::from_ref(&seqs));
         durable(&node.journal).await?;
     }
-    let letters = lot.letters.iter().map(|&letter| letter..letter + 1);
-    stream.dead_letters.take(letters).wait().await.map_err(stopping)
+    let stored: Vec<u64> = seqs.zip(&lot.letters).map(|(_, &letter)| letter).collect();
+    let letters = stored.iter().map(|&letter| letter..letter + 1);
+    stream.dead_letters.take(letters).wait().await.map_err(stopping)?;
+    Ok(stored.len())
 }
 
-/// Stores the messages of a lot and waits until they are synced; the seq of the first.
-async fn submit(stream: &StreamNode, lot: &Lot) -> Result<u64, VerbError> {
-    let queue = stream.log.queue();
-    loop {
+/// Stores the first messages of a lot, as many as find room at once, and returns their seqs. None
+/// is left waiting: it would be stored some day, while its letter stays.
+async fn submit(stream: &StreamNode, lot: &Lot) -> Result<Range<u64>, VerbError> {
+    let queue = stream.log.refusing_queue();
+    let run = Run { bytes: &lot.bytes, records: &lot.records };
+    let submitted = loop {
         let room = queue.room();
-        let run = Run { bytes: &lot.bytes, records: &lot.records };
         match queue.submit(run, &mut Vec::new()) {
-            Ok(submitted) => {
-                let first = submitted.fate.wait().await.map_err(stopping)?;
-                return Ok(first + submitted.index);
-            }
-            Err(Rejection::Full) => room.await,
+            Ok(submitted) => break submitted,
+            Err(Rejection::Full) if timeout(PATIENCE, room).await.is_err() => return Ok(0..0),
+            Err(Rejection::Full) => {}
             Err(Rejection::Closed(refusal)) => return Err(stopping(refusal)),
         }
+    };
+    // Its outcome comes with the seqs.
+    let _ = submitted.fate.wait().await;
+    match submitted.seqs() {
+        Some(Ok(seqs)) => {
+            let most = seqs.start + lot.records.len() as u64;
+            Ok(seqs.start..seqs.end.clamp(seqs.start, most))
+        }
+        Some(Err(Refusal::NoSpace)) | None => Ok(0..0),
+        Some(Err(refusal)) => Err(stopping(refusal)),
     }
 }

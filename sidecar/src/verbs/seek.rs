@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{find, off_the_workers, stopping};
 use crate::control::verb::{Seek, Sought};
 use crate::control::{Code, VerbError};
+use crate::egress::undeliverable;
 use crate::node::{DeliveryNode, Node, StreamNode};
 
 /// Moves a delivery's cursor, and waits until that is synced. In a work queue only what is still held
@@ -37,14 +38,15 @@ pub(super) async fn seek(node: &Node, seek: &Seek) -> Result<Sought, VerbError> 
 
 fn plan(stream: &StreamNode, delivery: &DeliveryNode, to: u64) -> Sought {
     let before = delivery.outlet.standing().cursor;
-    let (kept, holes) = (stream.kept(), stream.log.holes().all());
+    let (kept, without) = (stream.kept(), undeliverable(&stream.log));
     let records =
-        |range: Range<u64>| range.end.saturating_sub(range.start) - holes.count_within(&range);
+        |range: Range<u64>| range.end.saturating_sub(range.start) - without.count_within(&range);
     let after = to..kept.end;
     Sought {
         from: before.position(),
-        cursor: holes.next_absent(to),
-        again: records(after.clone()) - before.unsettled_within(&after),
+        cursor: without.next_absent(to),
+        // What became too old just now may not be settled yet.
+        again: records(after.clone()).saturating_sub(before.unsettled_within(&after)),
         skipped: before.unsettled_within(&(kept.start..to)),
         dry_run: true,
     }

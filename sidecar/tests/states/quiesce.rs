@@ -216,3 +216,33 @@ fn it_says_so_when_not_everything_finds_space_in_time() {
     assert_eq!(quiesced.state, State::Quiesced);
     send(&app.socket, &[b"CREDIT", b"0"]);
 }
+
+#[test]
+fn it_waits_for_what_was_read_and_not_for_those_who_keep_a_full_stream_full() {
+    let home = Home::sized("64Mi", "{name: push, socket: PULL}", OUT);
+    let lifeboat = home.start();
+    let producer = unconnected(zmq::PUSH);
+    producer.set_linger(0).unwrap();
+    producer.set_sndtimeo(10_000).unwrap();
+    // On this machine, so it may go on.
+    producer.connect(lifeboat.endpoint("work.push")).unwrap();
+    thread::spawn(move || while producer.send(&[7; 16 << 10][..], 0).is_ok() {});
+    wait_for("a full stream", || {
+        let state = home.stream("work").state;
+        (state == lifeboat_sidecar::status::StreamState::Full).then_some(())
+    });
+    let data = home.data();
+    let waiting = thread::spawn(move || ask(&data, Verb::Quiesce));
+    let app = App::with_credit(lifeboat.endpoint("work.out"), 64);
+    // Far more than was read, and each time no more than will be taken at once.
+    let finished = (0..60).any(|_| {
+        let end = home.stream("work").published_end;
+        app.settle(128);
+        wait_for("the space to be taken", || {
+            (home.stream("work").published_end > end || waiting.is_finished()).then_some(())
+        });
+        waiting.is_finished()
+    });
+    assert!(finished);
+    waiting.join().unwrap().unwrap();
+}

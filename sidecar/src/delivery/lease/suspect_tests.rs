@@ -184,6 +184,24 @@ fn a_connection_that_stops_leaves_the_probe_to_another() {
 }
 
 #[test]
+fn a_connection_that_has_drained_and_asks_for_nothing_leaves_the_probe_to_another() {
+    let mut bench = Bench::new(100);
+    bench.credit(2, 2);
+    bench.credit(3, 2);
+    bench.grant(1, 1);
+    bench.grant(2, 1);
+    bench.grant(3, 1);
+    bench.crash(1);
+    assert_eq!(bench.grant(2, 2), [], "it drains");
+    bench.effects.clear();
+    bench.ack(&[key(1, 1)]);
+    assert!(bench.effects.wake);
+    assert_eq!(bench.grant(3, 2), [], "now this one drains");
+    bench.ack(&[key(2, 1)]);
+    assert_eq!(bench.deliver(3, 2), [(0, 2)]);
+}
+
+#[test]
 fn a_nack_clears_the_mark_and_an_expiry_does_not() {
     let mut bench = Bench::new(2);
     bench.grant(1, 2);

@@ -297,6 +297,32 @@ fn a_rejected_record_is_parked_with_its_reason_and_without_a_failure() {
 }
 
 #[test]
+fn words_that_wait_take_little_memory_and_hold_up_no_record() {
+    const WORDS: [u8; 1024] = [b'x'; 1024];
+    let mut bench = Bench::new(5_000);
+    let reject_all = |bench: &mut Bench| {
+        loop {
+            let granted = bench.grant(1, 4);
+            let rejected = granted.iter().map(|&(seq, attempt)| {
+                bench.leases.reject(key(seq, attempt), &WORDS, &mut bench.effects)
+            });
+            if rejected.filter(|rejected| *rejected).count() == 0 {
+                break std::mem::take(&mut bench.effects.parks);
+            }
+        }
+    };
+    let parks = reject_all(&mut bench);
+    let words: usize = parks.iter().map(Park::words).sum();
+    assert_eq!((parks.len(), words), (5_000, MAX_WORDS));
+    // Dead letters that are written make room.
+    bench.leases.parked(0, &mut bench.effects);
+    bench.leases.parked(4_999, &mut bench.effects);
+    bench.published_end += 2;
+    let more: Vec<usize> = reject_all(&mut bench).iter().map(Park::words).collect();
+    assert_eq!(more, [WORDS.len(), 0]);
+}
+
+#[test]
 fn without_room_for_dead_letters_the_source_stays_and_parking_is_tried_again() {
     let mut bench = Bench::new(1);
     bench.grant(1, 1);

@@ -169,6 +169,9 @@ impl Twin {
             assert_eq!(self.held_by(connection), 1, "nothing beside a suspect");
             return Vec::new();
         }
+        if self.draining.is_some_and(|draining| self.held_by(draining) == 0) {
+            self.draining = None;
+        }
         if let (Some(suspect), true) = (suspect, probers.is_empty()) {
             if self.held_by(connection) == 0 {
                 self.draining = None;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::{Leases, State, Track};
+use super::{Leases, MAX_WORDS, State, Track};
 use crate::delivery::{Effects, LeaseKey, ParkReason, Tries};
 
 /// What became of the tokens of one ACK.
@@ -78,7 +78,8 @@ impl Leases {
     /// The record becomes a dead letter.
     pub fn reject(&mut self, key: LeaseKey, reason: &[u8], effects: &mut Effects) -> bool {
         let Some(track) = self.end_lease(key, effects) else { return false };
-        self.park(key.seq, track.tries, ParkReason::Rejected(reason.into()), effects);
+        let words = if self.words + reason.len() <= MAX_WORDS { reason } else { b"" };
+        self.park(key.seq, track.tries, ParkReason::Rejected(words.into()), effects);
         true
     }
 

@@ -102,7 +102,8 @@ impl Windows {
     }
 
     /// Counts `records` as no longer in flight. True when that ends a probe or lets one begin: any
-    /// connection may be given something then.
+    /// connection may be given something then. One that has drained and asks for nothing leaves the
+    /// probe to another.
     pub(super) fn release(&mut self, connection: u64, records: u64) -> bool {
         let Some(window) = self.by_connection.get_mut(&connection) else { return false };
         window.in_flight -= records;
@@ -122,7 +123,6 @@ impl Windows {
     pub(super) fn close(&mut self, connection: u64) -> Closed {
         let probed = self.prober == Some(connection);
         let wake = self.is_about_suspects(connection);
-        self.draining.take_if(|draining| *draining == connection);
         let window = self.by_connection.remove(&connection).unwrap_or_default();
         self.in_flight -= window.in_flight;
         let end = match window {
@@ -142,9 +142,10 @@ impl Windows {
         self.by_connection.get(&connection).is_some_and(|window| window.in_flight == 0)
     }
 
-    /// Whether it probed, which ends hereby, or drains.
+    /// Whether it probed or drained: both end hereby.
     fn is_about_suspects(&mut self, connection: u64) -> bool {
         let probed = self.prober.take_if(|prober| *prober == connection).is_some();
-        probed || self.draining == Some(connection)
+        let drained = self.draining.take_if(|draining| *draining == connection).is_some();
+        probed || drained
     }
 }
