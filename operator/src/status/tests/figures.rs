@@ -122,8 +122,8 @@ fn what_a_queue_without_pods_holds_is_still_told() {
     let ending = |pod: &mut serde_json::Value| {
         pod["metadata"]["deletionTimestamp"] = json!("1970-01-12T13:47:40Z");
     };
-    let last = |world: World| world.with_facts(0, |facts| facts.totals.depth = 11);
-    let mut suspended = last(suspended.set(0).with_pod(0, ending));
+    let more = |world: World| world.with_facts(0, |facts| facts.totals.depth = 11);
+    let mut suspended = more(suspended.set(0).with_pod(0, ending));
     assert_eq!(write(&mut suspended).0.backlog.unwrap().messages, 21, "the last that is heard");
     let messages = |world: &mut World| {
         let (status, _) = write(world);
@@ -153,14 +153,14 @@ fn what_goes_with_the_queue_is_told_before_it_does_and_until_it_does_not() {
     assert!(world.plan().steps.is_empty(), "not before it is told");
     assert_eq!(owned(&mut world), 2);
     assert_eq!(world.plan().steps.len(), 2);
-    let owner = |claim: &mut serde_json::Value| {
+    let mark = |claim: &mut serde_json::Value| {
         claim["metadata"]["ownerReferences"] = json!([{
             "apiVersion": "lifeboat.dev/v1alpha1", "kind": "PersistentQueue", "name": "q",
             "uid": "queue-uid",
         }]);
     };
     // One more is not heard of again: its claim still goes with the queue.
-    let world = world.with_claim(0, owner).spec("/storage/whenDeleted", json!("Retain"));
+    let world = world.with_claim(0, mark).spec("/storage/whenDeleted", json!("Retain"));
     for change in [
         |it: World| it,
         |it: World| it.annotated("lifeboat.dev/paused", "true"),
