@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::positions::Positions;
 use super::stream::Stream;
 
 /// Slices of one vectored write.
 const SLICES: usize = 64;
+/// Shorter runs are gathered where many wait: each by itself takes a few times its length in memory.
+const SHORT: usize = 256;
 /// Commands that may wait. A peer that asks for more PONGs than it reads gets no more.
 const MAX_COMMANDS: usize = 1 << 10;
 
@@ -17,6 +19,8 @@ const MAX_COMMANDS: usize = 1 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Output {
     runs: VecDeque<Bytes>,
+    /// Short runs that come after those.
+    gathered: BytesMut,
     /// Whether the front run is partly written: nothing may come between.
     inside_run: bool,
     commands: Vec<u8>,
@@ -33,10 +37,20 @@ impl Output {
     pub(super) fn push(&mut self, run: Bytes) -> u64 {
         self.enqueued += run.len() as u64;
         self.queued += run.len();
-        if !run.is_empty() {
+        if run.len() < SHORT && self.runs.len() >= SLICES {
+            self.gathered.extend_from_slice(&run);
+        } else if !run.is_empty() {
+            self.end_gathering();
             self.runs.push_back(run);
         }
         self.enqueued
+    }
+
+    /// Makes one run of what was gathered.
+    fn end_gathering(&mut self) {
+        if !self.gathered.is_empty() {
+            self.runs.push_back(std::mem::take(&mut self.gathered).freeze());
+        }
     }
 
     /// Queues a command unless too many wait: `write` appends it.
@@ -80,17 +94,26 @@ impl Output {
     /// Drops all that waits, after a failed write.
     pub(super) fn discard(&mut self) {
         self.runs.clear();
+        self.gathered.clear();
         self.commands.clear();
         (self.inside_run, self.commands_written, self.queued) = (false, 0, 0);
     }
 
     /// Writes once, as much as the kernel takes. Returns the bytes written.
     pub(super) fn write_to(&mut self, stream: &Stream) -> io::Result<usize> {
+        self.refill();
         let mut slices = [IoSlice::new(&[]); SLICES];
         let count = self.fill(&mut slices);
         let written = stream.try_write(&slices[..count])?;
         self.advance(written);
         Ok(written)
+    }
+
+    /// Lets what was gathered follow once one write can take it.
+    fn refill(&mut self) {
+        if self.runs.len() < SLICES {
+            self.end_gathering();
+        }
     }
 
     fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES]) -> usize {
@@ -150,6 +173,7 @@ mod tests {
 
     /// What goes out in a write of `limit` bytes.
     fn write(output: &mut Output, limit: usize) -> Vec<u8> {
+        output.refill();
         let mut slices = [IoSlice::new(&[]); SLICES];
         let count = output.fill(&mut slices);
         let mut bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
@@ -212,11 +236,30 @@ mod tests {
     fn more_runs_than_slices_go_out_in_turn() {
         let mut output = Output::default();
         for _ in 0..=SLICES * 2 {
-            output.push(Bytes::from_static(b"xy"));
+            output.push(Bytes::from_static(&[7; SHORT]));
         }
-        assert_eq!(write(&mut output, usize::MAX).len(), SLICES * 2);
-        assert_eq!(write(&mut output, usize::MAX).len(), SLICES * 2);
-        assert_eq!(write(&mut output, usize::MAX).len(), 2);
+        assert_eq!(write(&mut output, usize::MAX).len(), SLICES * SHORT);
+        assert_eq!(write(&mut output, usize::MAX).len(), SLICES * SHORT);
+        assert_eq!(write(&mut output, usize::MAX).len(), SHORT);
         assert!(output.is_empty());
+    }
+
+    #[test]
+    fn many_short_runs_wait_as_few_and_go_out_in_order() {
+        let mut output = Output::default();
+        let mut all = Vec::new();
+        for number in 0..10_000_u32 {
+            // One that is not short lies among them.
+            let run = number.to_be_bytes().repeat(if number == 5_000 { SHORT } else { 1 });
+            all.extend(&run);
+            output.push(run.into());
+        }
+        assert!(output.runs.len() <= SLICES + 2, "{}", output.runs.len());
+        let mut out = Vec::new();
+        while !output.is_empty() {
+            out.extend(write(&mut output, 1_000));
+        }
+        assert_eq!(out, all);
+        assert_eq!(output.written(), all.len() as u64);
     }
 }
