@@ -1,7 +1,7 @@
 //! `DeliveryStuck`: something waits for long, and nothing is delivered.
 
 use super::ready::CONNECT;
-use super::{Reason, Verdict, listed};
+use super::{Reason, Verdict, replicas};
 use crate::facts::Facts;
 use crate::status::case::Case;
 
@@ -31,16 +31,16 @@ pub(super) fn stuck(case: &Case<'_>) -> Verdict {
     let alone = of(true);
     if alone.is_empty() {
         let message = format!(
-            "Messages in replica {} have waited for over five minutes, and the application takes \
+            "Messages in {} have waited for over five minutes, and the application takes \
              none. Look at its log: it must read, and reply, acknowledge or grant CREDIT.",
-            listed(&of(false))
+            replicas(&of(false))
         );
         return Verdict::yes(Reason::ConsumerFailing, message);
     }
     let message = format!(
-        "Messages in replica {} have waited for over five minutes, and no application is \
+        "Messages in {} have waited for over five minutes, and no application is \
          connected. {CONNECT}",
-        listed(&alone)
+        replicas(&alone)
     );
     Verdict::yes(Reason::NoConsumer, message)
 }

@@ -86,11 +86,13 @@ fn written(case: &Case<'_>, type_: &str, verdict: Verdict) -> Condition {
     }
 }
 
-/// `0, 2 and 5`, for messages.
-fn listed(ordinals: &[u32]) -> String {
+/// `replica 0`, or `replicas 0, 2 and 5`.
+fn replicas(ordinals: &[u32]) -> String {
     let words: Vec<_> = ordinals.iter().map(u32::to_string).collect();
     match words.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => words.concat(),
+        Some((last, rest)) if !rest.is_empty() => {
+            format!("replicas {} and {last}", rest.join(", "))
+        }
+        _ => format!("replica {}", words.concat()),
     }
 }

@@ -2,7 +2,7 @@
 
 use lifeboat_api::queue::QueueStatus;
 
-use super::{Reason, Verdict, listed};
+use super::{Reason, Verdict, replicas};
 use crate::status::case::Case;
 
 /// What is to be done where no application is connected.
@@ -18,7 +18,7 @@ pub(super) fn ready(case: &Case<'_>, status: &QueueStatus) -> Verdict {
     }
     let missing: Vec<_> = (0..case.wanted()).filter(|it| !case.accepts(*it)).collect();
     if !missing.is_empty() {
-        let message = format!("Replica {} does not take messages in.", listed(&missing));
+        let message = format!("Not taking messages in: {}.", replicas(&missing));
         return Verdict::no(Reason::ReplicasNotReady, message);
     }
     // As `Accepting` has it, of the replicas that stay.
@@ -26,12 +26,11 @@ pub(super) fn ready(case: &Case<'_>, status: &QueueStatus) -> Verdict {
         |all: Vec<u32>| all.into_iter().filter(|it| *it < case.wanted()).collect::<Vec<_>>();
     let (full, stopped) = (wanted(case.full()), wanted(case.stopped()));
     if !full.is_empty() {
-        let message = format!("Replica {} has no room, and holds producers back.", listed(&full));
+        let message = format!("No room, and producers held back: {}.", replicas(&full));
         return Verdict::no(Reason::StorageFull, message);
     }
     if !stopped.is_empty() {
-        let message =
-            format!("A stream of replica {} is stopped; see DataIntact.", listed(&stopped));
+        let message = format!("A stream of {} is stopped; see DataIntact.", replicas(&stopped));
         return Verdict::no(Reason::CorruptSegment, message);
     }
     let is_connected = |ordinal: u32| {
@@ -40,8 +39,7 @@ pub(super) fn ready(case: &Case<'_>, status: &QueueStatus) -> Verdict {
     };
     let alone: Vec<_> = (0..case.wanted()).filter(|ordinal| !is_connected(*ordinal)).collect();
     if !alone.is_empty() {
-        let message =
-            format!("No application is connected to replica {}. {CONNECT}", listed(&alone));
+        let message = format!("No application is connected to {}. {CONNECT}", replicas(&alone));
         return Verdict::no(Reason::AppNotConnected, message);
     }
     if case.subject.plan.paused {

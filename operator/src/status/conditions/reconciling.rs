@@ -3,7 +3,7 @@
 
 use lifeboat_api::queue::QueueStatus;
 
-use super::{Reason, Truth, Verdict, listed};
+use super::{Reason, Truth, Verdict, replicas};
 use crate::plan::{Attributes, GrowthPhase};
 use crate::status::case::Case;
 
@@ -39,7 +39,7 @@ pub(super) fn reconciling(case: &Case<'_>, status: &QueueStatus, stalled: &Verdi
         let reason = if status.ready_replicas == 0 { Reason::Creating } else { Reason::ScalingUp };
         let message = match missing.as_slice() {
             [] => "The number of replicas changes.".to_owned(),
-            missing => format!("Replica {} is being made.", listed(missing)),
+            missing => format!("Being made: {}.", replicas(missing)),
         };
         return Verdict::yes(reason, message);
     }
@@ -51,7 +51,7 @@ pub(super) fn reconciling(case: &Case<'_>, status: &QueueStatus, stalled: &Verdi
     }
     let starting: Vec<_> = (0..case.wanted()).filter(|it| !case.accepts(*it)).collect();
     if !starting.is_empty() && status.ready_replicas < status.replicas {
-        let message = format!("Replica {} is starting.", listed(&starting));
+        let message = format!("Starting: {}.", replicas(&starting));
         return Verdict::yes(Reason::Creating, message);
     }
     Verdict::no(Reason::Settled, "All is as the spec asks for.")

@@ -1,7 +1,7 @@
 //! `StoragePressure`: a volume is nearly full. `DurableVolume`: the volumes outlive their machines'
 //! restarts.
 
-use super::{Reason, Verdict, listed};
+use super::{Reason, Verdict, replicas};
 use crate::facts::{Facts, Volume};
 use crate::status::case::Case;
 
@@ -15,7 +15,7 @@ const NEARLY_FULL_PERCENT: i32 = 80;
 pub(super) fn pressure(case: &Case<'_>) -> Verdict {
     let full = case.full();
     if !full.is_empty() {
-        let message = format!("A stream of replica {} has no room. {MAKE_ROOM}", listed(&full));
+        let message = format!("A stream of {} has no room. {MAKE_ROOM}", replicas(&full));
         return Verdict::yes(Reason::Full, message);
     }
     let is_near = |facts: &Facts| {
@@ -25,9 +25,8 @@ pub(super) fn pressure(case: &Case<'_>) -> Verdict {
     let nearly: Vec<_> = nearly.map(|(ordinal, _)| *ordinal).collect();
     if !nearly.is_empty() {
         let message = format!(
-            "The volume of replica {} is nearly full. Have its messages consumed, or raise \
-             spec.storage.size.",
-            listed(&nearly)
+            "Nearly full: the volume of {}. Have its messages consumed, or raise spec.storage.size.",
+            replicas(&nearly)
         );
         return Verdict::yes(Reason::NearlyFull, message);
     }
@@ -42,10 +41,10 @@ pub(super) fn durable(case: &Case<'_>) -> Verdict {
     let lost: Vec<_> = lost.map(|(ordinal, _)| *ordinal).collect();
     if !lost.is_empty() {
         let message = format!(
-            "What replica {} holds does not outlive its machine's restart: the volume is in memory \
+            "What is on {} does not outlive a restart of the machine: the volume is in memory \
              or of the container. Make the queue anew with a spec.storage.storageClassName whose \
              volumes are on disks.",
-            listed(&lost)
+            replicas(&lost)
         );
         return Verdict::no(Reason::VolumeNotDurable, message);
     }
