@@ -70,12 +70,17 @@ impl Cluster {
         self.node.is_some()
     }
 
-    /// Writes down what the cluster says of itself, beside the logs of the node.
+    /// Writes down what the cluster says of itself: beside the logs of the node, which are kept and
+    /// named at the end, or where it says.
     pub async fn keep_evidence(&self, scenario: &str) {
-        let directory = match &self.node {
-            Some(node) => node.plane().logs(),
-            None => std::env::temp_dir().join("lifeboat-e2e"),
-        };
+        let directory = self.node.as_ref().map_or_else(
+            || {
+                let directory = std::env::temp_dir().join("lifeboat-e2e");
+                eprintln!("what the cluster says of itself is kept in {}", directory.display());
+                directory
+            },
+            |node| node.plane().logs(),
+        );
         let _reported_by_the_writes = std::fs::create_dir_all(&directory);
         for (name, arguments) in [
             ("objects", "get -A pq,sts,pods,pvc,pv,svc,cm,nodes -o yaml"),
