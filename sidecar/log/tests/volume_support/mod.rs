@@ -6,6 +6,7 @@ pub(crate) mod cases;
 pub(crate) mod history;
 pub(crate) mod image;
 pub(crate) mod layout;
+pub(crate) mod mended;
 pub(crate) mod oracle;
 pub(crate) mod tap;
 pub(crate) mod workload;
