@@ -93,6 +93,14 @@ fn what_is_too_old_is_not_delivered_any_more_and_is_counted() {
 
 #[test]
 fn what_is_too_old_is_not_delivered_after_a_seek_either() {
+    // A machine that is busy may take the segment away before the seek, which then shows nothing.
+    let first = (0..10).find_map(|_| first_after_a_seek_over_what_is_too_old_and_held());
+    assert!(first.expect("a seek in time") > 0, "the first was too old");
+}
+
+/// The first seq that is delivered after a seek to the first record kept, which is too old; `None`
+/// where that was not kept any more.
+fn first_after_a_seek_over_what_is_too_old_and_held() -> Option<u64> {
     // The other one holds what the first has settled.
     let deliveries = format!("{CREDIT_OUT}, {{name: idle, socket: PUSH}}");
     let home = Home::new(&file("64Mi", &deliveries, "maxAge: 2s"));
@@ -113,9 +121,10 @@ fn what_is_too_old_is_not_delivered_after_a_seek_either() {
     let to =
         Seek { stream: "work".into(), delivery: "out".into(), to: "first".into(), dry_run: false };
     ask(&home.data(), Verb::Seek(to)).unwrap();
+    let is_held = home.stream("work").log_start == 0;
     store_one(2);
     let first = app.next().seq;
-    assert!(first > 0, "the first was too old");
+    is_held.then_some(first)
 }
 
 #[test]

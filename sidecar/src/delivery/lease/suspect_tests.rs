@@ -165,8 +165,8 @@ fn a_late_ack_of_the_last_suspect_ends_the_draining() {
     assert_eq!(bench.grant(2, 2), [(2, 1)]);
 }
 
-#[test]
-fn a_connection_that_stops_leaves_the_probe_to_another() {
+/// Connections 2 and 3 hold a record each, and 2 drains to probe the one that 1 crashed with.
+fn connection_2_drains() -> Bench {
     let mut bench = Bench::new(100);
     bench.credit(2, 2);
     bench.credit(3, 2);
@@ -175,6 +175,12 @@ fn a_connection_that_stops_leaves_the_probe_to_another() {
     bench.grant(3, 1);
     bench.crash(1);
     assert_eq!(bench.grant(2, 2), [], "it drains");
+    bench
+}
+
+#[test]
+fn a_connection_that_stops_leaves_the_probe_to_another() {
+    let mut bench = connection_2_drains();
     assert_eq!(bench.grant(3, 1), [(3, 1)]);
     bench.effects.clear();
     bench.credit(2, 0);
@@ -185,14 +191,7 @@ fn a_connection_that_stops_leaves_the_probe_to_another() {
 
 #[test]
 fn a_connection_that_has_drained_and_asks_for_nothing_leaves_the_probe_to_another() {
-    let mut bench = Bench::new(100);
-    bench.credit(2, 2);
-    bench.credit(3, 2);
-    bench.grant(1, 1);
-    bench.grant(2, 1);
-    bench.grant(3, 1);
-    bench.crash(1);
-    assert_eq!(bench.grant(2, 2), [], "it drains");
+    let mut bench = connection_2_drains();
     bench.effects.clear();
     bench.ack(&[key(1, 1)]);
     assert!(bench.effects.wake);

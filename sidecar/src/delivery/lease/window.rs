@@ -108,7 +108,7 @@ impl Windows {
         let Some(window) = self.by_connection.get_mut(&connection) else { return false };
         window.in_flight -= records;
         self.in_flight -= records;
-        window.in_flight == 0 && self.is_about_suspects(connection)
+        window.in_flight == 0 && self.leave_suspects(connection)
     }
 
     /// The same, of records whose leases ran out.
@@ -122,7 +122,7 @@ impl Windows {
     /// Forgets a connection.
     pub(super) fn close(&mut self, connection: u64) -> Closed {
         let probed = self.prober == Some(connection);
-        let wake = self.is_about_suspects(connection);
+        let wake = self.leave_suspects(connection);
         let window = self.by_connection.remove(&connection).unwrap_or_default();
         self.in_flight -= window.in_flight;
         let end = match window {
@@ -142,8 +142,8 @@ impl Windows {
         self.by_connection.get(&connection).is_some_and(|window| window.in_flight == 0)
     }
 
-    /// Whether it probed or drained: both end hereby.
-    fn is_about_suspects(&mut self, connection: u64) -> bool {
+    /// Ends its probe or its draining; whether there was one.
+    fn leave_suspects(&mut self, connection: u64) -> bool {
         let probed = self.prober.take_if(|prober| *prober == connection).is_some();
         let drained = self.draining.take_if(|draining| *draining == connection).is_some();
         probed || drained
