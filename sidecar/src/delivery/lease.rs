@@ -174,6 +174,8 @@ pub struct Leases {
     suspects: BTreeSet<(u32, u64)>,
     /// Side table of `tracked`: those that are [`State::Parking`].
     parking: BTreeMap<u64, Park>,
+    /// Of those, the ones that nobody has taken up.
+    to_park: BTreeSet<u64>,
     /// Bytes of the words in `parking`.
     words: usize,
     timers: Timers,
@@ -200,6 +202,7 @@ impl Leases {
             due: RangeSet::new(),
             suspects: BTreeSet::new(),
             parking: BTreeMap::new(),
+            to_park: BTreeSet::new(),
             words: 0,
             timers: Timers::default(),
             windows: Windows::default(),
@@ -213,7 +216,7 @@ impl Leases {
                 continue;
             }
             if tries.failures >= leases.policy.max_attempts {
-                leases.park(seq, tries, ParkReason::Attempts, effects);
+                leases.park(seq, tries, ParkReason::Attempts);
             } else {
                 leases.make_due(seqs, tries, effects);
             }
@@ -284,7 +287,7 @@ impl Leases {
     ) -> u64 {
         let wanted = seqs.end.saturating_sub(seqs.start);
         let mut found = 0;
-        let Self { tracked, due, suspects, parking, words, windows, .. } = self;
+        let Self { tracked, due, suspects, parking, to_park, words, windows, .. } = self;
         tracked.take(seqs.clone(), |part, track| {
             let records = part.end - part.start;
             found += records;
@@ -302,6 +305,7 @@ impl Leases {
                 State::Due => due.remove(part),
                 State::Parking { .. } => part.for_each(|seq| {
                     *words -= parking.remove(&seq).map_or(0, |park| park.words());
+                    to_park.remove(&seq);
                 }),
                 State::Unconfirmed { .. } | State::Leased { .. } | State::Delayed { .. } => {}
             }
@@ -331,12 +335,12 @@ impl Leases {
         effects.wake = true;
     }
 
-    fn park(&mut self, seq: u64, tries: Tries, reason: ParkReason, effects: &mut Effects) {
+    fn park(&mut self, seq: u64, tries: Tries, reason: ParkReason) {
         let park = Park { seq, tries, reason };
         self.tracked.insert(seq..seq + 1, Track { tries, state: State::Parking { retry: None } });
         self.words += park.words();
-        self.parking.insert(seq, park.clone());
-        effects.parks.push(park);
+        self.parking.insert(seq, park);
+        self.to_park.insert(seq);
     }
 
     /// Whether a timer still says something: some record of its run is set for this very time.

@@ -93,8 +93,6 @@ impl Park {
 pub struct Effects {
     /// For the state journal, in this order.
     pub journal: Vec<JournalOp>,
-    /// For the dead letters.
-    pub parks: Vec<Park>,
     /// Connections that were given nothing may be given something now.
     pub wake: bool,
 }
@@ -103,7 +101,6 @@ impl Effects {
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.journal.clear();
-        self.parks.clear();
         self.wake = false;
     }
 

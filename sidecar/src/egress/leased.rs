@@ -13,7 +13,6 @@ use lifeboat_log::{DeliveryId, Fate, JournalQueue, LogHandle, Op, StreamId, Urge
 use lifeboat_zmtp::CloseReason;
 use tokio::select;
 use tokio::sync::Notify;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep_until;
 
 use super::Standing;
@@ -83,7 +82,8 @@ pub struct LeasedDelivery {
     work: Event,
     /// An earlier deadline came up.
     timer: Notify,
-    parks: UnboundedSender<Park>,
+    /// There may be records to turn into dead letters.
+    parks: Notify,
 }
 
 #[derive(Debug)]
@@ -98,8 +98,7 @@ struct Inner {
 
 impl LeasedDelivery {
     /// Starts from what the journal knows. [`Self::run`] must follow.
-    pub fn new(parts: LeasedParts) -> (Arc<Self>, Parking) {
-        let (sender, receiver) = unbounded_channel();
+    pub fn new(parts: LeasedParts) -> Arc<Self> {
         let mut effects = Effects::default();
         let leases = Leases::new(parts.policy, parts.recovered, &mut effects);
         let counted = leases.counters();
@@ -122,15 +121,15 @@ impl LeasedDelivery {
             hold,
             work: Event::new(),
             timer: Notify::new(),
-            parks: sender,
+            parks: Notify::new(),
         });
-        // What was to be parked when the last boot ended.
+        // Some may be to be parked since the last boot ended.
         delivery.step(|_, _| ());
-        (delivery, Parking(receiver))
+        delivery
     }
 
     /// One step of the leases, and what it asks for: the journal is told in the order of the
-    /// steps, dead letters are handed to [`Self::run`]. The fate is of what was journaled.
+    /// steps, [`Self::run`] learns of dead letters. The fate is of what was journaled.
     pub(super) fn step<T>(
         &self,
         step: impl FnOnce(&mut Leases, &mut Effects) -> T,
@@ -149,9 +148,8 @@ impl LeasedDelivery {
         });
         let fate = (ops.len() > 0).then(|| self.journal.submit(ops, urgency));
         self.metrics.settled.inc_by(settled);
-        for park in effects.parks.drain(..) {
-            // The receiver lives as long as the delivery works.
-            let _ = self.parks.send(park);
+        if leases.has_parks() {
+            self.parks.notify_one();
         }
         self.count(leases.counters(), counted);
         if std::mem::take(&mut effects.wake) {
@@ -284,11 +282,11 @@ impl LeasedDelivery {
     }
 
     /// Keeps time and writes dead letters, until the order to stop.
-    pub async fn run(self: Arc<Self>, parking: Parking, mut stop: Stop) {
+    pub async fn run(self: Arc<Self>, mut stop: Stop) {
         select! {
             () = stop.ordered() => {}
             () = self.keep_time() => {}
-            () = self.park_all(parking) => {}
+            () = self.park_all() => {}
             () = overtake::follow(&self.log, |seqs| self.step_over(seqs)) => {}
         }
     }
@@ -317,8 +315,13 @@ impl LeasedDelivery {
     }
 
     /// Turns records into dead letters, one after the other.
-    async fn park_all(&self, Parking(mut parks): Parking) {
-        while let Some(park) = parks.recv().await {
+    async fn park_all(&self) {
+        loop {
+            let next = self.lock().leases.next_park();
+            let Some(park) = next else {
+                self.parks.notified().await;
+                continue;
+            };
             if self.park(&park).await {
                 self.step(|leases, effects| leases.parked(park.seq, effects));
                 match park.reason {
@@ -368,7 +371,3 @@ impl LeasedDelivery {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// Records on their way to the dead letters.
-#[derive(Debug)]
-pub struct Parking(UnboundedReceiver<Park>);

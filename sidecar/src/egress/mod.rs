@@ -20,7 +20,7 @@ use lifeboat_log::ranges::RangeSet;
 use lifeboat_log::{LogHandle, Refusal};
 use lifeboat_zmtp::{Connection, Limits, ListenerConfig, MemoryBudget, Oversize, SocketType};
 
-pub use leased::{LeasedDelivery, LeasedParts, Parking};
+pub use leased::{LeasedDelivery, LeasedParts};
 pub use push::{PushDelivery, PushParts};
 
 use crate::delivery::backoff::{Backoff, Policy};

@@ -74,7 +74,7 @@ impl Build {
             let Attempt { attempt, failures, suspect } = tried;
             (seq, Tries { attempt, failures, suspect })
         });
-        let (delivery, parking) = LeasedDelivery::new(LeasedParts {
+        let delivery = LeasedDelivery::new(LeasedParts {
             stream: opened.name.clone(),
             name: delivery.name.clone(),
             stream_id: opened.id,
@@ -94,7 +94,7 @@ impl Build {
             metrics: self.metrics.delivery(&opened.name, &delivery.name),
             quiesced: self.intake.clone(),
         });
-        self.services.spawn(Arc::clone(&delivery).run(parking, self.rest.clone()));
+        self.services.spawn(Arc::clone(&delivery).run(self.rest.clone()));
         delivery
     }
 }

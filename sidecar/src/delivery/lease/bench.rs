@@ -85,6 +85,11 @@ impl Bench {
         self.leases.expire(self.now, &mut self.effects);
     }
 
+    /// What is to become a dead letter, all of it taken up.
+    pub(super) fn parks(&mut self) -> Vec<Park> {
+        std::iter::from_fn(|| self.leases.next_park()).collect()
+    }
+
     pub(super) fn figures(&self) -> Figures {
         self.leases.figures(self.published_end)
     }

@@ -51,7 +51,7 @@ impl Leases {
                     seqs.clone(),
                     Track { state: State::Parking { retry: None }, ..track },
                 );
-                effects.parks.extend(self.parking.range(seqs).map(|(_, park)| park.clone()));
+                self.to_park.extend(seqs);
             }
             State::Unconfirmed { .. } | State::Due => {}
         }
@@ -71,7 +71,7 @@ impl Leases {
         effects.journal.extend(seqs.clone().map(|seq| JournalOp::Attempt { seq, tries }));
         if tries.failures >= self.policy.max_attempts {
             for seq in seqs {
-                self.park(seq, tries, ParkReason::Attempts, effects);
+                self.park(seq, tries, ParkReason::Attempts);
             }
             return;
         }

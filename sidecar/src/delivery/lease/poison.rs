@@ -83,7 +83,7 @@ impl Run {
     fn follow(&mut self) {
         loop {
             self.journal.append(&mut self.effects.journal);
-            let Some(park) = self.effects.parks.pop() else { break };
+            let Some(park) = self.leases.next_park() else { break };
             assert!(park.tries.suspect && park.tries.failures == self.policy.max_attempts);
             self.dead.push(park.seq);
             self.leases.parked(park.seq, &mut self.effects);

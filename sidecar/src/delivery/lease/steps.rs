@@ -24,6 +24,7 @@ enum Step {
     Expire,
     /// And whether in good order.
     Disconnect(u64, bool),
+    TakeUp,
     Parked(usize),
     ParkFailed(usize, u64),
     Skip(u64, u64),
@@ -45,6 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0u64..40).prop_map(Step::Pass),
         3 => Just(Step::Expire),
         3 => (connection, any::<bool>()).prop_map(|(connection, orderly)| Step::Disconnect(connection, orderly)),
+        2 => Just(Step::TakeUp),
         1 => pick.clone().prop_map(Step::Parked),
         1 => (pick, 0u64..20).prop_map(|(pick, wait)| Step::ParkFailed(pick, wait)),
         1 => (0u64..200, 0u64..5).prop_map(|(start, len)| Step::Skip(start, len)),
@@ -63,6 +65,7 @@ struct World {
     pending: Vec<Grant>,
     /// Everything that was sent, in this and earlier boots.
     sent: Vec<LeaseKey>,
+    /// Taken up, to become dead letters.
     parking: BTreeSet<u64>,
 }
 
@@ -237,6 +240,11 @@ impl World {
                 self.leases.disconnect(connection, orderly, self.now, &mut self.effects);
                 self.twin.disconnect(connection, orderly, self.now);
             }
+            Step::TakeUp => {
+                let next = self.leases.next_park().map(|park| park.seq);
+                assert_eq!(next, self.twin.parks.pop_first());
+                self.parking.extend(next);
+            }
             Step::Parked(pick) => {
                 if let Some(seq) = self.picked_parking(pick) {
                     let parked = self.twin.at(seq).0 != Stage::Settled && self.twin.settle(seq);
@@ -287,11 +295,7 @@ impl World {
         twin.tried.sort_by_key(|(seq, tries)| (*seq, tries.attempt, tries.failures));
         assert_eq!(settled, std::mem::take(&mut twin.settled));
         assert_eq!(tried, std::mem::take(&mut twin.tried));
-        let parks: Vec<_> = self.effects.parks.iter().map(|park| park.seq).collect();
-        let expected = std::mem::take(&mut twin.parks);
-        assert_eq!(parks.len(), expected.len());
-        assert_eq!(parks.iter().copied().collect::<BTreeSet<_>>(), expected);
-        self.parking.extend(parks);
+        assert_eq!(self.leases.to_park, twin.parks);
         self.journal.append(&mut self.effects.journal);
         self.effects.clear();
     }
@@ -361,7 +365,8 @@ impl World {
             }
             let last = self.sent.len();
             self.run(&Step::Ack((last.saturating_sub(8)..last).collect()));
-            while !self.parking.is_empty() {
+            while self.leases.has_parks() || !self.parking.is_empty() {
+                self.run(&Step::TakeUp);
                 self.run(&Step::Parked(0));
             }
         }

@@ -52,7 +52,7 @@ fn a_suspect_that_was_alone_when_its_connection_broke_has_failed() {
     bench.deliver(4, 1);
     bench.crash(4);
     let park = Park { seq: 0, tries: suspect(4, 3), reason: ParkReason::Attempts };
-    assert_eq!(bench.effects.parks, [park]);
+    assert_eq!(bench.parks(), [park]);
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn marks_survive_a_restart() {
     bench.ack(&[key(0, 2)]);
     assert_eq!(bench.deliver(1, 4), [(2, 5)]);
     bench.crash(1);
-    assert_eq!(bench.effects.parks[0].tries, suspect(5, 3));
+    assert_eq!(bench.parks()[0].tries, suspect(5, 3));
     bench.credit(2, 4);
     assert_eq!(bench.deliver(2, 4), [(3, 3), (1, 1), (4, 1)]);
 }

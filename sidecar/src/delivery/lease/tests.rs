@@ -246,7 +246,7 @@ fn verdicts_that_are_not_of_the_current_lease_are_counted_and_ignored() {
     }
     assert_eq!(bench.leases.counters().stale_verdicts, 9);
     assert_eq!(bench.effects.journal, []);
-    assert_eq!(bench.effects.parks, []);
+    assert_eq!(bench.parks(), []);
     assert_eq!(bench.figures().in_flight, 1);
 }
 
@@ -274,14 +274,14 @@ fn a_record_that_always_expires_ends_as_one_park() {
         bench.pass(10 * SECOND);
     }
     let park = Park { seq: 0, tries: tries(3, 3), reason: ParkReason::Attempts };
-    assert_eq!(bench.effects.parks, [park]);
+    assert_eq!(bench.parks(), [park]);
     bench.pass(1000 * SECOND);
     assert_eq!(bench.grant(1, 1), [(1, 1)], "the parked one is withheld");
     assert_eq!((bench.figures().parking, bench.figures().cursor), (1, 0));
     assert!(bench.leases.parked(0, &mut bench.effects));
     assert!(!bench.leases.parked(0, &mut bench.effects));
     assert_eq!((bench.figures().parking, bench.figures().cursor), (0, 1));
-    assert_eq!(bench.effects.parks.len(), 1);
+    assert_eq!(bench.parks(), []);
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_rejected_record_is_parked_with_its_reason_and_without_a_failure() {
     bench.grant(1, 1);
     assert!(bench.leases.reject(key(0, 1), b"no such customer", &mut bench.effects));
     let reason = ParkReason::Rejected(b"no such customer"[..].into());
-    assert_eq!(bench.effects.parks, [Park { seq: 0, tries: tries(1, 0), reason }]);
+    assert_eq!(bench.parks(), [Park { seq: 0, tries: tries(1, 0), reason }]);
     assert_eq!(bench.figures().in_flight, 0);
     bench.pass(100 * SECOND);
     assert_eq!(bench.grant(1, 1), []);
@@ -307,7 +307,7 @@ fn words_that_wait_take_little_memory_and_hold_up_no_record() {
                 bench.leases.reject(key(seq, attempt), &WORDS, &mut bench.effects)
             });
             if rejected.filter(|rejected| *rejected).count() == 0 {
-                break std::mem::take(&mut bench.effects.parks);
+                break bench.parks();
             }
         }
     };
@@ -323,17 +323,30 @@ fn words_that_wait_take_little_memory_and_hold_up_no_record() {
 }
 
 #[test]
+fn what_is_settled_after_its_reject_is_not_parked_and_leaves_nothing_behind() {
+    let mut bench = Bench::new(100_000);
+    for seq in 0..100_000 {
+        assert_eq!(bench.grant(1, 1), [(seq, 1)]);
+        assert!(bench.leases.reject(key(seq, 1), &[b'x'; 1024], &mut bench.effects));
+        assert_eq!(bench.ack(&[key(seq, 1)]).settled, 1);
+        bench.effects.clear();
+    }
+    assert!(!bench.leases.has_parks());
+    assert_eq!((bench.parks(), bench.leases.words), (Vec::new(), 0));
+}
+
+#[test]
 fn without_room_for_dead_letters_the_source_stays_and_parking_is_tried_again() {
     let mut bench = Bench::new(1);
     bench.grant(1, 1);
     bench.leases.reject(key(0, 1), b"bad", &mut bench.effects);
-    let first = std::mem::take(&mut bench.effects.parks);
+    let first = bench.parks();
     bench.leases.park_failed(0, bench.now + 5 * SECOND);
     assert_eq!(bench.leases.next_deadline(), Some(bench.now + 5 * SECOND));
     bench.pass(4 * SECOND);
-    assert_eq!(bench.effects.parks, []);
+    assert_eq!(bench.parks(), []);
     bench.pass(SECOND);
-    assert_eq!(bench.effects.parks, first);
+    assert_eq!(bench.parks(), first);
     assert_eq!(bench.figures().unsettled, 1);
 }
 
@@ -365,7 +378,7 @@ fn after_a_restart_all_is_due_at_once_and_the_numbers_go_on() {
     let mut bench = Bench::recover(6, recovered);
     assert_eq!(bench.deliver(1, 10), [(1, 5), (2, 2), (4, 1), (5, 1)]);
     bench.nack(key(1, 5), None);
-    assert_eq!(bench.effects.parks[0].tries, tries(5, 3));
+    assert_eq!(bench.parks()[0].tries, tries(5, 3));
 }
 
 #[test]
@@ -379,7 +392,7 @@ fn a_park_that_a_restart_interrupted_is_asked_for_again() {
     };
     let mut bench = Bench::recover(3, recovered);
     assert_eq!(
-        bench.effects.parks,
+        bench.parks(),
         [Park { seq: 1, tries: exhausted, reason: ParkReason::Attempts }]
     );
     assert_eq!(bench.grant(1, 10), [(0, 1), (2, 1)]);

@@ -215,6 +215,7 @@ impl Twin {
             return false;
         }
         *stage = Stage::Settled;
+        self.parks.remove(&seq);
         self.settled.insert(seq)
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::{Leases, MAX_WORDS, State, Track};
-use crate::delivery::{Effects, LeaseKey, ParkReason, Tries};
+use crate::delivery::{Effects, LeaseKey, Park, ParkReason, Tries};
 
 /// What became of the tokens of one ACK.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Leases {
     pub fn reject(&mut self, key: LeaseKey, reason: &[u8], effects: &mut Effects) -> bool {
         let Some(track) = self.end_lease(key, effects) else { return false };
         let words = if self.words + reason.len() <= MAX_WORDS { reason } else { b"" };
-        self.park(key.seq, track.tries, ParkReason::Rejected(words.into()), effects);
+        self.park(key.seq, track.tries, ParkReason::Rejected(words.into()));
         true
     }
 
@@ -90,6 +90,19 @@ impl Leases {
         let state = State::Leased { connection, deadline, armed };
         self.tracked.replace(key.seq..key.seq + 1, Track { state, ..track });
         true
+    }
+
+    /// Takes up the lowest record that is to become a dead letter: [`Self::parked`] or
+    /// [`Self::park_failed`] must follow. They are asked for one by one, so that an application that
+    /// settles what it has rejected leaves nothing behind.
+    pub fn next_park(&mut self) -> Option<Park> {
+        let seq = self.to_park.pop_first()?;
+        self.parking.get(&seq).cloned()
+    }
+
+    /// Whether [`Self::next_park`] has one.
+    pub fn has_parks(&self) -> bool {
+        !self.to_park.is_empty()
     }
 
     /// The dead letter is written and synced: its source is settled. False when an ACK was faster.
