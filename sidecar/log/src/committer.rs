@@ -32,7 +32,7 @@ const JOURNAL_OPS: usize = 1_000;
 /// however many have gathered while a slow sync went on.
 const OPS_A_BATCH: usize = 10_000;
 /// How often a full log looks whether space was freed by others.
-const RETRY_FULL: Duration = Duration::from_millis(100);
+pub(crate) const RETRY_FULL: Duration = Duration::from_millis(100);
 
 /// The time of a step.
 #[derive(Debug, Clone, Copy)]
@@ -139,7 +139,7 @@ impl Committer {
         if journal_due || self.logs.iter().any(|log| log.needs_deletions(&self.clock)) {
             self.delete_due()?;
         }
-        self.logs.iter_mut().for_each(Log::look_for_space);
+        self.logs.iter_mut().for_each(|log| log.look_for_space(now.instant));
         self.mend_ordered()?;
         self.remove_ordered()?;
         if self.journal.snapshot_due() {

@@ -41,6 +41,14 @@ pub(crate) struct Sealed {
     pub(crate) view: Arc<SegmentView>,
 }
 
+/// Why the last records were refused.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused {
+    /// Length of the segment that there was no space for.
+    pub(crate) needed: u64,
+    pub(crate) last: Instant,
+}
+
 /// A log, owned by the writer thread.
 #[derive(Debug)]
 pub(crate) struct Log {
@@ -71,8 +79,8 @@ pub(crate) struct Log {
     pub(crate) sealed: Vec<Sealed>,
     /// Records that found no room, the oldest part of what producers handed over.
     pub(crate) stalled: Option<Rest>,
-    /// Length of the segment that records were refused for want of, while there is no space for one.
-    pub(crate) refused: Option<u64>,
+    /// What records were refused for want of, while there is no space for it.
+    pub(crate) refused: Option<Refused>,
     /// Written, not published yet.
     pub(crate) unpublished: Vec<InMemory>,
     /// To be decided when those are published.
@@ -105,7 +113,7 @@ impl Log {
             self.stalled =
                 self.append(Rest::new(pending, self.end.seq, self.handle.queue()), salt)?;
         }
-        self.append_refusing(salt)?;
+        self.append_refusing(now.instant, salt)?;
         let holds_new = self.active.as_ref().is_some_and(|active| !active.is_empty());
         if holds_new && !self.unpublished.is_empty() {
             self.unwitnessed = Some(now.instant);
@@ -115,13 +123,14 @@ impl Log {
     }
 
     /// Appends what would rather be refused than wait, or refuses it.
-    fn append_refusing(&mut self, salt: Entropy<'_>) -> Result<(), LogError> {
+    fn append_refusing(&mut self, now: Instant, salt: Entropy<'_>) -> Result<(), LogError> {
         let handle = Arc::clone(&self.handle);
         let Some(pending) = handle.refusing_queue().take() else { return Ok(()) };
         let group = Rest::new(pending, self.end.seq, handle.refusing_queue());
         // What is freed belongs to those who wait.
         let left = if self.stalled.is_some() { Some(group) } else { self.append(group, salt)? };
-        self.refused = left.as_ref().map(|left| self.segment_bytes.max(left.needed()));
+        let needed = left.as_ref().map(|left| self.segment_bytes.max(left.needed()));
+        self.refused = needed.map(|needed| Refused { needed, last: now });
         match left {
             Some(Rest { fate, done: 0, .. }) => fate.decide(Err(Refusal::NoSpace)),
             Some(Rest { fate, done, first_seq, .. }) => {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::committer::RETRY_FULL;
 use crate::error::LogError;
 use crate::log::Log;
 use crate::vfs::File;
@@ -64,9 +65,11 @@ impl Log {
         self.show_fullness();
     }
 
-    /// Looks whether what records were refused for is there now, whoever freed it.
-    pub(crate) fn look_for_space(&mut self) {
-        if self.refused.is_some_and(|needed| self.has_space(needed)) {
+    /// Looks whether what records were refused for is there now, whoever freed it. Not right after a
+    /// refusal: a quota may forbid what the file system still has.
+    pub(crate) fn look_for_space(&mut self, now: Instant) {
+        let due = self.refused.filter(|refused| now - refused.last >= RETRY_FULL);
+        if due.is_some_and(|refused| self.has_space(refused.needed)) {
             self.refused = None;
             self.show_fullness();
         }

@@ -6,13 +6,15 @@
 mod volume_support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lifeboat_log::sim::{Fault, SimDisk};
-use lifeboat_log::vfs::Vfs;
+use lifeboat_log::vfs::{Space, Vfs};
 use lifeboat_log::{
     DeliveryId, Fate, LogError, MAX_RECORD_LEN, Op, Refusal, Rejection, Run, Submitted, Urgency,
     Volume,
 };
+use volume_support::tap::{Tap, Tapped};
 use volume_support::{Clock, Payload, dir, open, options, read_all, settle, stream, submit};
 
 /// The stream with little space.
@@ -427,6 +429,38 @@ fn a_refusal_is_forgotten_once_others_make_room_on_the_disk() {
     assert!(!log.marks().full);
     volume.committer.commit(clock.after(100)).unwrap();
     assert_eq!(volume.committer.deadline(), None, "and then no more");
+}
+
+/// A quota: the file system has more than it gives.
+#[derive(Debug)]
+struct Quota;
+
+impl Tap for Quota {
+    fn space(&self, real: Space) -> Space {
+        Space { available: 1 << 30, ..real }
+    }
+}
+
+#[test]
+fn a_refusal_by_a_quota_is_shown_while_records_are_refused_and_wakes_nobody_again() {
+    let disk = SimDisk::new(1);
+    let mut volume = open(Arc::new(Tapped::new(disk.clone(), Arc::new(Quota)))).unwrap();
+    let mut clock = Clock::new();
+    disk.set_capacity(disk.used());
+    fill_refusing(&mut volume, &mut clock);
+    let log = volume.streams[TIGHT].log.clone();
+    for _ in 0..100 {
+        let changed = log.changed();
+        let refused = submit_refusing(&volume, 1, 900).fate;
+        volume.committer.commit(clock.after(1)).unwrap();
+        assert_eq!(refused.outcome(), Some(Err(Refusal::NoSpace)));
+        assert!(log.marks().full);
+        assert!(event_listener::Listener::wait_timeout(changed, Duration::ZERO).is_none());
+    }
+    disk.set_capacity(1 << 30);
+    let stored = submit_refusing(&volume, 1, 900).fate;
+    volume.committer.commit(clock.after(1)).unwrap();
+    assert!(stored.outcome().unwrap().is_ok() && !log.marks().full);
 }
 
 #[test]

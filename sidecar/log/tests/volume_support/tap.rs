@@ -21,6 +21,11 @@ pub(crate) trait Tap: Debug + Send + Sync + 'static {
         true
     }
 
+    /// What the file system says of its space, of which a quota may allow less.
+    fn space(&self, real: Space) -> Space {
+        real
+    }
+
     /// From here on the file reads as zeros.
     fn blind_from(&self, _path: &Path) -> u64 {
         u64::MAX
@@ -75,7 +80,7 @@ impl Vfs for Tapped {
         self.disk.lock(path)
     }
     fn space(&self, dir: &Path) -> io::Result<Space> {
-        self.disk.space(dir)
+        Ok(self.tap.space(self.disk.space(dir)?))
     }
 }
 
