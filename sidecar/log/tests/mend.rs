@@ -61,6 +61,9 @@ fn what_is_deleted_is_no_damage_any_more() {
             assert_eq!((marks.damage, marks.stopped), (None, None), "{when}, mending: {mending}");
         };
         nothing_wrong("at once");
+        // A reader and the scrub that were at it meanwhile.
+        log.damaged(&error);
+        nothing_wrong("met late");
         log.found_damage(&error);
         volume.committer.commit(clock.after(0)).unwrap();
         nothing_wrong("afterwards");

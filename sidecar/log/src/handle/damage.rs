@@ -13,6 +13,17 @@ use crate::orders::Orders;
 use crate::segment;
 use crate::view::SegmentView;
 
+/// What an error of a reader is about.
+#[derive(PartialEq, Eq)]
+enum Damaged {
+    /// A segment of this log.
+    Segment,
+    /// A segment that was deleted meanwhile: nobody needs what was in it.
+    Gone,
+    /// Something else.
+    Other,
+}
+
 impl LogHandle {
     /// Seqs below the published end that hold no record, and why.
     pub fn holes(&self) -> Holes {
@@ -33,11 +44,12 @@ impl LogHandle {
         self.mended.listen()
     }
 
-    /// A reader cannot go on: the log is mended, or it stops, as the user wants it.
+    /// A reader cannot go on: the log is mended, or it stops, as the user wants it. Where what it read
+    /// was deleted meanwhile, it has only to look again.
     pub fn damaged(&self, error: &LogError) {
-        let segment = self.suspect(error);
-        match self.on_damage {
-            OnDamage::SkipWithGap if segment && self.view().marks.stopped.is_none() => {
+        match (self.suspect(error), self.on_damage) {
+            (Damaged::Gone, _) => self.update(|_| ()),
+            (Damaged::Segment, OnDamage::SkipWithGap) if self.view().marks.stopped.is_none() => {
                 self.order_mending(Authority::Policy);
             }
             _ => self.stop(error),
@@ -46,7 +58,8 @@ impl LogHandle {
 
     /// Damage was found that no reader has met: it is reported, and mended if the user wants that.
     pub fn found_damage(&self, error: &LogError) {
-        if self.suspect(error) && self.on_damage == OnDamage::SkipWithGap {
+        let mends = self.on_damage == OnDamage::SkipWithGap;
+        if self.suspect(error) == Damaged::Segment && mends {
             self.order_mending(Authority::Policy);
         }
     }
@@ -75,22 +88,26 @@ impl LogHandle {
         self.view().segments.get(&segment.base_seq).is_some_and(|held| Arc::ptr_eq(held, segment))
     }
 
-    /// Notes a damaged segment, unless it is gone. `false` when it is something else that is wrong.
-    fn suspect(&self, error: &LogError) -> bool {
+    /// Notes a damaged segment.
+    fn suspect(&self, error: &LogError) -> Damaged {
         let (LogError::Corrupt { path, .. } | LogError::Io { operation: "read", path, .. }) = error
         else {
-            return false;
+            return Damaged::Other;
         };
         let name = path.file_name().and_then(|name| name.to_str());
-        let Some(base_seq) = name.and_then(segment::parse_file_name) else { return false };
+        let Some(base_seq) = name.and_then(segment::parse_file_name) else {
+            return Damaged::Other;
+        };
         let why: Arc<str> = error.to_string().into();
+        let mut damaged = Damaged::Gone;
         self.update(|view| {
             if view.segments.contains_key(&base_seq) {
                 view.damaged.insert(base_seq);
                 view.marks.damage = Some(why);
+                damaged = Damaged::Segment;
             }
         });
-        true
+        damaged
     }
 
     /// The order to mend, if there is one.
