@@ -75,6 +75,26 @@ fn a_full_stream_answers_503_at_once_and_every_200_is_true() {
 }
 
 #[test]
+fn a_stream_that_is_full_of_history_is_drained_all_the_same() {
+    let retention = "], retention: {policy: Limits, maxAge: 72h, onFull: Reject}}";
+    let home = Home::new(&yaml("64Mi", &[("work", IN, OUT)]).replace("]}", retention));
+    let lifeboat = home.start();
+    let dealer = unconnected(zmq::DEALER);
+    dealer.set_sndhwm(0).unwrap();
+    dealer.set_rcvhwm(0).unwrap();
+    dealer.connect(lifeboat.endpoint("work.in")).unwrap();
+    let stored = offer(&dealer, 0..TOO_MANY).into_iter().flatten().count();
+    assert!(!home.status().drained, "all of it waits");
+    let app = App::with_credit(lifeboat.endpoint("work.out"), 256);
+    for _ in 0..stored {
+        app.ack(&[app.next()]);
+    }
+    wait_for("a queue with nothing left to do", || home.status().drained.then_some(()));
+    assert_eq!(home.stream("work").state, StreamState::Full, "nothing was deleted");
+    assert_eq!(offer(&dealer, 0..1), [None]);
+}
+
+#[test]
 fn a_push_producer_of_the_same_stream_waits_and_loses_nothing() {
     let home = home();
     let lifeboat = home.start();

@@ -35,9 +35,10 @@ pub(super) fn app_connected(streams: &[StreamStatus]) -> bool {
 }
 
 /// Whether nothing of a stream is left to be done: no record that a delivery holds, the removed ones
-/// included, no lease, no dead letter. Of a damaged stream that is not known.
+/// included, no lease, no dead letter. Of a damaged stream that is not known. A full one may be full of
+/// what is kept although nobody needs it.
 pub(super) fn is_drained(stream: &StreamStatus) -> bool {
-    let whole = stream.state == StreamState::Open && stream.damage.is_none();
+    let whole = stream.state != StreamState::Stopped && stream.damage.is_none();
     whole && stream.depth == 0 && stream.in_flight == 0 && stream.dead_letters == 0
 }
 
