@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use lifeboat_zmtp::codec::greeting::greeting;
 use lifeboat_zmtp::push_frame;
+use lifeboat_sidecar::delivery::LeaseKey;
+use lifeboat_sidecar::wire::token::{Origin, Token};
 use support::both::{IN, OUT, TRANSPORTS};
 use support::credit::App;
 use support::raw::{Raw, announce, ready};
@@ -270,34 +272,41 @@ fn producers_that_read_no_receipts_cost_little_and_hold_up_nobody() {
 #[test]
 fn mistakes_that_nobody_reads_the_answers_to_are_bounded() {
     let mut siege = Siege::new();
-    let mut run = Vec::new();
-    for _ in 0..1000 {
-        push_frame(&mut run, false, b"NONSENSE");
-    }
-    for transport in TRANSPORTS {
-        let mut raw = Raw::ready(&siege.endpoint("acked", transport), "DEALER")
-            .with_write_timeout(Duration::from_millis(300));
-        let deadline = Instant::now() + PATIENCE;
-        while raw.try_send(&run).is_ok() {
-            assert!(Instant::now() < deadline, "nothing stops it");
+    for (socket, mistake) in [("DEALER", &b"NONSENSE"[..]), ("REQ", b"")] {
+        let mut run = Vec::new();
+        (0..1000).for_each(|_| push_frame(&mut run, false, mistake));
+        for transport in TRANSPORTS {
+            let mut raw = Raw::ready(&siege.endpoint("acked", transport), socket)
+                .with_write_timeout(Duration::from_millis(300));
+            let deadline = Instant::now() + PATIENCE;
+            while raw.try_send(&run).is_ok() {
+                assert!(Instant::now() < deadline, "nothing stops it");
+            }
+            siege.serve();
+            siege.is_flat();
         }
-        siege.serve();
-        siege.is_flat();
     }
 }
 
 #[test]
-fn tokens_that_are_none_earn_one_error_a_message() {
+fn tokens_that_are_none_earn_one_error_of_a_kind_a_message() {
     const ACKS: usize = 200;
     let siege = Siege::new();
     let app = App::connect(&siege.endpoint("acked", ""));
     let mut ack: Vec<&[u8]> = vec![b""; 1025];
     ack[0] = b"ACK";
     (0..ACKS).for_each(|_| app.say(&ack));
+    // Two kinds that take turns.
+    let origin = Origin { stream: [7; 16], delivery: 1 };
+    let foreign = Token::new(origin, LeaseKey { epoch: 1, seq: 0, attempt: 1 }).encode();
+    ack.iter_mut().skip(1).step_by(2).for_each(|token| *token = &foreign);
+    app.say(&ack);
     app.say(&[b"NONSENSE"]);
     for _ in 0..ACKS {
         assert_eq!(app.error(), "400 not a token");
     }
+    assert_eq!(app.error(), "404 token of another stream or delivery");
+    assert_eq!(app.error(), "400 not a token");
     assert_eq!(app.error(), "400 unknown verb");
     siege.is_flat();
 }

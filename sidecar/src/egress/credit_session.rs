@@ -147,21 +147,21 @@ fn refuse(errors: &mut Vec<u8>, refusal: Refusal, delivery: &LeasedDelivery) {
     append_err(errors, refusal);
 }
 
-/// Adds the tokens of one message to `acked`. An error does not say which token it is of, so it is told
-/// once: else a message could earn ten times its size.
+/// Adds the tokens of one message to `acked`. An error does not say which token it is of, so each kind
+/// is told once: else a message could earn ten times its size.
 fn gather(
     tokens: Acked<'_>,
     acked: &mut Vec<LeaseKey>,
     errors: &mut Vec<u8>,
     delivery: &LeasedDelivery,
 ) {
-    let mut told = None;
+    let mut told = Vec::new();
     for token in tokens.leases() {
         match token {
             Ok(lease) => acked.push(lease),
-            Err(refusal) if told == Some(refusal) => delivery.metrics.refused_verbs.inc(),
+            Err(refusal) if told.contains(&refusal) => delivery.metrics.refused_verbs.inc(),
             Err(refusal) => {
-                told = Some(refusal);
+                told.push(refusal);
                 refuse(errors, refusal, delivery);
             }
         }

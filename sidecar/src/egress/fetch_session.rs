@@ -65,7 +65,14 @@ impl Session {
                 return CloseReason::Shutdown;
             }
             // An application that never reads its answers is not heard until it does.
-            self.connection.set_reading(self.connection.queued() < 2 * self.share.limit());
+            let limit = self.share.limit();
+            self.connection.set_low_mark(limit / 2);
+            let heard = self.connection.queued() < 2 * limit;
+            self.connection.set_reading(heard);
+            if heard && !self.connection.messages().is_empty() {
+                self.take_messages(limit);
+                continue;
+            }
             let synced = self.outgoing.synced();
             let waits = self.waiting.is_some();
             let over = self.over();
@@ -81,8 +88,7 @@ impl Session {
                     }
                 }
                 event = self.connection.drive() => match event {
-                    Ok(Event::Messages) => self.take_messages(),
-                    Ok(Event::Flushed) => {}
+                    Ok(Event::Messages | Event::Flushed) => {}
                     Err(reason) => return reason,
                 },
                 () = over => self.answer_empty(),
@@ -134,10 +140,16 @@ impl Session {
         }
     }
 
-    /// Follows what the application says, in order, and answers all but a fetch.
-    fn take_messages(&mut self) {
-        let mut out = Vec::new();
-        for message in self.connection.messages().iter() {
+    /// Follows what the application says, in order, and answers all but a fetch, until that makes so
+    /// many bytes.
+    fn take_messages(&mut self, limit: usize) {
+        let (mut out, mut taken) = (Vec::new(), 0);
+        let messages = self.connection.messages();
+        for message in messages.iter() {
+            if out.len() >= limit {
+                break;
+            }
+            taken += 1;
             let (envelope, body) = match split(message, Client::Req, self.first) {
                 Submission::Probe => {
                     self.first = false;
@@ -166,7 +178,11 @@ impl Session {
                 }
             }
         }
-        self.connection.consume_all();
+        if taken == messages.len() {
+            self.connection.consume_all();
+        } else {
+            self.connection.consume(taken);
+        }
         if !out.is_empty() {
             self.connection.enqueue(packed(out));
         }
