@@ -105,8 +105,8 @@ pub struct ConfigStatus {
     pub hash: String,
     /// Unix time of that, in seconds.
     pub applied: u64,
-    /// What is wrong with the file as it is now, each with its field: then nothing of it was
-    /// applied; or what of it could not be opened, which is tried again.
+    /// What is wrong with the file as it is now, each with its field, or which order it waits for: then
+    /// nothing of it was applied; or what of it could not be opened. The latter two are tried again.
     pub problems: Vec<String>,
     /// Fields whose change waits for a restart.
     pub pending_restart: Vec<String>,

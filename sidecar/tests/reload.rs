@@ -12,6 +12,7 @@ use lifeboat_sidecar::reload::watch::hash;
 use lifeboat_sidecar::status::ConfigStatus;
 use rustix::process::Signal;
 use support::credit::App;
+use support::raw::Raw;
 use support::simulated::{QUEUE, Simulated};
 use support::sockets::{connected, receive, send};
 use support::{Home, Lifeboat, PATIENCE, wait_for, yaml};
@@ -142,12 +143,35 @@ async fn an_order_at_work_on_a_stream_holds_nothing_up_and_what_waits_for_it_is_
         let applied = timeout(PATIENCE, queue.sidecar.apply(&file)).await.unwrap();
         assert_eq!(applied.problems.len(), 1, "{applied:?}");
         assert!(applied.problems[0].starts_with("stream work: an order"), "{applied:?}");
+        // What would take a delivery away is not begun.
+        assert_eq!(applied.withheld, !after.contains(&"out"));
         assert_eq!(names(), before);
         drop(order);
         let applied = queue.sidecar.apply(&file).await;
-        assert_eq!(applied.problems, [""; 0]);
+        assert_eq!((applied.withheld, applied.problems), (false, vec![]));
         assert_eq!(names(), after);
     }
+    queue.sidecar.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_moves_is_open_before_an_order_gets_the_stream() {
+    let mut queue = Simulated::start(QUEUE, |disk| Arc::new(disk)).await;
+    let stream = Arc::clone(&queue.sidecar.node.streams[0]);
+    // Whoever does not hang up is waited for.
+    let endpoint = stream.deliveries()[0].socket.endpoint.clone();
+    let _stubborn = Raw::ready(&endpoint, "PULL");
+    let moved = QUEUE.replace("socket: PUSH", "socket: PUSH, bind: \"tcp://127.0.0.1:*\"");
+    let file = validate_dataplane(&parse(&moved).unwrap()).unwrap();
+    let order = async {
+        while stream.change.try_lock().is_ok() {
+            tokio::task::yield_now().await;
+        }
+        let _turn = stream.change.lock().await;
+        stream.deliveries().iter().filter(|delivery| delivery.socket.open).count()
+    };
+    let (applied, open) = tokio::join!(queue.sidecar.apply(&file), order);
+    assert_eq!((applied.problems, open), (vec![], 1));
     queue.sidecar.stop().await.unwrap();
 }
 

@@ -23,6 +23,9 @@ use crate::sizing::{place, sizes};
 pub struct Applied {
     /// How many changes were made.
     pub changes: usize,
+    /// Whether the file waits for an order to end: none of its changes were made but those of this
+    /// replica's state.
+    pub withheld: bool,
     /// Fields that only a restart applies.
     pub pending: Vec<String>,
     /// What could not be done now, and why: sockets that do not open, a stream that an order works
@@ -39,7 +42,7 @@ impl Sidecar {
         let node = Arc::clone(&self.node);
         match hold(&node.streams, &changes) {
             Ok(held) => self.make(changes, new, held, &mut applied).await,
-            Err(problems) => applied.problems = problems,
+            Err(problems) => (applied.withheld, applied.problems) = (true, problems),
         }
         self.grow();
         // What the state has kept closed until now.
@@ -50,12 +53,13 @@ impl Sidecar {
         applied
     }
 
-    /// Makes `changes`, which lead to `new`; `held` are the streams that lose deliveries.
+    /// Makes `changes`, which lead to `new`; `held` are the streams that lose deliveries, from which
+    /// orders are kept off until all is done.
     async fn make(
         &mut self,
         changes: Vec<Change>,
         new: &Dataplane,
-        mut held: Vec<MutexGuard<'_, ()>>,
+        held: Vec<Reserved<'_>>,
         applied: &mut Applied,
     ) {
         let mut failed = Vec::new();
@@ -72,10 +76,9 @@ impl Sidecar {
                 // Later, once the streams are what they will be.
                 Change::Space => Ok(()),
                 Change::Open(side, stream, socket) => {
-                    // What closes comes first, and is closed.
-                    held.clear();
+                    let is_held = held.iter().any(|held| held.stream == stream);
                     let name = (side, stream, socket);
-                    self.open(new, &name).await.inspect_err(|_| failed.push(name))
+                    self.open(new, &name, is_held).await.inspect_err(|_| failed.push(name))
                 }
             };
             match outcome {
@@ -153,33 +156,38 @@ impl Sidecar {
         }
     }
 
-    /// Opens a socket of `new`, or only makes it known where the state forbids it.
-    pub(super) async fn open(&mut self, new: &Dataplane, name: &SocketName) -> Result<(), String> {
+    /// Opens a socket of `new`, or only makes it known where the state forbids it. Orders are kept off
+    /// its stream, unless the caller does that: `is_held`.
+    pub(super) async fn open(
+        &mut self,
+        new: &Dataplane,
+        name: &SocketName,
+        is_held: bool,
+    ) -> Result<(), String> {
         let (side, stream, socket) = name;
         let (field, wanted) = wanted(new, *side, stream, socket);
         let at = self.opened.iter().position(|opened| opened.name == *stream);
-        let node = self.node.streams.iter().find(|node| node.name == *stream);
-        let (Some(wanted), Some(at), Some(_)) = (wanted, at, node) else {
+        let node = self.node.streams.iter().find(|node| node.name == *stream).cloned();
+        let (Some(wanted), Some(at), Some(stream)) = (wanted, at, node) else {
             return Err(format!("{field}: its stream does not run"));
         };
         match wanted {
             Wanted::Ingress(ingress) => {
                 let opened = self.opened.get(at).ok_or_else(|| field.clone())?;
-                let on_full = self.on_full(stream);
-                let node = self.node.streams.iter().find(|node| node.name == *stream);
-                let dedup = node.and_then(|node| node.dedup.as_ref());
+                let (on_full, dedup) = (self.on_full(&stream.name), stream.dedup.as_ref());
                 let ingress = self.build.ingress(&field, opened, ingress, on_full, dedup).await;
                 let ingress = ingress.map_err(|error| error.to_string())?;
-                let node = self.node.streams.iter().find(|node| node.name == *stream);
-                if let Some(node) = node {
-                    let mut all = lock(&node.ingress);
-                    match all.iter_mut().find(|it| it.socket.name == *socket) {
-                        Some(closed) => *closed = ingress,
-                        None => all.push(ingress),
-                    }
+                let mut all = lock(&stream.ingress);
+                match all.iter_mut().find(|it| it.socket.name == *socket) {
+                    Some(closed) => *closed = ingress,
+                    None => all.push(ingress),
                 }
             }
-            Wanted::Delivery(delivery) => self.open_delivery(&field, at, delivery).await?,
+            Wanted::Delivery(delivery) => {
+                let one_at_a_time = || stream.change.try_lock().map_err(|_| busy(&stream));
+                let _guard = if is_held { None } else { Some(one_at_a_time()?) };
+                self.open_delivery(&field, at, delivery).await?;
+            }
         }
         std::mem::take(&mut self.build.ready).serve(&mut self.sockets);
         Ok(())
@@ -200,7 +208,6 @@ impl Sidecar {
         let opened = self.opened.get(at).ok_or_else(|| field.to_owned())?;
         let stream = self.node.streams.iter().find(|node| node.name == opened.name);
         let stream = stream.ok_or_else(|| field.to_owned())?;
-        let Ok(_one_at_a_time) = stream.change.try_lock() else { return Err(busy(stream)) };
         let closed = stream.deliveries().into_iter().find(|it| it.socket.name == delivery.name);
         if let Some(DeliveryNode { id, outlet, .. }) = closed {
             let door = self.build.delivery_door(field, opened, delivery).await;
@@ -275,6 +282,12 @@ impl Sidecar {
     }
 }
 
+/// A stream from which orders are kept off.
+struct Reserved<'a> {
+    stream: &'a str,
+    _guard: MutexGuard<'a, ()>,
+}
+
 /// Keeps orders off the streams that `changes` takes deliveries from.
 ///
 /// # Errors
@@ -283,7 +296,7 @@ impl Sidecar {
 fn hold<'a>(
     streams: &'a [Arc<StreamNode>],
     changes: &[Change],
-) -> Result<Vec<MutexGuard<'a, ()>>, Vec<String>> {
+) -> Result<Vec<Reserved<'a>>, Vec<String>> {
     let loses = |node: &&Arc<StreamNode>| {
         changes.iter().any(|change| {
             matches!(change, Change::Close(Side::Delivery, stream, _) if *stream == node.name)
@@ -292,7 +305,7 @@ fn hold<'a>(
     let (mut held, mut problems) = (Vec::new(), Vec::new());
     for node in streams.iter().filter(loses) {
         match node.change.try_lock() {
-            Ok(guard) => held.push(guard),
+            Ok(guard) => held.push(Reserved { stream: &node.name, _guard: guard }),
             Err(_) => problems.push(busy(node)),
         }
     }

@@ -77,7 +77,7 @@ impl Sidecar {
             if self.sockets.serves(&name) {
                 continue;
             }
-            match self.open(&queue, &name).await {
+            match self.open(&queue, &name, false).await {
                 Ok(()) => opened += 1,
                 Err(problem) => problems.push(problem),
             }

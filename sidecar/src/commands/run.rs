@@ -109,60 +109,78 @@ async fn serve(loaded: Loaded, mut file: FileWatch, place: &Place) -> Exit {
     let mut volume = interval(LOOK_AT_VOLUME);
     loop {
         let again = !sidecar.node.config().problems.is_empty();
-        select! {
-            () = signals.end.next() => return end(sidecar, &mut signals).await,
+        let due = select! {
+            () = signals.end.next() => return end(sidecar, signals).await,
             () = sidecar.failed() => return stop(sidecar).await,
-            () = file.changed() => {}
-            _ = signals.hangup.recv() => {}
-            () = sidecar.quiesce_ordered() => {
-                sidecar.quiesce().await;
-                continue;
-            }
-            _ = volume.tick(), if !again => {
-                sidecar.grow();
-                continue;
-            }
-            () = sleep(TRY_AGAIN), if again => {}
-        }
+            () = file.changed() => Due::File,
+            _ = signals.hangup.recv() => Due::File,
+            () = sidecar.quiesce_ordered() => Due::Quiesce,
+            _ = volume.tick(), if !again => Due::Growth,
+            () = sleep(TRY_AGAIN), if again => Due::File,
+        };
         select! {
-            () = reload(&mut sidecar, file.path(), place) => {}
+            () = heed(due, &mut sidecar, file.path(), place) => {}
             // It may wait for a disk that hangs. What it leaves half done goes with the process.
-            () = signals.end.next() => return end(sidecar, &mut signals).await,
+            () = signals.end.next() => return end(sidecar, signals).await,
         }
     }
 }
 
-/// Stops by a signal; another one does not wait for that.
-async fn end(sidecar: Sidecar, signals: &mut RunSignals) -> Exit {
-    tracing::info!("stopping: what is stored stays");
-    select! {
-        exit = stop(sidecar) => exit,
-        () = signals.end.next() => Exit::Failure,
+/// What a running queue has to do.
+enum Due {
+    /// Look at the file, which may have changed.
+    File,
+    /// Quiesce, by order.
+    Quiesce,
+    /// Look whether the volume has grown.
+    Growth,
+}
+
+async fn heed(due: Due, sidecar: &mut Sidecar, file: &Path, place: &Place) {
+    match due {
+        Due::File => reload(sidecar, file, place).await,
+        Due::Quiesce => sidecar.quiesce().await,
+        Due::Growth => {
+            sidecar.grow();
+        }
     }
+}
+
+/// Stops by a signal. Another one ends the process at once, whatever that waits for: where the disk
+/// hangs, the writer does not come back.
+async fn end(sidecar: Sidecar, mut signals: RunSignals) -> Exit {
+    tracing::info!("stopping: what is stored stays");
+    tokio::spawn(async move {
+        signals.end.next().await;
+        std::process::exit(Exit::Failure.code().into());
+    });
+    stop(sidecar).await
 }
 
 /// Applies the file as it is now. One that is wrong changes nothing.
 async fn reload(sidecar: &mut Sidecar, file: &Path, place: &Place) {
-    match load(file, place) {
+    let problems = match load(file, place) {
         Ok(Loaded { dataplane, hash }) => {
             let applied = sidecar.apply(&dataplane).await;
-            note(sidecar, file, hash, applied);
-        }
-        Err(problems) => {
-            let mut config = sidecar.node.config();
-            if config.problems != problems {
-                for problem in &problems {
-                    tracing::error!(file = %file.display(), problem, "the file is not applied");
-                }
-                config.problems = problems;
+            if !applied.withheld {
+                return note(sidecar, file, hash, applied);
             }
+            applied.problems
         }
+        Err(problems) => problems,
+    };
+    let mut config = sidecar.node.config();
+    if config.problems != problems {
+        for problem in &problems {
+            tracing::error!(file = %file.display(), problem, "the file is not applied");
+        }
+        config.problems = problems;
     }
 }
 
 /// Has status say what became of a file.
 fn note(sidecar: &Sidecar, file: &Path, hash: String, applied: Applied) {
-    let Applied { changes, pending, problems } = applied;
+    let Applied { changes, pending, problems, withheld: _ } = applied;
     let mut config = sidecar.node.config();
     if config.hash != hash || changes > 0 || config.problems != problems {
         tracing::info!(file = %file.display(), hash, changes, ?pending, "the file is applied");
