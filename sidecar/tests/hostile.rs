@@ -8,10 +8,10 @@ mod support;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lifeboat_zmtp::codec::greeting::greeting;
-use lifeboat_zmtp::push_frame;
 use lifeboat_sidecar::delivery::LeaseKey;
 use lifeboat_sidecar::wire::token::{Origin, Token};
+use lifeboat_zmtp::codec::greeting::greeting;
+use lifeboat_zmtp::push_frame;
 use support::both::{IN, OUT, TRANSPORTS};
 use support::credit::App;
 use support::raw::{Raw, announce, ready};

@@ -391,10 +391,7 @@ fn a_park_that_a_restart_interrupted_is_asked_for_again() {
         ..Recovered::default()
     };
     let mut bench = Bench::recover(3, recovered);
-    assert_eq!(
-        bench.parks(),
-        [Park { seq: 1, tries: exhausted, reason: ParkReason::Attempts }]
-    );
+    assert_eq!(bench.parks(), [Park { seq: 1, tries: exhausted, reason: ParkReason::Attempts }]);
     assert_eq!(bench.grant(1, 10), [(0, 1), (2, 1)]);
 }
 
