@@ -294,7 +294,9 @@ fn give_up(view: &View<'_>, target: &Target, ordinal: u32, memory: &mut Memory) 
 /// not known, or nothing is left.
 fn idle(view: &View<'_>, ordinal: u32, memory: &mut Memory) -> Duration {
     let Some((facts, _)) = view.fresh_facts(ordinal) else { return Duration::ZERO };
-    let since = memory.progress(ordinal, facts.totals.depth + facts.totals.in_flight, view.now);
+    // What is leased is in the depth: a lease that runs out is no progress.
+    let left = facts.totals.depth.saturating_add(facts.totals.dead_letters);
+    let since = memory.progress(ordinal, left, view.now);
     if facts.drained == Some(false) { elapsed(since, view.now) } else { Duration::ZERO }
 }
 

@@ -64,6 +64,32 @@ fn a_drain_that_does_not_get_on_is_told_and_holds_up_no_rollout() {
 }
 
 #[test]
+fn leases_that_run_out_are_no_progress() {
+    // An application that hangs takes records, and never settles one.
+    let mut world = asked().says(2, State::Draining, false);
+    for in_flight in [8, 0, 8, 0] {
+        world = world.with_facts(2, |facts| facts.totals.in_flight = in_flight);
+        assert_eq!(blocked(&world.plan()), None);
+        world = world.later(15);
+    }
+    assert_eq!(blocked(&world.plan()), Some(Blocked::NoProgress(Vec::new())));
+}
+
+#[test]
+fn letters_that_are_purged_are_progress_and_records_that_become_letters_are_not() {
+    let holds = |world: World, depth: u64, dead_letters: u64| {
+        world.with_facts(2, |facts| {
+            (facts.totals.depth, facts.totals.dead_letters) = (depth, dead_letters);
+        })
+    };
+    let mut world = holds(asked().says(2, State::Draining, false), 10, 2);
+    world.plan();
+    let mut parked = holds(world.clone().later(60), 9, 3);
+    assert_eq!(blocked(&parked.plan()), Some(Blocked::NoProgress(Vec::new())));
+    assert_eq!(blocked(&holds(world.later(60), 10, 1).plan()), None);
+}
+
+#[test]
 fn what_nobody_can_be_served_is_named() {
     let told = json!({
         "removed": ["old"],
