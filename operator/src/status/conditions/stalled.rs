@@ -101,6 +101,9 @@ fn held_up(going: &ScaleDown) -> Wrong {
             (Reason::ReplicaUnavailable, "does not answer and cannot be drained")
         }
         Blocked::Silent => (Reason::SidecarTooOld, "does not say whether it is drained"),
+        Blocked::Unheard(problems) => {
+            return Some((Reason::ReplicaUnavailable, unheard(ordinal, problems)));
+        }
         Blocked::Timeout => (Reason::DrainTimeout, "is not drained within spec.scaleDown.timeout"),
         Blocked::NoConsumer => (Reason::NoConsumer, "has a backlog and no application connected"),
         Blocked::NoProgress(removed) => return Some((Reason::NoProgress, idle(ordinal, removed))),
@@ -119,6 +122,16 @@ fn way_out(ordinal: u32) -> String {
         "It stays until it is drained; the annotation lifeboat.dev/force-scale-down: \"{ordinal}\" \
          lets it go and keeps its claim."
     )
+}
+
+/// A sidecar that does not do what it is asked to.
+fn unheard(ordinal: u32, problems: &[String]) -> String {
+    let cause = if problems.is_empty() {
+        "see the log of its sidecar".to_owned()
+    } else {
+        format!("its sidecar does not take its configuration: {}", problems.join("; "))
+    };
+    format!("Replica {ordinal} is asked to drain and does not: {cause}. {}", way_out(ordinal))
 }
 
 /// A drain that nothing is seen to hold up, and that does not get on.

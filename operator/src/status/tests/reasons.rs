@@ -9,7 +9,7 @@ use crate::facts::{State, Stream, Volume};
 use crate::plan::testing::{at, log_id};
 
 /// Makes one world out of another.
-type Change = fn(World) -> World;
+pub(super) type Change = fn(World) -> World;
 
 /// One stream, as a sidecar tells of it.
 pub(super) fn stream(state: &str, damage: Option<&str>) -> Vec<Stream> {
@@ -40,7 +40,7 @@ fn draining_as(world: World, state: State, is_drained: bool) -> World {
 }
 
 /// A drain that something has held up for two minutes.
-fn held(world: World, change: Change) -> World {
+pub(super) fn held(world: World, change: Change) -> World {
     let mut world = change(draining(world));
     world.plan();
     world.later(120)
@@ -221,6 +221,7 @@ const HELD: &[Case] = &[
                 (facts.totals.depth, facts.totals.dead_letters) = (0, 3);
             })
         })
+    ("Stalled", "True ReplicaUnavailable", |it| held(it, |it| it.says(1, State::Open, true))),
     }),
     ("Stalled", "True DrainTimeout", |it| {
         held(it, |it| it.spec("/scaleDown", json!({"timeout": "1m"})))
