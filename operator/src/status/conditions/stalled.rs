@@ -136,16 +136,20 @@ fn unheard(ordinal: u32, problems: &[String]) -> String {
 
 /// A drain that nothing is seen to hold up, and that does not get on.
 fn idle(ordinal: u32, removed: &[String]) -> String {
-    let cause = if removed.is_empty() {
-        "see whether its application still takes messages, and DataIntact".to_owned()
+    let nobodys = if removed.is_empty() {
+        String::new()
     } else {
         format!(
-            "the spec does not name {} any more: name it again, or give up what it holds with \
-             lifeboat purge in the sidecar's container",
+            ". Or it is held in {}, which the spec does not name any more: name it again, or give up \
+             what it holds with lifeboat purge in the sidecar's container",
             removed.join(", ")
         )
     };
-    format!("What replica {ordinal} holds does not become less: {cause}. {}", way_out(ordinal))
+    format!(
+        "What replica {ordinal} holds does not become less: see whether its application still takes \
+         messages, and DataIntact{nobodys}. {}",
+        way_out(ordinal)
+    )
 }
 
 fn growth(case: &Case<'_>) -> Wrong {

@@ -83,6 +83,15 @@ fn held_up(change: Change) -> String {
 }
 
 #[test]
+fn the_usual_cause_is_told_beside_streams_that_nobody_names() {
+    let usual = held_up(|it| it);
+    assert!(usual.contains("its application") && !usual.contains("purge"), "{usual}");
+    let both = held_up(|it| it.with_facts(1, |facts| facts.removed = vec!["old".to_owned()]));
+    assert!(both.contains("its application"), "{both}");
+    assert!(both.contains("does not name any more") && both.contains("old"), "{both}");
+}
+
+#[test]
 fn what_a_sidecar_finds_wrong_with_its_file_is_told() {
     let refused = held_up(|it| {
         let problems = vec!["spec.streams[0].color: unknown field".to_owned()];
