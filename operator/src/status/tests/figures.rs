@@ -71,6 +71,12 @@ fn sums_are_over_those_that_are_known() {
 }
 
 #[test]
+fn no_figure_is_too_large_for_a_sum() {
+    let (status, _) = tell(&mut with_depth(World::running(2), u64::MAX));
+    assert_eq!(status.backlog.unwrap().messages, i64::MAX);
+}
+
+#[test]
 fn a_rate_that_is_not_zero_is_not_told_as_zero() {
     let world = World::running(1).with_facts(0, |facts| facts.totals.ingress_per_second = 0.01);
     let (status, _) = tell(&mut { world });
