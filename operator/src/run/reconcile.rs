@@ -137,7 +137,7 @@ async fn act(
 }
 
 /// Makes the objects what they are to be, then takes the plan's steps; the first that fails ends
-/// it. What comes before is taken in any case, and holds up nothing but the steps.
+/// it. The releases are made before, in any case, and hold up nothing.
 async fn carry_out(
     context: &Context,
     desired: &Desired,
@@ -147,10 +147,10 @@ async fn carry_out(
     let queue = &observed.queue;
     let cache = &context.sources.cache;
     let steps = Steps { client: &context.client, metrics: &context.metrics, queue };
-    let released = steps.take_all(&plan.releases).await;
+    let released = steps.take_each(&plan.releases).await;
     context.applier.apply(&ObjectRef::from_obj(queue), &desired.objects, observed, cache).await?;
-    released?;
-    Ok(steps.take_all(&plan.steps).await?)
+    steps.take_all(&plan.steps).await?;
+    Ok(released?)
 }
 
 /// Writes the status and the events.
