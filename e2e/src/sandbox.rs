@@ -188,6 +188,29 @@ pub fn run_directory() -> PathBuf {
     Path::new(DIRECTORY).join("run")
 }
 
+/// Says that the cluster which the process `holder` holds stands, and how long that `took`.
+///
+/// # Errors
+/// `Io`.
+pub fn say_ready(holder: u32, took: Duration) -> Result<()> {
+    let said = format!("{holder} {took:.0?}");
+    fs::write(ready_file(), said).map_err(Error::io("saying that it is ready"))
+}
+
+/// How long the cluster which the process `holder` holds took to stand; `None`: it does not yet.
+pub fn ready_after(holder: u32) -> Option<String> {
+    said_by(holder, &fs::read_to_string(ready_file()).ok()?).map(str::to_owned)
+}
+
+/// What somebody else's cluster has said, which may be gone by now, does not count.
+fn said_by(holder: u32, said: &str) -> Option<&str> {
+    said.strip_prefix(&holder.to_string())?.strip_prefix(' ')
+}
+
+fn ready_file() -> PathBuf {
+    run_directory().join("ready")
+}
+
 /// Ends the one that runs, if any; answers whether there was one.
 ///
 /// # Errors
@@ -253,4 +276,17 @@ fn remove_cgroup(path: &Path) {
         }
     }
     let _not_there = fs::remove_dir(path);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_cluster_that_is_waited_for_says_that_it_is_ready() {
+        assert_eq!(said_by(12, "12 31s"), Some("31s"));
+        for said in ["", "31s", "123 31s", "7 31s"] {
+            assert_eq!(said_by(12, said), None, "{said}");
+        }
+    }
 }

@@ -48,7 +48,10 @@ enum Verb {
     },
     /// In a sandbox: a cluster, until standard input ends.
     #[command(hide = true)]
-    Stand,
+    Stand {
+        /// Who holds it: a process outside.
+        holder: u32,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,8 +84,8 @@ fn main() -> ExitCode {
         }),
         Verb::Run(run) => run_scenarios(&run),
         Verb::Up => up(),
-        Verb::Hold => block_on(outside(vec!["stand".to_owned()])),
-        Verb::Stand => block_on(stand()),
+        Verb::Hold => block_on(outside(vec!["stand".to_owned(), std::process::id().to_string()])),
+        Verb::Stand { holder } => block_on(stand(holder)),
     };
     result.unwrap_or_else(|error| {
         eprintln!("e2e: {error}");
@@ -172,15 +175,13 @@ async fn report(mut cluster: Cluster, run: &Run) -> Result<ExitCode> {
 }
 
 /// A cluster and all images, until standard input ends.
-async fn stand() -> Result<ExitCode> {
-    let run = sandbox::run_directory();
+async fn stand(holder: u32) -> Result<ExitCode> {
     let begun = Instant::now();
-    let node = Node::start(&run).await?;
+    let node = Node::start(&sandbox::run_directory()).await?;
     for archive in images::archives() {
         node.load(&archive)?;
     }
-    let io = |source| Error::Io { what: "saying that it is ready".to_owned(), source };
-    fs::write(run.join("ready"), format!("{:.0?}", begun.elapsed())).map_err(io)?;
+    sandbox::say_ready(holder, begun.elapsed())?;
     until_told().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -200,10 +201,10 @@ fn make_all() -> Result<()> {
 fn up() -> Result<ExitCode> {
     make_all()?;
     let io = |source| Error::Io { what: "starting a cluster".to_owned(), source };
-    let ready = sandbox::run_directory().join("ready");
     let log = std::env::temp_dir().join("lifeboat-e2e-up.log");
     // Not this program's own: whoever reads that would wait for the cluster's end.
     let said = fs::File::create(&log).map_err(io)?;
+    // `setsid` becomes the program, so that its number is the holder's.
     let mut hold = Command::new("setsid")
         .arg(std::env::current_exe().map_err(io)?)
         .arg("hold")
@@ -218,7 +219,7 @@ fn up() -> Result<ExitCode> {
             eprintln!("e2e: the cluster did not come up: {status}");
             return Ok(ExitCode::FAILURE);
         }
-        if let Ok(took) = fs::read_to_string(&ready) {
+        if let Some(took) = sandbox::ready_after(hold.id()) {
             println!("a cluster is up, after {took}; use it by `e2e/enter kubectl get nodes`");
             println!("and end it by `e2e/down`");
             return Ok(ExitCode::SUCCESS);

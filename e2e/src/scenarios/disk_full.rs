@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 
 /// Of a message, so that a disk of 64 MiB is full soon.
 const BYTES: u32 = 64 << 10;
+/// Most of a disk of 64 MiB: what the queue has there is little before it is full.
+const MOST: u64 = 32 << 20;
 
 /// Once with producers that wait, once with producers that are refused.
 pub(super) async fn disk_full(cluster: &mut Cluster) -> Outcome {
@@ -36,13 +38,19 @@ async fn fill(cluster: &mut Cluster, namespace: &str, on_full: &str) -> Result<(
 pub(super) async fn disk_taken(cluster: &mut Cluster) -> Outcome {
     let shop = Shop::open_with(cluster, "disk-taken", Queue::default(), BYTES).await?;
     let claim = shop.get("pvc lifeboat-data-orders-0").await?;
-    let volume = claim["spec"]["volumeName"].as_str().unwrap_or_default();
+    let volume = claim["spec"]["volumeName"].as_str().filter(|name| !name.is_empty());
+    let volume = volume.ok_or_else(|| Error::Broken("a claim without a volume".to_owned()))?;
     let pod = hold_application(&shop).await?;
     let taken = shop.cluster.node()?.fill_volume(volume)?;
+    if taken < MOST {
+        return Err(Error::Broken(format!("only {} MiB of the disk were taken", taken >> 20)));
+    }
     let full = until_full(&shop, "Block").await?;
     shop.cluster.node()?.empty_volume(volume)?;
-    until_room(&shop, &pod).await?;
+    // Room is all that it takes. The application goes on before its producer fills the disk again.
+    shop.until_receipts(1).await?;
     shop.cluster.node()?.release_in_pod(&pod, APPLICATION);
+    until_room(&shop, &pod).await?;
     let note = format!("{} MiB taken; full after {full} messages of 64 KiB", taken >> 20);
     Ok((shop.close().await?, note))
 }

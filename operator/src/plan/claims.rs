@@ -18,8 +18,7 @@ pub(super) fn mark(view: &View<'_>, ordinal: u32, log_id: String) -> Option<Step
 pub(super) fn steps(view: &View<'_>, course: &Course) -> Vec<Step> {
     let mut steps = Vec::new();
     // First it is told, then done: what goes with the queue must show before it does.
-    let told = view.observed.queue.status.as_ref().and_then(|status| status.storage.as_ref());
-    let is_told = told.is_some_and(|storage| storage.owned_claims > 0);
+    let is_told = told(view).is_some_and(|owned| owned > 0);
     for (ordinal, claim) in claims(view) {
         let Some((name, uid)) = identified(claim) else { continue };
         if is_to_be_deleted(view, course, ordinal) {
@@ -38,14 +37,22 @@ pub(super) fn steps(view: &View<'_>, course: &Course) -> Vec<Step> {
     steps
 }
 
-/// Claims that are not to go with the queue any more are let go.
+/// Claims that are not to go with the queue any more are let go. As long as it is told that some do,
+/// or nothing is, that is all of them: what is observed of one may be older than its owner.
 pub(super) fn releases(view: &View<'_>) -> Vec<Step> {
     if goes_with_queue(view) {
         return Vec::new();
     }
-    let owned = claims(view).filter(|(_, claim)| view.observed.owns(claim));
+    let may_own = told(view).is_none_or(|owned| owned > 0);
+    let owned = claims(view).filter(|(_, claim)| may_own || view.observed.owns(claim));
     let identified = owned.filter_map(|(_, claim)| identified(claim));
     identified.map(|(claim, uid)| Step::OwnClaim { claim, uid, owned: false }).collect()
+}
+
+/// How many claims go with the queue, as the status has it.
+fn told(view: &View<'_>) -> Option<i32> {
+    let status = view.observed.queue.status.as_ref()?;
+    Some(status.storage.as_ref()?.owned_claims)
 }
 
 /// Whether claims are to be deleted with the queue.

@@ -30,6 +30,8 @@ pub(super) enum Since {
     Drain(u32),
     /// The drain of an ordinal cannot go on.
     Blocked(u32),
+    /// An ordinal that drains is not in the state that it is asked to be in.
+    Unheard(u32),
     /// The file system of an ordinal's claim waits to be grown.
     PendingResize(u32),
     /// An ordinal's claim has not the volume attributes class that it was asked to have.
@@ -59,7 +61,9 @@ impl Memory {
         self.cancelled.extend((0..view.count()).filter(taken_back));
         self.cancelled.retain(|ordinal| *ordinal < view.count());
         self.since.retain(|since, _| match since {
-            Since::Drain(ordinal) | Since::Blocked(ordinal) => Some(*ordinal) == going,
+            Since::Drain(ordinal) | Since::Blocked(ordinal) | Since::Unheard(ordinal) => {
+                Some(*ordinal) == going
+            }
             Since::PendingResize(ordinal) => *ordinal < view.count(),
             Since::Attributes(ordinal) => view.claim(*ordinal).is_some(),
         });

@@ -87,7 +87,9 @@ pub fn plan(queue: &Queue, observed: &Observed, memory: &mut Memory, now: Timest
     let course = scale_down::course(&view, &identity, &target, memory);
     let replicas = replicas::held(&view, &target, course.replicas);
     let sidecars = fencing::sidecars(&view, &identity, &course, replicas);
-    let growth = growth::growth(&view, course.scale_down.is_some(), replicas, memory);
+    let scale_down = course.scale_down.as_ref();
+    let is_scaling_down = scale_down.is_some_and(|it| it.blocked != Some(Blocked::Forbidden));
+    let growth = growth::growth(&view, is_scaling_down, replicas, memory);
 
     let mut steps = course.steps.clone();
     steps.extend(fencing::steps(&view, &identity, &sidecars));

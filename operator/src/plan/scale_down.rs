@@ -81,6 +81,17 @@ pub(super) struct Going {
     pub(super) is_sealed: bool,
 }
 
+/// For how long a replica has been on its way, and has not got on.
+#[derive(Clone, Copy, Debug)]
+struct Waits {
+    /// Since it was asked to go.
+    age: Duration,
+    /// That it is not in the state that it is asked to be in.
+    unheard: Duration,
+    /// That what it holds has not become less.
+    idle: Duration,
+}
+
 /// What comes next for a replica that drains.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
@@ -182,13 +193,14 @@ fn going(
         Next::Seal | Next::Mark(_) => Phase::Sealing,
         Next::Go => Phase::Shrinking,
     };
-    let idle = idle(view, ordinal, memory);
-    let blocked = if next == Next::Go {
-        None
-    } else {
-        blocked::blocked(view, identity, ordinal, [age, idle])
+    let waits = Waits {
+        age,
+        unheard: unheard(view, identity, ordinal, is_sealed, memory),
+        idle: idle(view, ordinal, memory),
     };
-    let patience = patience(blocked.as_ref(), ordinal, idle, view.now, memory);
+    let blocked =
+        if next == Next::Go { None } else { blocked::blocked(view, identity, ordinal, waits) };
+    let patience = patience(blocked.as_ref(), ordinal, waits, view.now, memory);
     let steps = match next {
         Next::Mark(log_id) => claims::mark(view, ordinal, log_id).into_iter().collect(),
         _ => Vec::new(),
@@ -226,9 +238,7 @@ fn draining(view: &View<'_>, identity: &Identity, ordinal: u32, memory: &mut Mem
         memory.unclean_read();
         return Next::Wait(Phase::Requested);
     };
-    // One that was quiesced by hand takes in nothing more either, and does not say that it drains. If
-    // it starts anew it does, and is proven anew.
-    if !matches!(facts.state, State::Draining | State::Quiesced) {
+    if !obeys(facts, false) {
         memory.unclean_read();
         return Next::Wait(Phase::Requested);
     }
@@ -246,7 +256,7 @@ fn draining(view: &View<'_>, identity: &Identity, ordinal: u32, memory: &mut Mem
 /// A replica that lets nothing more in: what it says now is final.
 fn sealed(view: &View<'_>, identity: &Identity, ordinal: u32) -> Next {
     let Some((facts, _)) = view.fresh_facts(ordinal) else { return Next::Wait(Phase::Sealing) };
-    if facts.state != State::Fenced || facts.drained.is_none() {
+    if !obeys(facts, true) || facts.drained.is_none() {
         return Next::Wait(Phase::Sealing);
     }
     if !is_clean(facts, identity, ordinal) {
@@ -261,6 +271,17 @@ fn sealed(view: &View<'_>, identity: &Identity, ordinal: u32) -> Next {
         Some(_) if keeps_history => Next::Wait(Phase::Draining),
         _ if view.claim(ordinal).is_none() => Next::Go,
         _ => Next::Mark(facts.log_id.clone()),
+    }
+}
+
+/// Whether a replica is in the state that it is asked to be in.
+fn obeys(facts: &Facts, is_sealed: bool) -> bool {
+    match facts.state {
+        State::Fenced => is_sealed,
+        // One that was quiesced by hand takes in nothing more either, and does not say that it
+        // drains. If it starts anew it does, and is proven anew.
+        State::Draining | State::Quiesced => !is_sealed,
+        _ => false,
     }
 }
 
@@ -290,11 +311,31 @@ fn give_up(view: &View<'_>, target: &Target, ordinal: u32, memory: &mut Memory) 
     }
 }
 
-/// For how long the replica has not got on: what it holds has not become less. Zero where that is
-/// not known, or nothing is left.
+/// For how long the replica has not been in the state that it is asked to be in. Zero where that is
+/// not known, or it cannot be: people have fenced it, or its volume is another.
+fn unheard(
+    view: &View<'_>,
+    identity: &Identity,
+    ordinal: u32,
+    is_sealed: bool,
+    memory: &mut Memory,
+) -> Duration {
+    let cannot = view.is_fenced(ordinal) || identity.mismatches.contains_key(&ordinal);
+    let facts = view.fresh_facts(ordinal).filter(|_| !cannot);
+    if facts.is_none_or(|(facts, _)| obeys(facts, is_sealed)) {
+        memory.over(Since::Unheard(ordinal));
+        return Duration::ZERO;
+    }
+    elapsed(memory.since(Since::Unheard(ordinal), view.now), view.now)
+}
+
+/// For how long what the replica holds has not become less. Zero where that is not known, or nothing
+/// is left.
 fn idle(view: &View<'_>, ordinal: u32, memory: &mut Memory) -> Duration {
     let Some((facts, _)) = view.fresh_facts(ordinal) else { return Duration::ZERO };
-    let since = memory.progress(ordinal, facts.totals.depth + facts.totals.in_flight, view.now);
+    // What is leased is in the depth: a lease that runs out is no progress.
+    let left = facts.totals.depth.saturating_add(facts.totals.dead_letters);
+    let since = memory.progress(ordinal, left, view.now);
     if facts.drained == Some(false) { elapsed(since, view.now) } else { Duration::ZERO }
 }
 
@@ -303,13 +344,13 @@ fn idle(view: &View<'_>, ordinal: u32, memory: &mut Memory) -> Duration {
 fn patience(
     blocked: Option<&Blocked>,
     ordinal: u32,
-    idle: Duration,
+    waits: Waits,
     now: Timestamp,
     memory: &mut Memory,
 ) -> Duration {
     let Some(blocked) = blocked else {
         memory.over(Since::Blocked(ordinal));
-        return PATIENCE.saturating_sub(idle);
+        return PATIENCE.saturating_sub(waits.idle.max(waits.unheard));
     };
     if !matches!(blocked, Blocked::NoProgress(_)) {
         // Once that is over it has its time again.

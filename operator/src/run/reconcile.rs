@@ -106,7 +106,8 @@ async fn act(
         Ok(queue) => queue,
         Err(problems) => {
             let (queue, plan) = (Err(&problems), &Plan::default());
-            let subject = Subject { queue, observed: &observed, plan, desired: None };
+            let observed = &observed;
+            let subject = Subject { queue, observed, plan, desired: None, is_released: false };
             tell(context, &subject, now).await?;
             return Ok(Action::await_change());
         }
@@ -114,9 +115,9 @@ async fn act(
     let plan = plan(&queue, &observed, &mut remembered.memory, now);
     hurry(context, &observed, &plan);
     let wanted = (!plan.paused).then(|| desired(&queue, &plan, &observed, &context.release));
-    let done = match &wanted {
+    let (is_released, done) = match &wanted {
         Some(desired) => carry_out(context, desired, &observed, &plan).await,
-        None => Ok(()),
+        None => (false, Ok(())),
     };
     remembered.refused = match &done {
         Err(Failed::Unapplied(Unapplied::Refused(message))) => Some(message.clone()),
@@ -126,8 +127,9 @@ async fn act(
     };
     observed.refused.clone_from(&remembered.refused);
     // Whatever went wrong, people are told what is known.
-    let (queue, desired) = (Ok(&queue), wanted.as_ref());
-    tell(context, &Subject { queue, observed: &observed, plan: &plan, desired }, now).await?;
+    let (queue, observed, desired) = (Ok(&queue), &observed, wanted.as_ref());
+    let subject = Subject { queue, observed, plan: &plan, desired, is_released };
+    tell(context, &subject, now).await?;
     match done {
         // Told in the status. Only a change, or an admission that changes its mind, can help.
         Err(Failed::Unapplied(Unapplied::Refused(_))) => Ok(Action::requeue(RESYNC)),
@@ -137,20 +139,24 @@ async fn act(
 }
 
 /// Makes the objects what they are to be, then takes the plan's steps; the first that fails ends
-/// it. What comes before is taken in any case, and holds up nothing but the steps.
+/// it. The releases are made before, in any case, and hold up nothing; answers also whether all were.
 async fn carry_out(
     context: &Context,
     desired: &Desired,
     observed: &Observed,
     plan: &Plan,
-) -> Result<(), Failed> {
+) -> (bool, Result<(), Failed>) {
     let queue = &observed.queue;
     let cache = &context.sources.cache;
     let steps = Steps { client: &context.client, metrics: &context.metrics, queue };
-    let released = steps.take_all(&plan.releases).await;
-    context.applier.apply(&ObjectRef::from_obj(queue), &desired.objects, observed, cache).await?;
-    released?;
-    Ok(steps.take_all(&plan.steps).await?)
+    let released = steps.take_each(&plan.releases).await;
+    let is_released = released.is_ok();
+    let key = ObjectRef::from_obj(queue);
+    let done = match context.applier.apply(&key, &desired.objects, observed, cache).await {
+        Ok(()) => steps.take_all(&plan.steps).await,
+        failed => failed,
+    };
+    (is_released, done.and(released).map_err(Failed::from))
 }
 
 /// Writes the status and the events.

@@ -170,35 +170,44 @@ fn matter(before: &Facts, after: &Facts) -> bool {
 /// The facts without their figures.
 fn essence(facts: &Facts) -> Facts {
     let some = |count: u64| count.min(1);
-    let totals = Totals {
+    let mut essence = facts.clone();
+    essence.totals = Totals {
         depth: some(facts.totals.depth),
         in_flight: some(facts.totals.in_flight),
         dead_letters: some(facts.totals.dead_letters),
         ..Totals::default()
     };
-    let volume = facts.volume.map(|mut volume| {
+    for delivery in essence.streams.iter_mut().flat_map(|stream| &mut stream.deliveries) {
+        delivery.depth = some(delivery.depth);
+    }
+    if let Some(volume) = &mut essence.volume {
         // In steps that are finer than any threshold of a condition.
         volume.used_bytes = volume.used_bytes.saturating_mul(50) / volume.total_bytes.max(1);
-        volume
-    });
-    Facts { volume, totals, ..facts.clone() }
+    }
+    essence
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{State, Volume};
+    use crate::facts::{Delivery, State, Stream, Volume};
 
     #[test]
     fn figures_alone_do_not_matter_but_whether_there_is_anything_does() {
         let mut before = Facts { boot_id: "b".to_owned(), ..Facts::default() };
         before.totals.depth = 5;
+        let delivery = Delivery { delivery: "out".to_owned(), depth: 5, ..Delivery::default() };
+        before.streams = vec![Stream { deliveries: vec![delivery], ..Stream::default() }];
         before.volume = Some(Volume { total_bytes: 1_000_000, used_bytes: 500_000 });
         let mut after = before.clone();
         after.totals.depth = 7;
+        after.streams[0].deliveries[0].depth = 7;
         after.totals.ingress_per_second = 3.0;
         after.volume = Some(Volume { total_bytes: 1_000_000, used_bytes: 500_100 });
         assert!(!matter(&before, &after));
+        let mut served = after.clone();
+        served.streams[0].deliveries[0].depth = 0;
+        assert!(matter(&before, &served), "nothing is left in one delivery");
         after.totals.depth = 0;
         assert!(matter(&before, &after), "empty now");
         let full = Some(Volume { total_bytes: 1_000_000, used_bytes: 900_000 });

@@ -35,6 +35,19 @@ impl Steps<'_> {
         Ok(())
     }
 
+    /// Carries out each, whatever becomes of the others.
+    ///
+    /// # Errors
+    /// The first.
+    pub(crate) async fn take_each(&self, steps: &[Step]) -> Result<(), Unapplied> {
+        let mut taken = Ok(());
+        for step in steps {
+            let result = self.take(step).await;
+            taken = taken.and(result);
+        }
+        taken
+    }
+
     /// Carries out one.
     ///
     /// # Errors

@@ -60,19 +60,19 @@ impl<'a> Case<'a> {
         self.wanted_facts().count() == self.wanted() as usize
     }
 
-    /// The replicas of which a stream has no room.
+    /// The wanted replicas of which a stream has no room.
     pub(super) fn full(&self) -> Vec<u32> {
-        self.with_stream(FULL)
+        with_stream(self.wanted_facts(), FULL)
     }
 
-    /// Those of which a stream is stopped.
+    /// The same with the one that goes.
+    pub(super) fn full_of_all(&self) -> Vec<u32> {
+        with_stream(self.facts.iter().map(|(ordinal, facts)| (*ordinal, *facts)), FULL)
+    }
+
+    /// The wanted replicas of which a stream is stopped.
     pub(super) fn stopped(&self) -> Vec<u32> {
-        self.with_stream(STOPPED)
-    }
-
-    fn with_stream(&self, state: &str) -> Vec<u32> {
-        let has = |facts: &Facts| facts.streams.iter().any(|stream| stream.state == state);
-        self.facts.iter().filter(|(_, facts)| has(facts)).map(|(ordinal, _)| *ordinal).collect()
+        with_stream(self.wanted_facts(), STOPPED)
     }
 
     pub(super) fn pod(&self, ordinal: u32) -> Option<&'a Pod> {
@@ -90,6 +90,12 @@ impl<'a> Case<'a> {
         let says_open = self.facts.get(&ordinal).is_none_or(|facts| facts.state == State::Open);
         says_open && self.pod(ordinal).is_some_and(is_sidecar_ready)
     }
+}
+
+/// Those of which a stream is in this state.
+fn with_stream<'a>(facts: impl Iterator<Item = (u32, &'a Facts)>, state: &str) -> Vec<u32> {
+    let has = |facts: &Facts| facts.streams.iter().any(|stream| stream.state == state);
+    facts.filter(|(_, facts)| has(facts)).map(|(ordinal, _)| ordinal).collect()
 }
 
 fn is_sidecar_ready(pod: &Pod) -> bool {

@@ -57,7 +57,8 @@ pub(super) fn sums(instances: &[InstanceStatus]) -> (Option<Backlog>, Option<Rat
     if known.is_empty() {
         return (None, None);
     }
-    let sum = |of: fn(&InstanceStatus) -> i64| known.iter().map(|it| of(it)).sum();
+    let sum =
+        |of: fn(&InstanceStatus) -> i64| known.iter().map(|it| of(it)).fold(0, i64::saturating_add);
     let oldest = known.iter().filter_map(|it| it.backlog.oldest_message_time.clone()).min();
     let backlog = Backlog {
         messages: sum(|it| it.backlog.messages),

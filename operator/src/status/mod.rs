@@ -40,6 +40,8 @@ pub struct Subject<'a> {
     pub plan: &'a Plan,
     /// What is to exist; `None` of a queue that cannot be read, or that is paused.
     pub desired: Option<&'a Desired>,
+    /// Whether all of the plan's releases have been made, by the server's word.
+    pub is_released: bool,
 }
 
 /// What is told about a queue now, and what is worth an event because it has changed.
@@ -141,11 +143,17 @@ fn storage(case: &Case<'_>, instances: &[InstanceStatus]) -> Option<StorageStatu
     })
 }
 
-/// The claims that go with the queue, those included that it is about to own.
+/// The claims that go with the queue, those included that it is about to own. Where none is to, there
+/// is none only once all have been let go: what is observed of them may be behind.
 fn owned_claims(case: &Case<'_>) -> i32 {
     let observed = case.subject.observed;
     let all_go =
         case.subject.queue.is_ok_and(|queue| queue.claim.when_deleted == Some(ClaimPolicy::Delete));
+    if !all_go && case.is_decided() && case.subject.is_released {
+        return 0;
+    }
     let claims = observed.replicas.values().filter_map(|it| it.claim.as_ref());
-    figures::count(claims.filter(|claim| all_go || observed.owns(claim)))
+    let owned = figures::count(claims.filter(|claim| all_go || observed.owns(claim)));
+    let told = case.before.storage.as_ref().map_or(0, |storage| storage.owned_claims);
+    if all_go { owned } else { owned.max(told) }
 }

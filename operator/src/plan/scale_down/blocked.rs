@@ -1,10 +1,8 @@
 //! What holds up a drain.
 
-use std::time::Duration;
-
 use crate::facts::Facts;
 use crate::plan::identity::Identity;
-use crate::plan::scale_down::PATIENCE;
+use crate::plan::scale_down::{PATIENCE, Waits};
 use crate::plan::view::View;
 
 /// What holds up a drain.
@@ -20,6 +18,9 @@ pub enum Blocked {
     NotRunning,
     /// Its sidecar does not say whether it is drained: it is too old.
     Silent,
+    /// Its sidecar is not in the state that it is asked to be in. With what that says is wrong with
+    /// its configuration.
+    Unheard(Vec<String>),
     /// The drain takes longer than the queue allows.
     Timeout,
     /// No application is connected, and there is something to deliver.
@@ -38,12 +39,12 @@ impl Blocked {
     }
 }
 
-/// What holds up the drain of a replica, `age` after it began and `idle` after it last got on.
+/// What holds up the drain of a replica.
 pub(super) fn blocked(
     view: &View<'_>,
     identity: &Identity,
     ordinal: u32,
-    [age, idle]: [Duration; 2],
+    waits: Waits,
 ) -> Option<Blocked> {
     if view.is_fenced(ordinal) {
         return Some(Blocked::Fenced);
@@ -51,11 +52,17 @@ pub(super) fn blocked(
     if identity.mismatches.contains_key(&ordinal) {
         return Some(Blocked::OtherVolume);
     }
-    if view.queue.scale_down.timeout.is_some_and(|timeout| age >= timeout) {
+    if view.queue.scale_down.timeout.is_some_and(|timeout| waits.age >= timeout) {
         return Some(Blocked::Timeout);
     }
     let Some((facts, _)) = view.fresh_facts(ordinal) else { return Some(Blocked::NotRunning) };
-    left(facts).or_else(|| (idle >= PATIENCE).then(|| Blocked::NoProgress(removed(facts))))
+    if facts.drained.is_none() {
+        return Some(Blocked::Silent);
+    }
+    if waits.unheard >= PATIENCE {
+        return Some(Blocked::Unheard(facts.config.problems.clone()));
+    }
+    left(facts).or_else(|| (waits.idle >= PATIENCE).then(|| Blocked::NoProgress(removed(facts))))
 }
 
 /// The streams that the queue does not name any more, and the deliveries that hold something.
@@ -69,8 +76,7 @@ fn removed(facts: &Facts) -> Vec<String> {
 
 fn left(facts: &Facts) -> Option<Blocked> {
     let totals = &facts.totals;
-    let Some(is_drained) = facts.drained else { return Some(Blocked::Silent) };
-    if is_drained {
+    if facts.drained == Some(true) {
         return None;
     }
     if totals.depth > 0 {

@@ -127,8 +127,13 @@ impl Operator {
             Carried { cluster, observed: &observed, queue: &queue, entries, left: operations };
         let is_done = carried.carry_out(&decided, self.fault);
         if is_done {
-            let subject =
-                Subject { queue: Ok(&queue), observed: &observed, plan: &decided, desired: None };
+            let subject = Subject {
+                queue: Ok(&queue),
+                observed: &observed,
+                plan: &decided,
+                desired: None,
+                is_released: true,
+            };
             self.status = status(&subject, now).0;
         }
         decided
@@ -313,6 +318,8 @@ impl Carried<'_> {
                     self.cluster.spec.force = None;
                 }
             }
+            // None is owned.
+            Step::OwnClaim { owned: false, .. } => {}
             Step::RestartPod { .. } | Step::OwnClaim { .. } | Step::SetAttributes { .. } => {
                 self.cluster.broken(format!("{step:?} was not asked for"));
             }

@@ -79,8 +79,11 @@ fn a_pod_whose_file_system_waits_for_long_is_restarted_alone_and_once() {
         pod["metadata"]["creationTimestamp"] = json!("1970-01-12T13:45:00Z");
     };
     assert_eq!(pending(1).with_pod(1, young).plan().steps, []);
-    // Nor while a replica drains, or before two minutes are over.
-    assert!(!pending(1).spec("/replicas", json!(1)).plan().steps.contains(&restart[0]));
+    // Nor while a replica drains, which none does where that is forbidden.
+    let fewer = pending(1).spec("/replicas", json!(1));
+    assert!(!fewer.clone().plan().steps.contains(&restart[0]));
+    assert_eq!(fewer.spec("/scaleDown", json!({"policy": "Forbid"})).plan().steps, restart);
+    // Nor before two minutes are over.
     let mut early = pending(1);
     early.now = crate::plan::testing::at(early.now.as_second() - 1);
     let plan = early.plan();

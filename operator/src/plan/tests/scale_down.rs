@@ -64,6 +64,32 @@ fn a_drain_that_does_not_get_on_is_told_and_holds_up_no_rollout() {
 }
 
 #[test]
+fn leases_that_run_out_are_no_progress() {
+    // An application that hangs takes records, and never settles one.
+    let mut world = asked().says(2, State::Draining, false);
+    for in_flight in [8, 0, 8, 0] {
+        world = world.with_facts(2, |facts| facts.totals.in_flight = in_flight);
+        assert_eq!(blocked(&world.plan()), None);
+        world = world.later(15);
+    }
+    assert_eq!(blocked(&world.plan()), Some(Blocked::NoProgress(Vec::new())));
+}
+
+#[test]
+fn letters_that_are_purged_are_progress_and_records_that_become_letters_are_not() {
+    let holds = |world: World, depth: u64, dead_letters: u64| {
+        world.with_facts(2, |facts| {
+            (facts.totals.depth, facts.totals.dead_letters) = (depth, dead_letters);
+        })
+    };
+    let mut world = holds(asked().says(2, State::Draining, false), 10, 2);
+    world.plan();
+    let mut parked = holds(world.clone().later(60), 9, 3);
+    assert_eq!(blocked(&parked.plan()), Some(Blocked::NoProgress(Vec::new())));
+    assert_eq!(blocked(&holds(world.later(60), 10, 1).plan()), None);
+}
+
+#[test]
 fn what_nobody_can_be_served_is_named() {
     let told = json!({
         "removed": ["old"],
@@ -89,6 +115,66 @@ fn a_stream_that_is_stopped_or_full_for_ever_holds_it_up() {
     world = world.with_facts(2, |facts| facts.totals.depth = 0);
     assert_eq!(blocked(&world.plan()), None);
     assert_eq!(blocked(&world.later(60).plan()), Some(Blocked::NoProgress(Vec::new())));
+}
+
+#[test]
+fn an_order_that_is_never_heard_is_told_and_holds_up_no_rollout() {
+    // It has nothing, and goes on by the file that it has; or it says a word of a newer version.
+    for state in [State::Open, State::Unknown] {
+        let mut world = asked().says(2, state, true);
+        world.plan();
+        let mut world = world.later(59);
+        let plan = world.plan();
+        assert_eq!((blocked(&plan), plan.again_in), (None, Some(Duration::from_secs(1))));
+        let problems = vec!["spec.streams[0].color: unknown field".to_owned()];
+        let said = problems.clone();
+        let mut world = world.later(1).with_facts(2, |facts| facts.config.problems = said);
+        let plan = world.plan();
+        assert_eq!(blocked(&plan), Some(Blocked::Unheard(problems)), "{state:?}");
+        assert!(plan.scale_down.unwrap().is_stalled && !plan.hold_rollout);
+        let plan = world.says(2, State::Draining, true).plan();
+        assert_eq!((blocked(&plan), plan.hold_rollout), (None, true));
+    }
+}
+
+#[test]
+fn an_order_that_could_not_be_heeded_has_its_time_again() {
+    let fenced = |world: World| world.annotated("lifeboat.dev/fenced-replicas", "2");
+    let mut world = fenced(asked().says(2, State::Fenced, true));
+    world.plan();
+    let mut world = world.later(60);
+    assert_eq!(blocked(&world.plan()), Some(Blocked::Fenced));
+    let mut world = world.annotated("lifeboat.dev/fenced-replicas", "0").later(1);
+    assert_eq!(blocked(&world.plan()), None);
+}
+
+#[test]
+fn traffic_is_no_sign_that_an_order_was_heard() {
+    let mut world = asked().says(2, State::Open, false);
+    for depth in [10, 5, 9, 3] {
+        world = world.with_facts(2, |facts| facts.totals.depth = depth);
+        assert_eq!(blocked(&world.plan()), None);
+        world = world.later(15);
+    }
+    assert_eq!(blocked(&world.plan()), Some(Blocked::Unheard(Vec::new())));
+}
+
+#[test]
+fn one_that_is_never_closed_is_told() {
+    let mut world = sealed().says(2, State::Draining, true);
+    assert_eq!((phase(&world.plan()), blocked(&world.plan())), (Some(Phase::Sealing), None));
+    let mut world = world.later(60);
+    assert_eq!(blocked(&world.plan()), Some(Blocked::Unheard(Vec::new())));
+    // The order to be closed has a minute of its own.
+    let mut late = asked().says(2, State::Open, true);
+    late.plan();
+    let mut late = late.later(59).says(2, State::Draining, true);
+    late.plan();
+    let closing = late.observed.replicas[&2].facts.clone().unwrap().0;
+    let sealed = sealed().observed.config_map;
+    late.observed.config_map = sealed;
+    let mut late = late.later(30).says_all(2, closing);
+    assert_eq!(blocked(&late.plan()), None);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `Accepting`: every replica keeps what it is sent, whatever the application does.
+//! `Accepting`: every replica that stays keeps what it is sent, whatever the application does.
 
 use lifeboat_api::queue::QueueStatus;
 

@@ -21,10 +21,7 @@ pub(super) fn ready(case: &Case<'_>, status: &QueueStatus) -> Verdict {
         let message = format!("Not taking messages in: {}.", replicas(&missing));
         return Verdict::no(Reason::ReplicasNotReady, message);
     }
-    // As `Accepting` has it, of the replicas that stay.
-    let wanted =
-        |all: Vec<u32>| all.into_iter().filter(|it| *it < case.wanted()).collect::<Vec<_>>();
-    let (full, stopped) = (wanted(case.full()), wanted(case.stopped()));
+    let (full, stopped) = (case.full(), case.stopped());
     if !full.is_empty() {
         let message = format!("No room, and producers held back: {}.", replicas(&full));
         return Verdict::no(Reason::StorageFull, message);

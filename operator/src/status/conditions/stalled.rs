@@ -101,6 +101,9 @@ fn held_up(going: &ScaleDown) -> Wrong {
             (Reason::ReplicaUnavailable, "does not answer and cannot be drained")
         }
         Blocked::Silent => (Reason::SidecarTooOld, "does not say whether it is drained"),
+        Blocked::Unheard(problems) => {
+            return Some((Reason::ReplicaUnavailable, unheard(ordinal, problems)));
+        }
         Blocked::Timeout => (Reason::DrainTimeout, "is not drained within spec.scaleDown.timeout"),
         Blocked::NoConsumer => (Reason::NoConsumer, "has a backlog and no application connected"),
         Blocked::NoProgress(removed) => return Some((Reason::NoProgress, idle(ordinal, removed))),
@@ -121,18 +124,32 @@ fn way_out(ordinal: u32) -> String {
     )
 }
 
+/// A sidecar that does not do what it is asked to.
+fn unheard(ordinal: u32, problems: &[String]) -> String {
+    let cause = if problems.is_empty() {
+        "see the log of its sidecar".to_owned()
+    } else {
+        format!("its sidecar does not take its configuration: {}", problems.join("; "))
+    };
+    format!("Replica {ordinal} is asked to drain and does not: {cause}. {}", way_out(ordinal))
+}
+
 /// A drain that nothing is seen to hold up, and that does not get on.
 fn idle(ordinal: u32, removed: &[String]) -> String {
-    let cause = if removed.is_empty() {
-        "see whether its application still takes messages, and DataIntact".to_owned()
+    let nobodys = if removed.is_empty() {
+        String::new()
     } else {
         format!(
-            "the spec does not name {} any more: name it again, or give up what it holds with \
-             lifeboat purge in the sidecar's container",
+            ". Or it is held in {}, which the spec does not name any more: name it again, or give up \
+             what it holds with lifeboat purge in the sidecar's container",
             removed.join(", ")
         )
     };
-    format!("What replica {ordinal} holds does not become less: {cause}. {}", way_out(ordinal))
+    format!(
+        "What replica {ordinal} holds does not become less: see whether its application still takes \
+         messages, and DataIntact{nobodys}. {}",
+        way_out(ordinal)
+    )
 }
 
 fn growth(case: &Case<'_>) -> Wrong {

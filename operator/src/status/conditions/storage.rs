@@ -13,7 +13,7 @@ pub(super) const MAKE_ROOM: &str = "Have its messages consumed, or raise spec.st
 const NEARLY_FULL_PERCENT: i32 = 80;
 
 pub(super) fn pressure(case: &Case<'_>) -> Verdict {
-    let full = case.full();
+    let full = case.full_of_all();
     if !full.is_empty() {
         let message = format!("A stream of {} has no room. {MAKE_ROOM}", replicas(&full));
         return Verdict::yes(Reason::Full, message);

@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
-use super::reasons::{not_ready, stream};
+use super::reasons::{Change, held, not_ready, stream};
 use super::*;
+use crate::facts::State;
 use crate::plan::testing::{at, log_id};
 
 #[test]
@@ -73,6 +74,30 @@ fn a_stranded_claim_is_told_with_what_it_held() {
     let (again, events) = write(&mut world.later(60));
     assert_eq!(again.stranded_claims, status.stranded_claims);
     assert_eq!(events, []);
+}
+
+/// The message of `Stalled` of a drain that something has held up for long.
+fn held_up(change: Change) -> String {
+    let (status, _) = tell(&mut held(World::running(2), change));
+    status.conditions.into_iter().find(|it| it.type_ == "Stalled").unwrap().message
+}
+
+#[test]
+fn the_usual_cause_is_told_beside_streams_that_nobody_names() {
+    let usual = held_up(|it| it);
+    assert!(usual.contains("its application") && !usual.contains("purge"), "{usual}");
+    let both = held_up(|it| it.with_facts(1, |facts| facts.removed = vec!["old".to_owned()]));
+    assert!(both.contains("its application"), "{both}");
+    assert!(both.contains("does not name any more") && both.contains("old"), "{both}");
+}
+
+#[test]
+fn what_a_sidecar_finds_wrong_with_its_file_is_told() {
+    let refused = held_up(|it| {
+        let problems = vec!["spec.streams[0].color: unknown field".to_owned()];
+        it.says(1, State::Open, true).with_facts(1, |facts| facts.config.problems = problems)
+    });
+    assert!(refused.contains("spec.streams[0].color"), "{refused}");
 }
 
 #[test]

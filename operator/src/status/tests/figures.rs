@@ -71,6 +71,12 @@ fn sums_are_over_those_that_are_known() {
 }
 
 #[test]
+fn no_figure_is_too_large_for_a_sum() {
+    let (status, _) = tell(&mut with_depth(World::running(2), u64::MAX));
+    assert_eq!(status.backlog.unwrap().messages, i64::MAX);
+}
+
+#[test]
 fn a_rate_that_is_not_zero_is_not_told_as_zero() {
     let world = World::running(1).with_facts(0, |facts| facts.totals.ingress_per_second = 0.01);
     let (status, _) = tell(&mut { world });
@@ -159,15 +165,21 @@ fn what_goes_with_the_queue_is_told_before_it_does_and_until_it_does_not() {
             "uid": "queue-uid",
         }]);
     };
-    // One more is not heard of again: its claim still goes with the queue.
-    let world = world.with_claim(0, mark).spec("/storage/whenDeleted", json!("Retain"));
+    // Until they have been let go, whatever is seen of them; of a queue that is paused or wrong they
+    // are not.
+    let mut world = world.with_claim(0, mark).spec("/storage/whenDeleted", json!("Retain"));
+    let status = tell_when(&mut world, false).0;
+    assert_eq!(status.storage.unwrap().owned_claims, 2);
     for change in [
-        |it: World| it,
         |it: World| it.annotated("lifeboat.dev/paused", "true"),
         |it: World| it.spec("/replicas", json!(200)),
     ] {
-        assert_eq!(owned(&mut change(world.clone())), 1);
+        assert_eq!(owned(&mut change(world.clone())), 2);
     }
-    let free = |claim: &mut serde_json::Value| claim["metadata"]["ownerReferences"] = json!([]);
-    assert_eq!(owned(&mut world.with_claim(0, free)), 0);
+    // Then none does, though one is still seen to, or is on its way out for ever.
+    assert_eq!(owned(&mut world.clone()), 0);
+    let ending = |claim: &mut serde_json::Value| {
+        claim["metadata"]["deletionTimestamp"] = json!("1970-01-12T13:46:40Z");
+    };
+    assert_eq!(owned(&mut world.with_claim(0, ending)), 0);
 }

@@ -14,15 +14,20 @@ use crate::plan::testing::{World, object};
 use crate::queue::Queue;
 use crate::release::Release;
 
-/// What is told about a world now. Each reason is one that its condition is known to have.
+/// What is told about a world now, in which all claims were let go that are to be.
 fn tell(world: &mut World) -> (QueueStatus, Vec<EventNote>) {
+    tell_when(world, true)
+}
+
+/// The same, when they were or not. Each reason is one that its condition is known to have.
+fn tell_when(world: &mut World, is_released: bool) -> (QueueStatus, Vec<EventNote>) {
     let read = Queue::read(&object(world.resource.clone()));
     let plan = read.as_ref().map_or_else(|_| Plan::default(), |_| world.plan());
     let release = Release::new("lifeboat:test", "lifeboat-system");
     let wanted = read.as_ref().ok().filter(|_| !plan.paused);
     let desired = wanted.map(|queue| desired(queue, &plan, &world.observed, &release));
     let (queue, desired) = (read.as_ref(), desired.as_ref());
-    let subject = Subject { queue, observed: &world.observed, plan: &plan, desired };
+    let subject = Subject { queue, observed: &world.observed, plan: &plan, desired, is_released };
     let (status, events) = status(&subject, world.now);
     for condition in &status.conditions {
         let (type_, reason) = (condition.type_.as_str(), condition.reason.as_str());

@@ -9,7 +9,7 @@ use crate::facts::{State, Stream, Volume};
 use crate::plan::testing::{at, log_id};
 
 /// Makes one world out of another.
-type Change = fn(World) -> World;
+pub(super) type Change = fn(World) -> World;
 
 /// One stream, as a sidecar tells of it.
 pub(super) fn stream(state: &str, damage: Option<&str>) -> Vec<Stream> {
@@ -30,6 +30,11 @@ fn draining(world: World) -> World {
     world.says(1, State::Draining, false)
 }
 
+/// The one that goes has a stream in this state.
+fn going_with(world: World, state: &str) -> World {
+    draining(world).with_facts(1, |facts| facts.streams = stream(state, None))
+}
+
 fn used(world: World, used_bytes: u64) -> World {
     world.with_facts(0, |facts| facts.volume = Some(Volume { total_bytes: 100, used_bytes }))
 }
@@ -40,7 +45,7 @@ fn draining_as(world: World, state: State, is_drained: bool) -> World {
 }
 
 /// A drain that something has held up for two minutes.
-fn held(world: World, change: Change) -> World {
+pub(super) fn held(world: World, change: Change) -> World {
     let mut world = change(draining(world));
     world.plan();
     world.later(120)
@@ -105,10 +110,11 @@ const SERVES: &[Case] = &[
     ("Ready", "False CorruptSegment", |it| {
         it.with_facts(1, |facts| facts.streams = stream("stopped", Some("segment 3")))
     }),
-    ("Ready", "True AllReplicasReady", |it| {
-        // Only the one that goes has no room.
-        draining(it).with_facts(1, |facts| facts.streams = stream("full", None))
-    }),
+    // Of the one that goes it does not matter.
+    ("Ready", "True AllReplicasReady", |it| going_with(it, "full")),
+    ("Ready", "True AllReplicasReady", |it| going_with(it, "stopped")),
+    ("Accepting", "True Draining", |it| going_with(it, "full")),
+    ("Accepting", "True Draining", |it| going_with(it, "stopped")),
     ("Accepting", "True Draining", draining),
     ("Accepting", "False Fenced", |it| it.annotated("lifeboat.dev/fenced-replicas", "1")),
     ("Accepting", "False NoReplicas", |it| it.spec("/suspend", json!(true))),
@@ -215,6 +221,7 @@ const HELD: &[Case] = &[
     ("Stalled", "True SidecarTooOld", |it| {
         held(it, |it| it.with_facts(1, |facts| facts.drained = None))
     }),
+    ("Stalled", "True ReplicaUnavailable", |it| held(it, |it| it.says(1, State::Open, true))),
     ("Stalled", "True DeadLettersLeft", |it| {
         held(it, |it| {
             it.with_facts(1, |facts| {
@@ -259,6 +266,7 @@ const DATA: &[Case] = &[
     ("StoragePressure", "True Full", |it| {
         it.with_facts(0, |facts| facts.streams = stream("full", None))
     }),
+    ("StoragePressure", "True Full", |it| going_with(it, "full")),
     ("DataIntact", "True Verified", |it| it),
     ("DataIntact", "False LogIdentityChanged", |it| {
         it.with_facts(1, |facts| facts.log_id = "f".repeat(32))
