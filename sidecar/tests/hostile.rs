@@ -6,13 +6,14 @@
 mod support;
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lifeboat_zmtp::codec::greeting::greeting;
 use lifeboat_zmtp::push_frame;
 use support::both::{IN, OUT, TRANSPORTS};
 use support::credit::App;
 use support::raw::{Raw, announce, ready};
+use support::siege::stuck_senders;
 use support::sockets::{connected, receive, send, unconnected};
 use support::tally::{number, numbered};
 use support::{Home, Lifeboat, PATIENCE};
@@ -248,15 +249,7 @@ fn producers_that_read_no_receipts_cost_little_and_hold_up_nobody() {
     }
     let mut stuck = Vec::new();
     for transport in TRANSPORTS {
-        for _ in 0..5 {
-            let raw = Raw::ready(&siege.endpoint("in", transport), "DEALER");
-            let mut raw = raw.with_write_timeout(Duration::from_millis(100));
-            let deadline = Instant::now() + PATIENCE;
-            while raw.try_send(&run).is_ok() {
-                assert!(Instant::now() < deadline, "nothing stops it");
-            }
-            stuck.push(raw);
-        }
+        stuck.extend(stuck_senders(&siege.endpoint("in", transport), 5, &run));
         siege.is_flat();
     }
     let req = connected(zmq::REQ, &siege.endpoint("in", "-tcp"));
@@ -275,14 +268,10 @@ fn mistakes_that_nobody_reads_the_answers_to_are_bounded() {
         push_frame(&mut run, false, b"NONSENSE");
     }
     for transport in TRANSPORTS {
-        let mut raw = Raw::ready(&siege.endpoint("acked", transport), "DEALER")
-            .with_write_timeout(Duration::from_millis(300));
-        let deadline = Instant::now() + PATIENCE;
-        while raw.try_send(&run).is_ok() {
-            assert!(Instant::now() < deadline, "nothing stops it");
-        }
+        let stuck = stuck_senders(&siege.endpoint("acked", transport), 1, &run);
         siege.serve();
         siege.is_flat();
+        drop(stuck);
     }
 }
 
