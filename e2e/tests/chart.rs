@@ -92,11 +92,12 @@ fn holds(plane: &ControlPlane, namespace: &str, status: &str) {
 
 /// Waits until the policies are in force, which is a moment after they were made.
 async fn until_guarded(plane: &ControlPlane, namespace: &str) {
-    until("a claim that is guarded", async || {
-        refused(plane, &["delete", "--dry-run=server", "-n", namespace, CLAIM])
-    })
-    .await
-    .unwrap();
+    until_refused(plane, &["delete", "--dry-run=server", "-n", namespace, CLAIM]).await;
+}
+
+/// The same of one of them: why it refuses this.
+async fn until_refused(plane: &ControlPlane, arguments: &[&str]) -> String {
+    until("a policy in force", async || refused(plane, arguments)).await.unwrap()
 }
 
 #[tokio::test]
@@ -167,7 +168,7 @@ async fn what_holds_messages_is_not_deleted_by_the_way() {
         r#"{"status": {"backlog": {"messages": 0, "deadLettered": 1}}}"#,
     ] {
         holds(&plane, "default", held);
-        let why = refused(&plane, &delete).unwrap();
+        let why = until_refused(&plane, &delete).await;
         assert!(why.contains("still holds") && why.contains("lifeboat.dev/allow-delete"), "{why}");
     }
     let retain = r#"{"spec": {"storage": {"whenDeleted": "Retain"}}}"#;
@@ -233,6 +234,17 @@ fn may(plane: &ControlPlane, who: &str, namespace: &str, what: &str) -> bool {
     run(plane.kubectl().unwrap(), &arguments, "").status.success()
 }
 
+/// Waits until that may be done, or may not any more: roles and bindings are in force a moment after
+/// they were made.
+async fn until_may(plane: &ControlPlane, may_be: bool, who: &str, namespace: &str, what: &str) {
+    until(&format!("that {who} may {what} in {namespace}: {may_be}"), async || {
+        let is = may(plane, who, namespace, what) == may_be;
+        is.then_some(()).ok_or("not yet".to_owned())
+    })
+    .await
+    .unwrap();
+}
+
 /// What the operator needs where it works.
 const NEEDED: [&str; 12] = [
     "watch persistentqueues.lifeboat.dev",
@@ -271,23 +283,27 @@ async fn the_operator_may_do_what_it_needs_and_no_more() {
     }
     install(&plane, &[]);
     let lease = "update leases.coordination.k8s.io/lifeboat";
+    until_may(&plane, true, "lifeboat", "lab", NEEDED[0]).await;
+    until_may(&plane, true, "lifeboat", NAMESPACE, lease).await;
     for what in NEEDED {
         assert!(may(&plane, "lifeboat", "lab", what), "{what:?}");
     }
     for what in DENIED {
         assert!(!may(&plane, "lifeboat", "lab", what), "{what:?}");
     }
-    assert!(may(&plane, "lifeboat", NAMESPACE, lease));
     assert!(!may(&plane, "lifeboat", "lab", lease));
     helm(&plane, &["uninstall", "lifeboat"]);
+    until_may(&plane, false, "lifeboat", "lab", NEEDED[0]).await;
+    until_may(&plane, false, "lifeboat", NAMESPACE, lease).await;
 
     install(&plane, &["--set", "watchNamespaces={shop}"]);
+    until_may(&plane, true, "lifeboat", "shop", NEEDED[0]).await;
     for what in NEEDED {
         assert!(may(&plane, "lifeboat", "shop", what), "{what:?} where it works");
         assert!(!may(&plane, "lifeboat", "lab", what), "{what:?} elsewhere");
     }
-    assert!(may(&plane, "lifeboat", "lab", "list nodes"));
-    assert!(may(&plane, "lifeboat", NAMESPACE, lease));
+    until_may(&plane, true, "lifeboat", "lab", "list nodes").await;
+    until_may(&plane, true, "lifeboat", NAMESPACE, lease).await;
 }
 
 #[tokio::test]
@@ -304,13 +320,8 @@ async fn users_of_a_namespace_may_use_its_queues() {
             "",
         );
     }
-    until("aggregated roles", async || {
-        let may = may(&plane, "edit", "default", "create persistentqueues.lifeboat.dev");
-        may.then_some(()).ok_or("not yet".to_owned())
-    })
-    .await
-    .unwrap();
-    assert!(may(&plane, "view", "default", "get persistentqueues.lifeboat.dev"));
+    until_may(&plane, true, "edit", "default", "create persistentqueues.lifeboat.dev").await;
+    until_may(&plane, true, "view", "default", "get persistentqueues.lifeboat.dev").await;
     assert!(!may(&plane, "view", "default", "delete persistentqueues.lifeboat.dev"));
     assert!(may(&plane, "edit", "default", "delete persistentqueues.lifeboat.dev"));
     assert!(may(

@@ -113,10 +113,11 @@ async fn send(program: &Path, pod: &Pod, message: &str) {
     assert!(sent.status.success(), "{sent:?}");
 }
 
-/// What an application in the pod gets within a moment, each acknowledged.
-async fn receive(program: &Path, sidecars: &Sidecars, pod: &Pod, from: &str) -> Vec<String> {
-    let url = format!("ipc://{}/{from}", sidecars.sockets(pod).unwrap().display());
-    let got = run(program, &["receive", &url, "--credit", "--timeout", "1s"]).await;
+/// What an application in the pod gets, each acknowledged: so many messages.
+async fn receive(program: &Path, sidecars: &Sidecars, pod: &Pod, count: &str) -> Vec<String> {
+    let url = format!("ipc://{}/work.workers", sidecars.sockets(pod).unwrap().display());
+    let until = ["--count", count, "--timeout", "30s"];
+    let got = run(program, &[&["receive", &url, "--credit"], &until[..]].concat()).await;
     let text = String::from_utf8(got.stdout).unwrap();
     text.lines().map(str::to_owned).collect()
 }
@@ -145,7 +146,7 @@ async fn what_is_stored_outlives_process_and_pod_and_goes_with_the_claim() {
     pods.delete("q-0", &DeleteParams::default()).await.unwrap();
     let second = ready(&client, 0, Some(&first)).await;
     send(&program, &second, "three").await;
-    let got = receive(&program, &sidecars, &second, "work.workers").await;
+    let got = receive(&program, &sidecars, &second, "3").await;
     assert_eq!(got, ["one", "two", "three"], "{}", sidecars.log(&second));
 
     // A ConfigMap that changes reaches the process that runs.
@@ -165,5 +166,5 @@ async fn what_is_stored_outlives_process_and_pod_and_goes_with_the_claim() {
     pods.delete("q-0", &DeleteParams::default()).await.unwrap();
     let third = ready(&client, 0, Some(&second)).await;
     send(&program, &third, "four").await;
-    assert_eq!(receive(&program, &sidecars, &third, "work.workers").await, ["four"]);
+    assert_eq!(receive(&program, &sidecars, &third, "1").await, ["four"]);
 }

@@ -151,7 +151,7 @@ fn repeats_in_one_burst_are_answered_in_order() {
 
 #[test]
 fn an_id_is_forgotten_when_its_window_has_passed() {
-    let sockets = [ingress("in", "1s"), ingress("long", "1h")].join(", ");
+    let sockets = [ingress("in", "5s"), ingress("long", "1h")].join(", ");
     let home = Home::queue(&sockets, OUT);
     let lifeboat = home.start();
     let short = producer(&lifeboat);

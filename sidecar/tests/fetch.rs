@@ -184,7 +184,7 @@ fn a_stop_answers_a_fetch_that_waits() {
     send(&worker.0, &[b"FETCH", b"60000"]);
     // It has arrived once a later connection's verb is answered, or soon after.
     let other = Worker::plain(lifeboat.endpoint("work.out"));
-    assert_eq!(other.ask(&[b"FETCH", b"200"]), Answer::Empty);
+    assert_eq!(other.ask(&[b"FETCH", b"2000"]), Answer::Empty);
     assert_eq!(lifeboat.stop().code(), Some(0));
     assert_eq!(worker.hear(), Answer::Empty);
 }

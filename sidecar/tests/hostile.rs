@@ -6,7 +6,7 @@
 mod support;
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lifeboat_sidecar::delivery::LeaseKey;
 use lifeboat_sidecar::wire::token::{Origin, Token};
@@ -15,6 +15,7 @@ use lifeboat_zmtp::push_frame;
 use support::both::{IN, OUT, TRANSPORTS};
 use support::credit::App;
 use support::raw::{Raw, announce, ready};
+use support::siege::stuck_senders;
 use support::sockets::{connected, receive, send, unconnected};
 use support::tally::{number, numbered};
 use support::{Home, Lifeboat, PATIENCE};
@@ -250,15 +251,7 @@ fn producers_that_read_no_receipts_cost_little_and_hold_up_nobody() {
     }
     let mut stuck = Vec::new();
     for transport in TRANSPORTS {
-        for _ in 0..5 {
-            let raw = Raw::ready(&siege.endpoint("in", transport), "DEALER");
-            let mut raw = raw.with_write_timeout(Duration::from_millis(100));
-            let deadline = Instant::now() + PATIENCE;
-            while raw.try_send(&run).is_ok() {
-                assert!(Instant::now() < deadline, "nothing stops it");
-            }
-            stuck.push(raw);
-        }
+        stuck.extend(stuck_senders(&siege.endpoint("in", transport), "DEALER", 5, &run));
         siege.is_flat();
     }
     let req = connected(zmq::REQ, &siege.endpoint("in", "-tcp"));
@@ -276,14 +269,10 @@ fn mistakes_that_nobody_reads_the_answers_to_are_bounded() {
         let mut run = Vec::new();
         (0..1000).for_each(|_| push_frame(&mut run, false, mistake));
         for transport in TRANSPORTS {
-            let mut raw = Raw::ready(&siege.endpoint("acked", transport), socket)
-                .with_write_timeout(Duration::from_millis(300));
-            let deadline = Instant::now() + PATIENCE;
-            while raw.try_send(&run).is_ok() {
-                assert!(Instant::now() < deadline, "nothing stops it");
-            }
+            let stuck = stuck_senders(&siege.endpoint("acked", transport), socket, 1, &run);
             siege.serve();
             siege.is_flat();
+            drop(stuck);
         }
     }
 }

@@ -155,16 +155,19 @@ fn apps_share_the_load_and_one_that_never_reads_blocks_nobody() {
             producer.send(numbered(number, 500), 0).unwrap();
         }
     });
-    let (mut tally, mut shares) = (Tally::of(SENT), [0_usize; 2]);
-    let mut read = |tally: &mut Tally| {
+    let mut tally = Tally::of(SENT);
+    let read = |tally: &mut Tally| {
         let mut items = apps.each_ref().map(|app| app.as_poll_item(zmq::POLLIN));
         zmq::poll(&mut items, 500).unwrap();
         let ready = items.each_ref().map(zmq::PollItem::is_readable);
-        for (at, app) in apps.iter().enumerate().filter(|(at, _)| ready[*at]) {
+        for (app, _) in apps.iter().zip(ready).filter(|(_, ready)| *ready) {
             tally.count(&app.recv_bytes(0).unwrap());
-            shares[at] += 1;
         }
     };
+    // Half of it is taken in turns: each has its share.
+    for at in 0..SENT / 2 {
+        tally.count(&apps[at % 2].recv_bytes(0).expect("some for each"));
+    }
     // All comes through but what the stopped one holds: its buffers and one run more.
     let deadline = Instant::now() + PATIENCE;
     while tally.delivered() < SENT - 5000 {
@@ -178,7 +181,6 @@ fn apps_share_the_load_and_one_that_never_reads_blocks_nobody() {
     }
     sender.join().unwrap();
     assert_eq!(tally.duplicates(), 0, "the stopped app had received nothing");
-    assert!(shares.iter().all(|&share| share > SENT / 10), "{shares:?}");
 }
 
 #[test]
@@ -242,18 +244,18 @@ fn time_settles_the_trail_of_an_app_that_stays() {
     let home = Home::queue(IN, out);
     let lifeboat = home.start();
     fill(&home, &lifeboat, 100, 100);
+    let start = Instant::now();
     let app = connected(zmq::PULL, lifeboat.endpoint("work.out"));
     for at in 0..100 {
         assert_eq!(number(&app.recv_bytes(0).unwrap()), at);
     }
-    let start = Instant::now();
     wait_for("the trail to be settled", || (home.stream("work").depth == 0).then_some(()));
-    assert!(start.elapsed() > Duration::from_millis(500), "settled too early");
+    assert!(start.elapsed() >= Duration::from_secs(1), "settled too early");
     drop(app);
     assert_eq!(lifeboat.stop().code(), Some(0));
     let lifeboat = home.start();
-    let next = unconnected(zmq::PULL);
-    next.set_rcvtimeo(300).unwrap();
-    next.connect(lifeboat.endpoint("work.out")).unwrap();
-    assert_eq!(next.recv_bytes(0), Err(zmq::Error::EAGAIN), "settled records come no more");
+    connected(zmq::PUSH, lifeboat.endpoint("work.in")).send(numbered(100, 100), 0).unwrap();
+    let next = connected(zmq::PULL, lifeboat.endpoint("work.out"));
+    let first = next.recv_bytes(0).expect("what was not settled");
+    assert_eq!(number(&first), 100, "settled records come no more");
 }

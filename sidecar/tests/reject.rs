@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use lifeboat_sidecar::status::StreamState;
 use support::credit::App;
 use support::sockets::{connected, receive, send, unconnected};
-use support::tally::{number, numbered};
+use support::tally::{number, numbered, send_until_full};
 use support::{Home, wait_for, yaml};
 
 const IN: &str = "{name: in, socket: ROUTER, protocol: Receipt}, {name: push, socket: PULL}";
@@ -102,11 +102,7 @@ fn a_push_producer_of_the_same_stream_waits_and_loses_nothing() {
     push.set_sndhwm(10).unwrap();
     push.set_sndtimeo(1000).unwrap();
     push.connect(lifeboat.endpoint("work.push")).unwrap();
-    let mut sent = 0;
-    while push.send(numbered(sent, LEN), 0).is_ok() {
-        sent += 1;
-        assert!(sent < TOO_MANY, "the producer is not stopped");
-    }
+    let sent = send_until_full(&home, &push, 0..TOO_MANY, LEN);
     let dealer = connected(zmq::DEALER, lifeboat.endpoint("work.in"));
     assert_eq!(offer(&dealer, 0..5), [None; 5], "those who wait have their turn first");
     let app = App::with_credit(lifeboat.endpoint("work.out"), 256);

@@ -72,11 +72,11 @@ fn what_is_kept_to_be_read_again_is_told_also_of_a_stream_that_is_gone() {
 
 #[test]
 fn what_is_too_old_is_not_delivered_any_more_and_is_counted() {
-    let home = Home::new(&file("64Mi", CREDIT_OUT, "maxAge: 1s"));
+    let home = Home::new(&file("64Mi", CREDIT_OUT, "maxAge: 5s"));
     let lifeboat = home.start();
-    store(lifeboat.endpoint("work.in"), 0..10, 100);
     // One is with an application that never settles it.
     let idle = App::with_credit(lifeboat.endpoint("work.out"), 1);
+    store(lifeboat.endpoint("work.in"), 0..10, 100);
     assert_eq!(idle.next().seq, 0);
     let out = wait_for("ten to expire", || {
         Some(home.delivery("out")).filter(|delivery| delivery.expired == 10)

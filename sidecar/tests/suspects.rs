@@ -31,6 +31,12 @@ fn fill(lifeboat: &Lifeboat) {
     }
 }
 
+/// An application goes, and the sidecar has seen it.
+fn leave(home: &Home, app: App) {
+    drop(app);
+    wait_for("its leases to end", || (home.delivery("out").in_flight == 0).then_some(()));
+}
+
 /// A process that crashes on the poison and is started again, until the end. Returns what it
 /// acknowledged, and how often it crashed.
 fn worker(endpoint: &str, end: &AtomicBool) -> (Vec<u64>, usize) {
@@ -167,7 +173,7 @@ fn an_application_that_stops_in_good_order_leaves_no_suspects() {
     let held = app.take(10);
     app.credit(0);
     assert_eq!(app.drain(), []);
-    drop(app);
+    leave(&home, app);
     let app = App::with_credit(lifeboat.endpoint("work.out"), 10);
     let again = app.take(10);
     assert_eq!(again[9].seq, held[9].seq, "all at once");
@@ -188,7 +194,7 @@ fn marks_survive_a_kill() {
     fill(&lifeboat);
     let app = App::with_credit(lifeboat.endpoint("work.out"), 10);
     app.take(10);
-    drop(app);
+    leave(&home, app);
     // The second hand-out is synced, and the marks before it.
     let app = App::with_credit(lifeboat.endpoint("work.out"), 10);
     assert_eq!(app.next().attempt, 2);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::Outcome;
@@ -84,16 +85,30 @@ async fn containers(shop: &Shop<'_>) -> Result<Vec<Option<String>>> {
 /// The kubelet is away, then back.
 pub(super) async fn kubelet_away(cluster: &mut Cluster) -> Outcome {
     let shop = Shop::open(cluster, "kubelet-away").await?;
-    let before = shop.first_report().await?.receipted;
+    let expected = expected_in(&shop, 10).await?;
     shop.cluster.node_mut()?.stop_kubelet();
     tokio::time::sleep(Duration::from_secs(10)).await;
+    let back = Timestamp::now();
     shop.cluster.node_mut()?.start_kubelet()?;
+    until_renewed(&shop, back).await?;
     shop.cluster.node_mut()?.until_ready().await?;
-    went_on(&shop, before + 500).await?;
+    went_on(&shop, expected).await?;
     shop.until_ready(90).await?;
     let counts = shop.close().await?;
     counts.bounded(Ends::default())?;
     Ok((counts, "traffic went on without it".to_owned()))
+}
+
+/// Waits until the kubelet says that it lives. The API server calls its node ready for much longer
+/// than it is away here.
+async fn until_renewed(shop: &Shop<'_>, since: Timestamp) -> Result<()> {
+    within(120, "the node's lease to be renewed", async || {
+        let leases = shop.cluster.get("-n kube-node-lease leases").await?;
+        let renewed = leases["items"][0]["spec"]["renewTime"].as_str();
+        let renewed = renewed.and_then(|at| at.parse::<Timestamp>().ok());
+        Ok(renewed.filter(|at| *at > since).map(|_| ()))
+    })
+    .await
 }
 
 /// All containers of the node are killed at once.
@@ -110,11 +125,11 @@ pub(super) async fn all_killed(cluster: &mut Cluster) -> Outcome {
 /// The API server is away: messages go on, and the operator finds its way back.
 pub(super) async fn api_away(cluster: &mut Cluster, seconds: u64) -> Outcome {
     let shop = Shop::open(cluster, "api-away").await?;
-    let before = shop.first_report().await?.receipted;
+    let expected = expected_in(&shop, seconds).await?;
     shop.cluster.node_mut()?.stop_api_server();
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     shop.cluster.node_mut()?.start_api_server().await?;
-    went_on(&shop, before + seconds * 50).await?;
+    went_on(&shop, expected).await?;
     let old = shop.uid("pod orders-0").await?;
     roll(&shop, "2").await?;
     until_replaced(&shop, &old).await?;
@@ -123,7 +138,21 @@ pub(super) async fn api_away(cluster: &mut Cluster, seconds: u64) -> Outcome {
     Ok((counts, format!("{seconds} s; a rollout afterwards")))
 }
 
-/// Checks that there were so many receipts while something was away.
+/// How many receipts there are at least after so many seconds: a fifth of as many as come now.
+async fn expected_in(shop: &Shop<'_>, seconds: u64) -> Result<u64> {
+    const WATCHED: u64 = 5;
+    let first = shop.first_report().await?.receipted;
+    tokio::time::sleep(Duration::from_secs(WATCHED)).await;
+    let now = shop.first_report().await?.receipted;
+    let more = (now - first) * seconds / WATCHED / 5;
+    if more == 0 {
+        return Err(Error::Broken(format!("only {} receipts in {WATCHED} s", now - first)));
+    }
+    Ok(now + more)
+}
+
+/// Checks that there were so many receipts while something was away. Asked once: what comes later
+/// shows nothing.
 async fn went_on(shop: &Shop<'_>, receipts: u64) -> Result<()> {
     let after = within(60, "the producer", async || Ok(Some(shop.first_report().await?))).await?;
     if after.receipted < receipts {

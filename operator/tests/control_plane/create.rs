@@ -4,7 +4,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use lifeboat_api::queue::PersistentQueue;
 use lifeboat_e2e::{FakeDisks, FakeNode, Nothing};
 
-use crate::support::{Cluster, Operator, everything, orders};
+use crate::support::{Cluster, Operator, everything, everything_at_rest, orders};
 
 /// Changes that concern nobody, each a reason to look at the queue.
 const LOOKS: u32 = 5;
@@ -22,7 +22,7 @@ async fn all_objects_are_made_and_left_alone_afterwards() {
     assert_eq!((owner.kind.as_str(), owner.controller), ("PersistentQueue", Some(true)));
     until_settled(&cluster).await;
 
-    let made = everything(&cluster).await;
+    let made = everything_at_rest(&cluster).await;
     let names: Vec<Vec<_>> =
         made.iter().map(|kind| kind.iter().map(|(name, _)| name.as_str()).collect()).collect();
     let expected = [

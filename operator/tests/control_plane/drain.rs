@@ -71,7 +71,7 @@ async fn a_replica_goes_when_it_is_empty_and_not_before() {
     let pod = cluster.until_pod("orders-1", Some(&pod)).await;
     pods.until_state(&pod, "open").await;
     let sent = pods.send(&pod, "third", MESSAGES).await;
-    assert_eq!(pods.receive(&pod).await, sent);
+    assert_eq!(pods.receive(&pod, sent.len()).await, sent);
     operator.stop().await;
 }
 

@@ -66,6 +66,6 @@ async fn a_drain_that_takes_too_long_waits_for_a_word_and_is_let_go_by_one() {
     cluster.change("orders", replicas(2)).await;
     let pod = cluster.until_pod("orders-1", Some(&pod)).await;
     pods.until_state(&pod, "open").await;
-    assert_eq!(pods.receive(&pod).await, sent, "each message, and no other");
+    assert_eq!(pods.receive(&pod, sent.len()).await, sent, "each message, and no other");
     operator.stop().await;
 }

@@ -20,7 +20,7 @@ async fn pods(cluster: &Cluster) -> Vec<Option<String>> {
 }
 
 /// Waits until both claims have this capacity, and the StatefulSet asks for it.
-async fn until_grown(cluster: &Cluster, size: &str) {
+pub(crate) async fn until_grown(cluster: &Cluster, size: &str) {
     for name in ["lifeboat-data-orders-0", "lifeboat-data-orders-1"] {
         cluster
             .until("a larger claim", name, |claim: &PersistentVolumeClaim| {

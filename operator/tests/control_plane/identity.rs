@@ -57,6 +57,6 @@ async fn an_empty_volume_in_place_of_a_full_one_is_noticed() {
         })
         .await;
     let sent = pods.send(&pod, "new", 20).await;
-    assert_eq!(pods.receive(&pod).await, sent);
+    assert_eq!(pods.receive(&pod, sent.len()).await, sent);
     operator.stop().await;
 }

@@ -10,6 +10,7 @@ use lifeboat_e2e::until;
 use lifeboat_operator::run::Options;
 use serde_json::json;
 
+use crate::growth::until_grown;
 use crate::support::{Cluster, Operator, Pods, options, orders, orders_with};
 
 /// Where the chart is installed.
@@ -52,14 +53,14 @@ async fn the_charts_rights_are_enough_for_all_that_it_does() {
 
     // Grown: claims patched, StatefulSet deleted and made anew.
     cluster.change("orders", json!({"spec": {"storage": {"size": "2Gi"}}})).await;
-    cluster.until_condition("orders", "Reconciling", "True", "ResizingStorage").await;
+    until_grown(&cluster, "2Gi").await;
     cluster.until_condition("orders", "Reconciling", "False", "Settled").await;
 
     // Drained and removed: pod patched, claim patched and deleted.
     let sent = pods.send(&pod, "message", 20).await;
     cluster.change("orders", json!({"spec": {"replicas": 1}})).await;
     pods.until_state(&pod, "draining").await;
-    assert_eq!(pods.receive(&pod).await, sent);
+    assert_eq!(pods.receive(&pod, sent.len()).await, sent);
     cluster.until_gone::<Pod>("orders-1").await;
     cluster.until_gone::<PersistentVolumeClaim>("lifeboat-data-orders-1").await;
 

@@ -6,7 +6,7 @@ use lifeboat_api::queue::PersistentQueue;
 use lifeboat_e2e::{FakeDisks, FakeNode, Nothing};
 use serde_json::{Value, json};
 
-use crate::support::{Cluster, Operator, everything, orders};
+use crate::support::{Cluster, Operator, everything, everything_at_rest, orders};
 
 #[tokio::test]
 #[ignore = "needs the control plane's binaries: e2e/build"]
@@ -34,7 +34,7 @@ async fn a_suspended_queue_has_no_pods_and_a_paused_one_is_not_touched() {
     let pause = |value: Value| json!({"metadata": {"annotations": {"lifeboat.dev/paused": value}}});
     cluster.change("orders", pause(json!("true"))).await;
     cluster.until_condition("orders", "Reconciling", "False", "Paused").await;
-    let before = everything(&cluster).await;
+    let before = everything_at_rest(&cluster).await;
     cluster.change("orders", json!({"spec": {"replicas": 3}})).await;
     // A look at the change has been had when the status tells of its generation.
     let generation = cluster.change("orders", json!({})).await.metadata.generation;

@@ -128,7 +128,8 @@ mod tests {
     #[test]
     fn what_hangs_is_left_alone() {
         let (release, blocked) = mpsc::channel::<()>();
-        let mut guarded = Guarded::open(SOON, || Ok(())).unwrap();
+        let mut guarded = Guarded::open(LATE, || Ok(())).unwrap();
+        guarded.limit = SOON;
         let doubt = guarded.call(move |()| {
             let _ = blocked.recv();
             Ok(())

@@ -9,7 +9,7 @@ fn nothing_is_lost_and_nothing_is_left() {
         let line = outcome.stdout.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().replace(',', "").parse().unwrap()
     };
-    assert!(figure("sent") > 1000, "{outcome:?}");
+    assert!(figure("sent") > 100, "{outcome:?}");
     assert_eq!(figure("receipted"), figure("sent"), "{outcome:?}");
     assert_eq!(figure("delivered"), figure("sent"), "{outcome:?}");
     assert_eq!((figure("lost"), figure("kills")), (0, 2), "{outcome:?}");

@@ -28,7 +28,7 @@ fn what_is_not_acknowledged_stays() {
     assert_eq!(queue.depth(), 1);
     let stream = &queue.status().streams[0];
     assert_eq!((stream.deliveries[0].cursor, stream.in_flight), (2, 0));
-    let rest = ["receive", "work.workers", "--count", "5", "--timeout", "300ms"];
+    let rest = ["receive", "work.workers", "--count", "5", "--timeout", "5s"];
     let outcome = queue.run(&rest).fails(1, &["1 of 5 came in"]);
     assert_eq!(outcome.stdout, "d\n");
     assert_eq!(queue.depth(), 0);
@@ -39,8 +39,8 @@ fn more_than_a_window_comes_in_order_and_once() {
     let queue = Running::start(RECEIPTS, CREDIT);
     queue.run(&["send", "work.receipts", "--count", "3000", "--size", "10"]).succeeds();
     let url = queue.process.endpoint("work.workers");
-    let outcome =
-        lifeboat(&["receive", url, "--credit", "--json", "--timeout", "1s"], "").succeeds();
+    let take = ["receive", url, "--credit", "--json", "--count", "3000", "--timeout", "30s"];
+    let outcome = lifeboat(&take, "").succeeds();
     let expected: Vec<_> = (0..3000).map(|seq| (seq, 1)).collect();
     assert_eq!(records(&outcome.stdout), expected);
     assert_eq!(queue.depth(), 0);

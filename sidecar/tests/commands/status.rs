@@ -2,13 +2,16 @@
 
 use std::process::Command;
 
-use crate::support::Home;
+use crate::support::{Home, until};
 use crate::{Running, lifeboat};
 
 #[test]
 fn a_running_queue_is_described() {
     let queue = Running::usual();
     queue.run(&["send", "work.receipts", "a", "b", "c"]).succeeds();
+    until("the producer is seen to be gone", || {
+        queue.status().streams[0].ingress[0].socket.connections == 0
+    });
     let outcome = queue.run(&["status"]).succeeds();
     let endpoint = queue.process.endpoint("work.receipts").to_owned();
     let lines: Vec<Vec<&str>> =

@@ -4,20 +4,31 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use zmq::SocketEvent;
+
 use super::Scene;
 use super::support::both::TRANSPORTS;
 use super::support::credit::App;
+use super::support::monitor::Watched;
 use super::support::raw::Raw;
 use super::support::sockets::{connected, receive, send, unconnected};
 use lifeboat_zmtp::push_frame;
 
-/// A socket that PINGs each 100 ms and gives the other side up after 300.
+/// After how much silence the sockets here give the other side up, and are given up.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// Has a socket PING each 100 ms, and connects it.
+fn beat(socket: &zmq::Socket, endpoint: &str) {
+    let silence = SILENCE.as_millis() as i32;
+    socket.set_heartbeat_ivl(100).unwrap();
+    socket.set_heartbeat_timeout(silence).unwrap();
+    socket.set_heartbeat_ttl(silence).unwrap();
+    socket.connect(endpoint).unwrap();
+}
+
 fn beating(kind: zmq::SocketType, endpoint: &str) -> zmq::Socket {
     let socket = unconnected(kind);
-    socket.set_heartbeat_ivl(100).unwrap();
-    socket.set_heartbeat_timeout(300).unwrap();
-    socket.set_heartbeat_ttl(500).unwrap();
-    socket.connect(endpoint).unwrap();
+    beat(&socket, endpoint);
     socket
 }
 
@@ -49,10 +60,35 @@ fn idle_connections_with_heartbeats_stay_up() {
         }
     };
     exchange();
-    // Idle for twenty intervals is what is tested, so here time itself has to pass.
-    sleep(Duration::from_secs(2));
+    // Idle for longer than both limits is what is tested, so here time itself has to pass.
+    sleep(SILENCE + Duration::from_secs(1));
     exchange();
     assert_eq!(scene.lifeboat.ended("", ""), 0);
+}
+
+/// What the test above rests on: such a socket asks all the time, and goes where no answer comes.
+#[test]
+fn a_sidecar_that_answers_nothing_is_given_up() {
+    let scene = Scene::new();
+    let kinds = [
+        (zmq::PUSH, "push"),
+        (zmq::DEALER, "in"),
+        (zmq::REQ, "in"),
+        (zmq::PULL, "out"),
+        (zmq::DEALER, "acked"),
+    ];
+    let sockets = TRANSPORTS.map(|transport| {
+        kinds.map(|(kind, socket)| {
+            let watched = Watched::new(kind);
+            beat(&watched.socket, scene.endpoint(socket, transport));
+            watched.wait(SocketEvent::HANDSHAKE_SUCCEEDED);
+            watched
+        })
+    });
+    scene.lifeboat.freeze();
+    for watched in sockets.as_flattened() {
+        watched.wait(SocketEvent::DISCONNECTED);
+    }
 }
 
 /// A PING command.

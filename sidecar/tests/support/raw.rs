@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lifeboat_zmtp::codec::greeting::greeting;
 
@@ -29,16 +29,17 @@ impl Raw {
             Stream::Tcp(stream) => stream.set_read_timeout(Some(PATIENCE)).unwrap(),
             Stream::Unix(stream) => stream.set_read_timeout(Some(PATIENCE)).unwrap(),
         }
-        Self(stream).with_write_timeout(PATIENCE)
+        let raw = Self(stream);
+        raw.set_write_timeout(PATIENCE);
+        raw
     }
 
     /// How long a send may wait for room.
-    pub(crate) fn with_write_timeout(self, patience: Duration) -> Self {
+    fn set_write_timeout(&self, patience: Duration) {
         match &self.0 {
             Stream::Tcp(stream) => stream.set_write_timeout(Some(patience)).unwrap(),
             Stream::Unix(stream) => stream.set_write_timeout(Some(patience)).unwrap(),
         }
-        self
     }
 
     /// Connects and finishes the handshake as a socket of this type.
@@ -58,18 +59,39 @@ impl Raw {
         raw
     }
 
-    /// Sends all of it; the error of the system if the other side hung up or takes no more in time
-    /// (`WouldBlock`).
-    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.0 {
-            Stream::Tcp(stream) => stream.write_all(bytes),
-            Stream::Unix(stream) => stream.write_all(bytes),
+    /// Sends these bytes again and again until nothing of them has been taken for two seconds: a
+    /// shorter wait may only be for a slow disk. Returns how often all of them were.
+    pub(crate) fn fill(&mut self, bytes: &[u8]) -> usize {
+        const STUCK: Duration = Duration::from_secs(2);
+        self.set_write_timeout(STUCK);
+        let deadline = Instant::now() + PATIENCE;
+        let (mut times, mut at) = (0, 0);
+        loop {
+            let written = match &mut self.0 {
+                Stream::Tcp(stream) => stream.write(&bytes[at..]),
+                Stream::Unix(stream) => stream.write(&bytes[at..]),
+            };
+            match written {
+                Ok(count) => at += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => panic!("hung up: {error}"),
+            }
+            if at == bytes.len() {
+                (times, at) = (times + 1, 0);
+            }
+            assert!(Instant::now() < deadline, "nothing stops it");
         }
+        self.set_write_timeout(PATIENCE);
+        times
     }
 
-    /// The same; false when the other side has hung up.
+    /// Sends all of it; false when the other side has hung up.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> bool {
-        match self.try_send(bytes) {
+        let sent = match &mut self.0 {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
+        };
+        match sent {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => panic!("not taken in time"),
             sent => sent.is_ok(),
         }

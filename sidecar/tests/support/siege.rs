@@ -1,12 +1,11 @@
 //! Attackers in bulk, each wave the work of one call. Nothing here looks at what becomes of others.
 
-use std::time::{Duration, Instant};
+use std::thread;
 
 use lifeboat_zmtp::codec::greeting::greeting;
 use lifeboat_zmtp::push_frame;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::PATIENCE;
 use super::raw::{Raw, ready, ready_as};
 
 /// Gives this process as many file descriptors as it may have.
@@ -49,16 +48,20 @@ pub(crate) fn deaf_producers(endpoint: &str, count: usize) -> Vec<Raw> {
         push_frame(&mut run, true, b"");
         push_frame(&mut run, false, b"deaf");
     }
-    let fill = |_| {
-        let raw = Raw::ready(endpoint, "DEALER");
-        let mut raw = raw.with_write_timeout(Duration::from_millis(100));
-        let deadline = Instant::now() + PATIENCE;
-        while raw.try_send(&run).is_ok() {
-            assert!(Instant::now() < deadline, "nothing stops it");
-        }
+    stuck_senders(endpoint, "DEALER", count, &run)
+}
+
+/// So many peers of this type that send this until nothing more is taken.
+pub(crate) fn stuck_senders(endpoint: &str, socket: &str, count: usize, run: &[u8]) -> Vec<Raw> {
+    let fill = || {
+        let mut raw = Raw::ready(endpoint, socket);
+        raw.fill(run);
         raw
     };
-    (0..count).map(fill).collect()
+    thread::scope(|scope| {
+        let raws: Vec<_> = (0..count).map(|_| scope.spawn(fill)).collect();
+        raws.into_iter().map(|raw| raw.join().unwrap()).collect()
+    })
 }
 
 /// So many producers connect at one time under one routing id, send a message each, have their

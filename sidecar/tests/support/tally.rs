@@ -1,6 +1,12 @@
 //! Counts what was delivered against what was sent. Messages carry their number in their first
 //! eight bytes.
 
+use std::ops::Range;
+
+use lifeboat_sidecar::status::StreamState;
+
+use super::{Home, wait_for};
+
 /// How often each number was delivered.
 pub(crate) struct Tally(Vec<u32>);
 
@@ -45,6 +51,25 @@ pub(crate) fn numbered(number: usize, len: usize) -> Vec<u8> {
     let mut body = (number as u64).to_be_bytes().to_vec();
     body.resize(len.max(8), number.to_le_bytes()[0]);
     body
+}
+
+/// Sends messages of these numbers, each of `len` bytes, until the stream `work` is full and the
+/// producer blocks; how far it came. A block alone may only be a slow disk.
+pub(crate) fn send_until_full(
+    home: &Home,
+    producer: &zmq::Socket,
+    numbers: Range<usize>,
+    len: usize,
+) -> usize {
+    let mut next = numbers.start;
+    wait_for("a full stream that stops its producer", || {
+        while producer.send(numbered(next, len), 0).is_ok() {
+            next += 1;
+            assert!(next < numbers.end, "the producer is not stopped");
+        }
+        (home.stream("work").state == StreamState::Full).then_some(())
+    });
+    next
 }
 
 /// The number of a message.

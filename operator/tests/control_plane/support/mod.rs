@@ -30,7 +30,7 @@ pub(crate) use self::operator::{Operator, kill_later_and_later, options};
 pub(crate) use self::pods::{Pods, consumed};
 pub(crate) use self::process::Process;
 pub(crate) use self::queue::{orders, orders_with};
-pub(crate) use self::seen::{available, condition, everything};
+pub(crate) use self::seen::{available, condition, everything, everything_at_rest};
 
 /// Control planes at one time: each is three busy processes.
 static PLANES: Semaphore = Semaphore::const_new(2);

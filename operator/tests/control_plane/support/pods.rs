@@ -31,21 +31,22 @@ impl Pods {
     /// Sends messages called `name-0` and so on to a pod; each is receipted.
     pub(crate) async fn send(&self, pod: &Pod, name: &str, count: usize) -> BTreeSet<String> {
         let messages: Vec<_> = (0..count).map(|number| format!("{name}-{number}")).collect();
-        let output = self.try_send(pod, &messages).await;
+        let output = self.try_send(pod, &messages, "30s").await;
         assert!(output.status.success(), "{output:?}\n{}", self.sidecars.log(pod));
         messages.into_iter().collect()
     }
 
     /// Whether a producer still finds its ingress.
     pub(crate) async fn takes_messages(&self, pod: &Pod) -> bool {
-        self.try_send(pod, &[]).await.status.success()
+        self.try_send(pod, &[], "2s").await.status.success()
     }
 
-    async fn try_send(&self, pod: &Pod, messages: &[String]) -> Output {
+    async fn try_send(&self, pod: &Pod, messages: &[String], timeout: &str) -> Output {
         let address = pod.status.as_ref().unwrap().pod_ip.clone().unwrap();
         let mut command = Command::new(&self.program);
-        command.args(["send", &format!("tcp://{address}:5556"), "--receipts", "--timeout", "2s"]);
-        command.args(messages).stdin(Stdio::null()).output().await.unwrap()
+        command.args(["send", &format!("tcp://{address}:5556"), "--receipts"]);
+        command.args(["--timeout", timeout]).args(messages);
+        command.stdin(Stdio::null()).output().await.unwrap()
     }
 
     /// An application in the pod, until it is dropped: it prints what it gets, and acknowledges.
@@ -56,13 +57,25 @@ impl Pods {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
     }
 
-    /// What an application in the pod gets, until there is no more.
-    pub(crate) async fn receive(&self, pod: &Pod) -> BTreeSet<String> {
+    /// What an application in the pod gets: so many messages, and then until there is no more.
+    pub(crate) async fn receive(&self, pod: &Pod, count: usize) -> BTreeSet<String> {
+        let count = count.to_string();
+        let mut got = self.take(pod, &["--count", &count, "--timeout", "30s"]).await;
+        got.extend(self.rest(pod).await);
+        got
+    }
+
+    /// What it gets within a moment.
+    pub(crate) async fn rest(&self, pod: &Pod) -> BTreeSet<String> {
+        self.take(pod, &["--timeout", "2s"]).await
+    }
+
+    async fn take(&self, pod: &Pod, until: &[&str]) -> BTreeSet<String> {
         let socket = self.sidecars.sockets(pod).unwrap().join("work.out");
         let url = format!("ipc://{}", socket.display());
         let mut command = Command::new(&self.program);
-        command.args(["receive", &url, "--credit", "--timeout", "2s"]);
-        let output = command.output().await.unwrap();
+        let output =
+            command.args(["receive", &url, "--credit"]).args(until).output().await.unwrap();
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
     }
 

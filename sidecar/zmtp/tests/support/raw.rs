@@ -26,15 +26,20 @@ impl Raw {
 
     /// Connects and finishes the handshake as a socket of this type.
     pub async fn ready(endpoint: &Endpoint, socket: &str) -> Self {
+        Self::try_ready(endpoint, socket).await.expect("let in")
+    }
+
+    /// The same; `None` where it is closed before it has heard a greeting.
+    pub async fn try_ready(endpoint: &Endpoint, socket: &str) -> Option<Self> {
         let mut raw = Self::connect(endpoint).await;
         raw.send(&greeting("NULL")).await;
         raw.send(&ready(socket)).await;
-        raw.receive(64).await;
+        raw.try_receive(64).await.ok()?;
         let header = raw.receive(2).await;
         assert_eq!(header[0], 4, "a command");
         let body = raw.receive(usize::from(header[1])).await;
         assert!(body.starts_with(b"\x05READY"), "{body:?}");
-        raw
+        Some(raw)
     }
 
     /// Sends; a peer that has hung up already is no failure.
@@ -43,9 +48,13 @@ impl Raw {
     }
 
     pub async fn receive(&mut self, count: usize) -> Vec<u8> {
+        self.try_receive(count).await.unwrap()
+    }
+
+    async fn try_receive(&mut self, count: usize) -> std::io::Result<Vec<u8>> {
         let mut bytes = vec![0; count];
-        timeout(PATIENCE, self.0.read_exact(&mut bytes)).await.expect("in time").unwrap();
-        bytes
+        timeout(PATIENCE, self.0.read_exact(&mut bytes)).await.expect("in time")?;
+        Ok(bytes)
     }
 
     /// All that comes until the other side closes or resets.
