@@ -8,6 +8,7 @@ mod volume_support;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lifeboat_log::sim::{Fault, SimDisk};
 use lifeboat_log::vfs::Vfs;
@@ -454,7 +455,11 @@ fn the_active_segment_is_mended_while_producers_go_on() {
     disk.flip_bit(&active, SEGMENT_HEADER as u64 + 80, 0).unwrap();
     let waiting = submit(&log, &[Payload::from(&b"waits"[..])]).unwrap().fate;
     let error = log.reader().read(first).unwrap_err();
-    log.damaged(&error);
+    assert!(log.damaged(&error), "news");
+    let changed = log.changed();
+    assert!(!log.damaged(&error), "known");
+    let woken = event_listener::Listener::wait_timeout(changed, Duration::ZERO).is_some();
+    assert!(!woken, "a reader would meet it again, and again");
     volume.committer.commit(clock.after(1)).unwrap();
     assert_eq!(waiting.outcome(), Some(Ok(first + 4)));
     assert_eq!(log.holes().gaps.first(), Some(first..first + 1));

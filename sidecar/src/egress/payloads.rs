@@ -72,8 +72,9 @@ impl Payloads {
             Ok(Read::Deleted { next }) => return Found::Gone(next),
             Ok(Read::End) => return Found::Nothing,
             Err(error) => {
-                tracing::error!(%error, "damage met");
-                self.log.damaged(&error);
+                if self.log.damaged(&error) {
+                    tracing::error!(%error, "damage met");
+                }
                 return Found::Nothing;
             }
         };

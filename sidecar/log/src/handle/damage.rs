@@ -14,10 +14,9 @@ use crate::segment;
 use crate::view::SegmentView;
 
 /// What an error of a reader is about.
-#[derive(PartialEq, Eq)]
 enum Damaged {
-    /// A segment of this log.
-    Segment,
+    /// A segment of this log, and whether that is news.
+    Segment(bool),
     /// A segment that was deleted meanwhile: nobody needs what was in it.
     Gone,
     /// Something else.
@@ -45,21 +44,23 @@ impl LogHandle {
     }
 
     /// A reader cannot go on: the log is mended, or it stops, as the user wants it. Where what it read
-    /// was deleted meanwhile, it has only to look again.
-    pub fn damaged(&self, error: &LogError) {
-        match (self.suspect(error), self.on_damage) {
+    /// was deleted meanwhile, it has only to look again. Answers whether this is news.
+    pub fn damaged(&self, error: &LogError) -> bool {
+        let damaged = self.suspect(error);
+        match (&damaged, self.on_damage) {
             (Damaged::Gone, _) => self.update(|_| ()),
-            (Damaged::Segment, OnDamage::SkipWithGap) if self.view().marks.stopped.is_none() => {
+            (Damaged::Segment(_), OnDamage::SkipWithGap) if !self.is_stopped() => {
                 self.order_mending(Authority::Policy);
             }
             _ => self.stop(error),
         }
+        matches!(damaged, Damaged::Segment(true) | Damaged::Other)
     }
 
     /// Damage was found that no reader has met: it is reported, and mended if the user wants that.
     pub fn found_damage(&self, error: &LogError) {
         let mends = self.on_damage == OnDamage::SkipWithGap;
-        if self.suspect(error) == Damaged::Segment && mends {
+        if matches!(self.suspect(error), Damaged::Segment(_)) && mends {
             self.order_mending(Authority::Policy);
         }
     }
@@ -88,7 +89,8 @@ impl LogHandle {
         self.view().segments.get(&segment.base_seq).is_some_and(|held| Arc::ptr_eq(held, segment))
     }
 
-    /// Notes a damaged segment.
+    /// Notes a damaged segment. Only news wake readers: one that met the damage would meet it again at
+    /// once, and so on until it is mended.
     fn suspect(&self, error: &LogError) -> Damaged {
         let (LogError::Corrupt { path, .. } | LogError::Io { operation: "read", path, .. }) = error
         else {
@@ -99,15 +101,18 @@ impl LogHandle {
             return Damaged::Other;
         };
         let why: Arc<str> = error.to_string().into();
-        let mut damaged = Damaged::Gone;
-        self.update(|view| {
-            if view.segments.contains_key(&base_seq) {
-                view.damaged.insert(base_seq);
-                view.marks.damage = Some(why);
-                damaged = Damaged::Segment;
+        let is_new = {
+            let mut view = self.view();
+            if !view.segments.contains_key(&base_seq) {
+                return Damaged::Gone;
             }
-        });
-        damaged
+            view.marks.damage = Some(why);
+            view.damaged.insert(base_seq)
+        };
+        if is_new {
+            self.update(|_| ());
+        }
+        Damaged::Segment(is_new)
     }
 
     /// The order to mend, if there is one.
