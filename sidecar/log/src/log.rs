@@ -93,6 +93,8 @@ pub(crate) struct Log {
     pub(crate) oldest_time: u64,
     /// Records are looked through for old ones no earlier than this.
     pub(crate) look_at: Option<Instant>,
+    /// Whether it was closed to be mended, and was not: what follows in it is not known until it is.
+    pub(crate) at_rest: bool,
     /// When the last records were written, if neither a marker nor a seal is behind them.
     pub(crate) unwitnessed: Option<Instant>,
 }
@@ -103,6 +105,10 @@ pub(crate) type Entropy<'a> = &'a mut dyn FnMut() -> u64;
 impl Log {
     /// Appends what waits. What found no space stays and is tried again at the next call.
     pub(crate) fn append_waiting(&mut self, now: Now, salt: Entropy<'_>) -> Result<(), LogError> {
+        if self.at_rest {
+            self.refuse(Refusal::Stopped);
+            return Ok(());
+        }
         self.end.time = self.end.time.max(now.unix_nanos);
         if let Some(rest) = self.stalled.take() {
             self.stalled = self.append(rest, salt)?;
@@ -120,6 +126,13 @@ impl Log {
         }
         self.note_unsynced(now.instant);
         Ok(())
+    }
+
+    /// Refuses what would rather be refused than wait.
+    fn refuse(&mut self, why: Refusal) {
+        if let Some(pending) = self.handle.refusing_queue().take() {
+            pending.fate.decide(Err(why));
+        }
     }
 
     /// Appends what would rather be refused than wait, or refuses it.
@@ -319,7 +332,9 @@ impl Log {
     /// # Errors
     /// After `Full` it is as before.
     pub(crate) fn rest(&mut self) -> Result<(), LogError> {
-        self.seal()
+        self.seal()?;
+        self.at_rest = true;
+        Ok(())
     }
 
     /// Goes on from what was found on the disk after it was mended.
@@ -336,7 +351,7 @@ impl Log {
         }
         (self.end, self.next_number) = (recovered.end, recovered.next_number);
         (self.jumps, self.durable_end) = (recovered.jumps, end);
-        self.jump_due = false;
+        (self.jump_due, self.at_rest) = (false, false);
         (self.oldest_time, self.look_at) = (0, None);
         self.handle.update(|view| view.show(&recovered, holes));
         self.sealed = recovered.sealed;

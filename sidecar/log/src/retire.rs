@@ -44,6 +44,9 @@ impl Log {
         clock: &AgeClock,
         salt: Entropy<'_>,
     ) -> Result<(), LogError> {
+        if self.at_rest {
+            return Ok(());
+        }
         if self.is_to_close(clock) {
             unless_full(self.seal())?;
         }

@@ -5,14 +5,15 @@
 
 mod volume_support;
 
+use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lifeboat_log::sim::{Fault, SimDisk};
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Holes, LogHandle, Read, Refusal, Urgency};
+use lifeboat_log::{Fate, Holes, LogHandle, Read, Refusal, Urgency};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use volume_support::image::Image;
@@ -437,6 +438,45 @@ fn a_stopped_stream_goes_on_when_an_operator_says_so() {
     assert_eq!(fate.outcome(), Some(Ok(stored)));
     let audit = disk.contents(&dir().join("streams/wide/audit.log")).unwrap();
     assert!(String::from_utf8(audit).unwrap().contains("accept-gap"));
+}
+
+/// While it is mended a record comes in, and then the disk fails.
+#[derive(Debug, Default)]
+struct FailsMeanwhile(Mutex<Option<Arc<LogHandle>>>, Mutex<Option<Arc<Fate<u64>>>>);
+
+impl Tap for FailsMeanwhile {
+    fn look(&self) -> io::Result<()> {
+        let Some(log) = self.0.lock().unwrap().take() else { return Ok(()) };
+        let submitted = submit(&log, &[Payload::from(&b"waits"[..])]).unwrap();
+        *self.1.lock().unwrap() = Some(submitted.fate);
+        Err(io::Error::other("broken"))
+    }
+}
+
+#[test]
+fn what_waits_is_not_written_to_a_log_that_could_not_be_mended() {
+    let image = Image::of(RECORDS);
+    let disk = image.disk.fork();
+    let place = with_records(&image.contents(&image.segments[0]))[1].start as u64 + 100;
+    disk.flip_bit(&image.segments[0], place, 3).unwrap();
+    let tap = Arc::new(FailsMeanwhile::default());
+    let mut volume = open_mending(Arc::new(Tapped::new(disk.clone(), tap.clone()))).unwrap();
+    let (log, mut clock) = (volume.streams[0].log.clone(), Clock::new());
+    let segments = || disk.list(&dir().join("streams/wide")).unwrap();
+    log.damaged(&read_all(&log, 0).unwrap_err());
+    *tap.0.lock().unwrap() = Some(log.clone());
+    volume.committer.commit(clock.after(1)).unwrap();
+    assert!(log.marks().stopped.is_some());
+    let (waiting, before) = (tap.1.lock().unwrap().take().unwrap(), segments());
+    for _ in 0..3 {
+        volume.committer.commit(clock.after(100)).unwrap();
+        assert_eq!((waiting.outcome(), segments()), (None, before.clone()));
+    }
+    let accepted = log.accept_gap();
+    volume.committer.commit(clock.after(1)).unwrap();
+    assert!(accepted.outcome().unwrap().is_ok());
+    volume.committer.commit(clock.after(1)).unwrap();
+    assert_eq!(waiting.outcome(), Some(Ok(image.stored[0].len() as u64)));
 }
 
 /// A damaged record of the segment that is being written.

@@ -1,5 +1,6 @@
 //! Finds out which segment a damaged file was.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::segment_end::Known;
@@ -41,7 +42,11 @@ impl Mender<'_> {
             let Some(other) = segment::parse_file_name(&name) else { continue };
             let path = patient.dir.join(&name);
             let mut block = vec![0; segment::HEADER_LEN];
-            let file = self.vfs.open_read(&path).map_err(LogError::io("open", &path))?;
+            let file = match self.vfs.open_read(&path) {
+                // It was deleted meanwhile.
+                Err(gone) if gone.kind() == ErrorKind::NotFound => continue,
+                opened => opened.map_err(LogError::io("open", &path))?,
+            };
             let read = file.read_at(&mut block, 0).map_err(LogError::io("read", &path))?;
             block.truncate(read);
             // One that is damaged too is above: the lowest is mended first.

@@ -21,6 +21,11 @@ pub(crate) trait Tap: Debug + Send + Sync + 'static {
         true
     }
 
+    /// A look at a directory fails if this does.
+    fn look(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// What the file system says of its space, of which a quota may allow less.
     fn space(&self, real: Space) -> Space {
         real
@@ -54,6 +59,7 @@ impl Vfs for Tapped {
         self.disk.create_dir(path)
     }
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.tap.look()?;
         self.disk.list(dir)
     }
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
