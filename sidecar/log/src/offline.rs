@@ -1,7 +1,7 @@
 //! What an operator does to a data directory that no process has open.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use crate::committer::Now;
@@ -79,7 +79,7 @@ pub fn accept_gap(
 
 /// Reads all of it. `false` when there is no damage.
 fn find_damage(log: &LogHandle) -> bool {
-    for segment in log.sealed_segments() {
+    for segment in log.sealed_segments().iter().filter_map(Weak::upgrade) {
         if let Err(error) = verify(&segment, true, &mut |_| true) {
             log.found_damage(&error);
         }

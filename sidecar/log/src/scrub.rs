@@ -122,6 +122,8 @@ fn run(logs: &[Arc<LogHandle>], options: ScrubOptions, shared: &Shared) {
 /// One round over one log. `false` when it was told to stop.
 fn scrub(log: &Arc<LogHandle>, options: ScrubOptions, shared: &Shared) -> bool {
     for view in log.sealed_segments() {
+        // A deleted one has its space on the disk for as long as it is held.
+        let Some(view) = view.upgrade().filter(|view| log.still_has(view)) else { continue };
         match verify(&view, true, &mut Pace::new(&view, options, shared).on_read()) {
             Ok(Verified::Interrupted) => return false,
             // What was deleted or mended meanwhile is no damage any more.

@@ -10,13 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lifeboat_log::disk::Disk;
 use lifeboat_log::inspect::{CheckOptions, DumpOptions, Dumped, Report, Severity, check, dump};
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{LogError, ScrubOptions, Scrubber, offline};
+use lifeboat_log::{LogError, ScrubOptions, Scrubber, Urgency, Volume, offline};
 use volume_support::image::Image;
 use volume_support::layout::batches;
-use volume_support::{Clock, Payload, SEGMENT, dir, open, read_all, submit, within};
+use volume_support::{
+    Clock, Payload, SEGMENT, dir, open, options, read_all, settle, streams, submit, within,
+};
 
 fn checked(disk: &SimDisk) -> Report {
     let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
@@ -263,6 +266,37 @@ fn a_segment_that_is_full_and_not_closed_is_no_damage() {
     let scrubber = Scrubber::spawn(vec![Arc::clone(&log)], AT_ONCE).unwrap();
     within(|| scrubber.progress().rounds() > 2);
     assert_eq!(log.marks().damage, None);
+}
+
+/// What is deleted has its space on the disk for as long as somebody has it open.
+#[test]
+fn a_slow_scrub_keeps_no_deleted_segment_but_the_one_that_it_reads() {
+    let home = tempfile::tempdir().unwrap();
+    let mut volume =
+        Volume::open(Arc::new(Disk::new()), home.path(), &options(), &streams()).unwrap();
+    let (log, mut clock) = (volume.streams[0].log.clone(), Clock::new());
+    for _ in 0..100 {
+        submit(&log, &[Payload::from(vec![1; 2000])]).unwrap();
+        volume.committer.commit(clock.after(1)).unwrap();
+    }
+    let slow = ScrubOptions {
+        bytes_per_second: 1,
+        first_after: Duration::ZERO,
+        rest: Duration::from_secs(3600),
+    };
+    let scrubber = Scrubber::spawn(vec![Arc::clone(&log)], slow).unwrap();
+    within(|| scrubber.progress().bytes() > 0);
+    for delivery in 0..2 {
+        settle(&volume, 0, delivery, 0..log.published_end(), Urgency::Now);
+    }
+    volume.committer.commit(clock.after(1)).unwrap();
+    assert!(log.marks().log_start > 50);
+    within(|| {
+        let files = std::fs::read_dir("/proc/self/fd").unwrap();
+        let files = files.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
+        let mut ours = files.filter(|file| file.starts_with(home.path()));
+        ours.by_ref().filter(|file| file.to_string_lossy().ends_with("(deleted)")).count() <= 1
+    });
 }
 
 /// A slow scrub ends at once when it is told to.

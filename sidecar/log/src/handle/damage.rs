@@ -1,6 +1,6 @@
 //! What a log does about damage: it is mended, or it stops, as the user wants it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use event_listener::EventListener;
 
@@ -77,11 +77,12 @@ impl LogHandle {
         fate
     }
 
-    /// The segments that nothing is written to any more.
-    pub(crate) fn sealed_segments(&self) -> Vec<Arc<SegmentView>> {
+    /// The segments that nothing is written to any more. Whoever holds one keeps its file, so they are
+    /// to be held one by one.
+    pub(crate) fn sealed_segments(&self) -> Vec<Weak<SegmentView>> {
         let view = self.view();
         let sealed = view.segments.values().filter(|segment| segment.end_seq().is_some());
-        sealed.map(Arc::clone).collect()
+        sealed.map(Arc::downgrade).collect()
     }
 
     /// Whether the segment is still a part of the log.
