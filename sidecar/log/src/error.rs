@@ -110,6 +110,14 @@ impl fmt::Display for Corruption {
 }
 
 impl LogError {
+    /// The file, where what it holds is damaged, or the disk does not read it.
+    pub(crate) fn damaged_file(&self) -> Option<&Path> {
+        match self {
+            Self::Corrupt { path, .. } | Self::Io { operation: "read", path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
     /// Turns a failed call on `path` into an error, for `map_err`.
     /// A lack of space becomes [`LogError::Full`].
     pub fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {

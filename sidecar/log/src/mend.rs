@@ -27,7 +27,7 @@ use crate::salvage::{Salvage, Unreadable};
 use crate::segment::{self, Header};
 use crate::state::{Op, State, StreamState};
 use crate::sync_mode::JUMP;
-use crate::vfs::{Vfs, remove_if_there};
+use crate::vfs::{File, Vfs, remove_if_there};
 pub use report::{Accepted, Authority, Mended};
 use segment_end::{Known, known_end};
 
@@ -124,7 +124,7 @@ impl Mender<'_> {
             let Some(damage) = &recovered.damage else { return Ok(recovered) };
             // The same place again: it is beyond mending. Another version's is not ours to mend.
             let hopeless = tried.contains(&damage.place);
-            if hopeless || !matches!(damage.error, LogError::Corrupt { .. }) {
+            if hopeless || damage.error.damaged_file().is_none() {
                 return Ok(recovered);
             }
             tried.push(damage.place);
@@ -153,8 +153,8 @@ impl Mender<'_> {
             Place::Before { base_seq } => self.missing(patient, base_seq, recovered)?,
             Place::Newest => self.newest(patient, recovered)?,
         };
-        let LogError::Corrupt { path, .. } = &damage.error else { return Ok(mended) };
-        let mended = Mended { path: path.clone(), damage: damage.error.to_string(), ..mended };
+        let Some(path) = damage.error.damaged_file() else { return Ok(mended) };
+        let mended = Mended { path: path.to_owned(), damage: damage.error.to_string(), ..mended };
         audit(&**self.vfs, patient.dir, &mended.line())?;
         Ok(mended)
     }
@@ -168,14 +168,17 @@ impl Mender<'_> {
     ) -> Result<Mended, LogError> {
         let path = patient.dir.join(segment::file_name(base_seq));
         let file = self.vfs.open_read(&path).map_err(LogError::io("open", &path))?;
-        let file = Unreadable::within(file, patient.authority.may_give_up());
+        let sick = Unreadable::within(file, patient.authority.may_give_up());
+        let file: Arc<dyn File> = sick.clone();
         let known = self.identify(patient, &path, &*file, base_seq)?;
         let next = self.next_base(patient.dir, base_seq)?;
         let within = base_seq..next.unwrap_or(u64::MAX);
         let scanned = Salvage::scan(&file, known.salt(), &within);
         let mut salvage = scanned.map_err(LogError::io("read", &path))?;
         let settled_end = self.state(patient.id).settled_end();
-        let (known_end, end) = known_end(&known, &salvage, next, settled_end, JUMP);
+        let is_unreadable = sick.is_met();
+        let (known_end, end) =
+            known_end(&known, &salvage, next, settled_end, is_unreadable, JUMP);
         let Some(number) = known.number() else {
             // Every number that it could have is that of a deleted segment: it was on its way out.
             self.vfs.remove(&path).map_err(LogError::io("remove", &path))?;

@@ -227,11 +227,10 @@ fn segments(
 
 /// Sorts an error of one segment: damage of that segment, or another one.
 fn in_segment(error: LogError, base_seq: u64) -> Halt {
+    let place = Place::Segment { base_seq, chain: None };
     match error {
-        LogError::Corrupt { .. } | LogError::Version { .. } => {
-            let place = Place::Segment { base_seq, chain: None };
-            Halt::Damaged(Damage { error, place })
-        }
+        error @ LogError::Version { .. } => Halt::Damaged(Damage { error, place }),
+        error if error.damaged_file().is_some() => Halt::Damaged(Damage { error, place }),
         error => Halt::Failed(error),
     }
 }

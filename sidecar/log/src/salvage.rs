@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 
@@ -168,18 +168,25 @@ fn whole_records(header: &Header, body: &Bytes, from: u64) -> Vec<Batch> {
 /// Bytes read at once where single ones may be unreadable: a disk's sector, a cache's page.
 const SECTOR: usize = 4096;
 
-/// A file of which some sectors cannot be read any more: they read as zeros.
+/// A file of which some sectors cannot be read any more: they read as bytes that nobody writes there.
 #[derive(Debug)]
 pub(crate) struct Unreadable {
     file: Arc<dyn File>,
     /// How many more there may be. Beyond that it is the disk that fails, and not a sector.
     left: AtomicU64,
+    is_met: AtomicBool,
 }
 
 impl Unreadable {
     /// `file`, of which so many bytes may be unreadable.
-    pub(crate) fn within(file: Arc<dyn File>, bytes: u64) -> Arc<dyn File> {
-        Arc::new(Self { file, left: AtomicU64::new(bytes / SECTOR as u64) })
+    pub(crate) fn within(file: Arc<dyn File>, bytes: u64) -> Arc<Self> {
+        let left = AtomicU64::new(bytes / SECTOR as u64);
+        Arc::new(Self { file, left, is_met: AtomicBool::new(false) })
+    }
+
+    /// Whether any was met.
+    pub(crate) fn is_met(&self) -> bool {
+        self.is_met.load(Ordering::Acquire)
     }
 
     fn sector_by_sector(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
@@ -189,7 +196,9 @@ impl Unreadable {
                 let one_less = |left: u64| left.checked_sub(1);
                 let counted = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less);
                 counted.map_err(|_| error)?;
-                piece.fill(0);
+                // Zeros would pass for space that nothing was written to.
+                piece.fill(0xff);
+                self.is_met.store(true, Ordering::Release);
             }
             at += piece.len() as u64;
         }

@@ -7,7 +7,8 @@ mod volume_support;
 
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -438,6 +439,58 @@ fn a_stopped_stream_goes_on_when_an_operator_says_so() {
     assert_eq!(fate.outcome(), Some(Ok(stored)));
     let audit = disk.contents(&dir().join("streams/wide/audit.log")).unwrap();
     assert!(String::from_utf8(audit).unwrap().contains("accept-gap"));
+}
+
+/// A sector of one segment that the disk does not read, until the segment is made anew.
+#[derive(Debug)]
+struct Sick {
+    path: PathBuf,
+    bytes: Range<u64>,
+    is_replaced: AtomicBool,
+}
+
+impl Tap for Sick {
+    fn wrote(&self, path: &Path) {
+        if path == self.path.with_extension("log.tmp") {
+            self.is_replaced.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn unreadable(&self, path: &Path) -> Range<u64> {
+        let heals = path != self.path || self.is_replaced.load(Ordering::Relaxed);
+        if heals { 0..0 } else { self.bytes.clone() }
+    }
+}
+
+#[test]
+fn an_unreadable_sector_is_damage_of_its_stream_and_keeps_no_other_from_opening() {
+    let image = Image::of(RECORDS);
+    for path in &image.segments {
+        let len = image.contents(path).len() as u64;
+        for at in [0, len - 1] {
+            let sick = |disk: &SimDisk| {
+                let bytes = at / 4096 * 4096..at / 4096 * 4096 + 4096;
+                let is_replaced = AtomicBool::new(false);
+                let tap = Sick { path: path.clone(), bytes, is_replaced };
+                Arc::new(Tapped::new(disk.clone(), Arc::new(tap)))
+            };
+            // The user has it stopped, and then accepts the gap.
+            let disk = image.disk.fork();
+            let mut volume = open(sick(&disk)).unwrap();
+            let (log, other) = (volume.streams[0].log.clone(), volume.streams[1].log.clone());
+            assert!(log.marks().stopped.is_some(), "{}, {at}", path.display());
+            assert_eq!(read_all(&other, 0).unwrap().len(), image.stored[1].len());
+            let accepted = log.accept_gap();
+            volume.committer.commit(Clock::new().after(0)).unwrap();
+            assert!(accepted.outcome().unwrap().is_ok(), "{}, {at}", path.display());
+            drop(volume);
+            judge(&image, &disk, 0);
+            // The user has it mended.
+            let disk = image.disk.fork();
+            drop(open_mending(sick(&disk)).unwrap());
+            judge(&image, &disk, 0);
+        }
+    }
 }
 
 /// While it is mended a record comes in, and then the disk fails.

@@ -93,10 +93,7 @@ impl LogHandle {
     /// Notes a damaged segment. Only news wake readers: one that met the damage would meet it again at
     /// once, and so on until it is mended.
     fn suspect(&self, error: &LogError) -> Damaged {
-        let (LogError::Corrupt { path, .. } | LogError::Io { operation: "read", path, .. }) = error
-        else {
-            return Damaged::Other;
-        };
+        let Some(path) = error.damaged_file() else { return Damaged::Other };
         let name = path.file_name().and_then(|name| name.to_str());
         let Some(base_seq) = name.and_then(segment::parse_file_name) else {
             return Damaged::Other;

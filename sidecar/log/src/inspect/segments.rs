@@ -10,7 +10,7 @@ use crate::ranges::RangeSet;
 use crate::salvage::{Salvage, Unreadable};
 use crate::seal;
 use crate::segment;
-use crate::vfs::Vfs;
+use crate::vfs::{File, Vfs};
 use crate::view::SegmentView;
 
 /// A segment file, by its name.
@@ -45,7 +45,7 @@ impl SegmentFile {
     ) -> Result<(RangeSet, u64), LogError> {
         let path = &self.path;
         let file = vfs.open_read(path).map_err(LogError::io("open", path))?;
-        let file = Unreadable::within(file, u64::MAX);
+        let file: Arc<dyn File> = Unreadable::within(file, u64::MAX);
         let mut block = vec![0; segment::HEADER_LEN];
         file.read_at(&mut block, 0).map_err(LogError::io("read", path))?;
         let scanned = Salvage::scan(&file, u64_at(&block, segment::SALT_AT), &self.seqs);

@@ -39,7 +39,9 @@ impl Mender<'_> {
     fn free_number(&self, patient: Patient<'_>, base_seq: u64) -> Result<Option<u64>, LogError> {
         let (mut above, mut below) = (0, u64::MAX);
         for name in self.vfs.list(patient.dir).map_err(LogError::io("list", patient.dir))? {
-            let Some(other) = segment::parse_file_name(&name) else { continue };
+            let Some(other) = segment::parse_file_name(&name).filter(|it| *it != base_seq) else {
+                continue;
+            };
             let path = patient.dir.join(&name);
             let mut block = vec![0; segment::HEADER_LEN];
             let file = match self.vfs.open_read(&path) {

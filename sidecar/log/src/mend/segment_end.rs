@@ -77,12 +77,14 @@ impl Known {
 /// The seq up to which records are known to have been there, and the one where the log goes on.
 ///
 /// `next` is the base of the segment after it, `settled_end` what the journal knows to have been
-/// there. The two differ, by `jump`, if nothing tells how many records there were.
+/// there. The two differ, by `jump`, if nothing tells how many records there were. Where some of it
+/// `is_unreadable`, the end of an unsealed one may be among that, and not only torn.
 pub(super) fn known_end(
     known: &Known,
     salvage: &Salvage,
     next: Option<u64>,
     settled_end: u64,
+    is_unreadable: bool,
     jump: u64,
 ) -> (u64, u64) {
     if let Some(sealed_end) = salvage.sealed_end {
@@ -99,5 +101,6 @@ pub(super) fn known_end(
     let to_the_seal = salvage.file_len().saturating_sub(seal::LEN as u64);
     let lacks_seal = known.is_whole()
         && salvage.damaged.first().is_some_and(|damaged| damaged.start == to_the_seal);
-    if unsealed || lacks_seal { (end, end) } else { (end, end + jump) }
+    let is_known = (unsealed || lacks_seal) && !is_unreadable;
+    if is_known { (end, end) } else { (end, end + jump) }
 }

@@ -259,8 +259,10 @@ impl Opening<'_> {
         let recovered = mender.mend_all(patient, &[], &mut done);
         self.findings.extend(done.into_iter().map(Finding::Mended));
         match recovered {
-            // It stays as it is until there is room.
-            Err(LogError::Full) => examine(&**self.vfs, dir, id, self.journal.state(), jumping),
+            // It stays as it is until there is room, or somebody says that what cannot be read is lost.
+            Err(LogError::Full | LogError::Io { operation: "read", .. }) => {
+                examine(&**self.vfs, dir, id, self.journal.state(), jumping)
+            }
             recovered => recovered,
         }
     }
@@ -315,7 +317,7 @@ impl Opening<'_> {
     /// wants it, and all that is kept is held.
     fn found(&mut self, log: &LogHandle, place: Result<u64, LogError>) -> Result<u64, LogError> {
         match place {
-            Err(damage @ LogError::Corrupt { .. }) => {
+            Err(damage) if damage.damaged_file().is_some() => {
                 log.damaged(&damage);
                 self.findings.push(Finding::Damage(damage));
                 Ok(log.marks().log_start)

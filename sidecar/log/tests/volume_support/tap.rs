@@ -31,6 +31,11 @@ pub(crate) trait Tap: Debug + Send + Sync + 'static {
         real
     }
 
+    /// Bytes of the file that the disk does not read.
+    fn unreadable(&self, _path: &Path) -> Range<u64> {
+        0..0
+    }
+
     /// From here on the file reads as zeros.
     fn blind_from(&self, _path: &Path) -> u64 {
         u64::MAX
@@ -102,6 +107,10 @@ impl File for TappedFile {
         self.inner.len()
     }
     fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
+        let (sick, end) = (self.tap.unreadable(&self.path), position + buf.len() as u64);
+        if sick.start < end && position < sick.end {
+            return Err(io::Error::from_raw_os_error(5));
+        }
         let read = self.inner.read_at(buf, position)?;
         let seen = self.tap.blind_from(&self.path).saturating_sub(position);
         let seen = usize::try_from(seen).unwrap_or(usize::MAX).min(read);

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use lifeboat_log::ranges::RangeSet;
 use lifeboat_log::vfs::Vfs;
-use lifeboat_log::{Fate, LogError, LogHandle, Refusal, Rejection, StreamOptions, Urgency, Volume};
+use lifeboat_log::{
+    Fate, Finding, LogError, LogHandle, Refusal, Rejection, StreamOptions, Urgency, Volume,
+};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -134,7 +136,7 @@ impl<'a> Workload<'a> {
     fn boot(&mut self) -> Option<Volume> {
         self.records.clear();
         self.settlements.clear();
-        let open = || open_with(Arc::clone(&self.vfs), &self.streams);
+        let open = || open_with(Arc::clone(&self.vfs), &self.streams).and_then(whole);
         let opened = match open() {
             Err(LogError::Full) => open(),
             opened => opened,
@@ -338,4 +340,14 @@ fn some_range(rng: &mut SmallRng, settled: &RangeSet, end: u64) -> Range<u64> {
         _ => settled.next_absent(0),
     };
     start..end.min(start + rng.random_range(1..12))
+}
+
+/// A volume without damage. What could not be read is damage of one stream, which is closed then: the
+/// next start looks again.
+fn whole(mut volume: Volume) -> Result<Volume, LogError> {
+    let damage = volume.findings.extract_if(.., |finding| matches!(finding, Finding::Damage(_)));
+    match damage.collect::<Vec<_>>().pop() {
+        Some(Finding::Damage(error)) => Err(error),
+        _ => Ok(volume),
+    }
 }
