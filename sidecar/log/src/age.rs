@@ -5,7 +5,7 @@
 //! age of the records from before. An error is always to the side of keeping: after a jump back
 //! records count as younger than they are. Across a restart the wall clock is believed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::committer::Now;
 
@@ -44,6 +44,11 @@ impl AgeClock {
                 self.jumped_back(expected - now.unix_nanos);
             }
         }
+    }
+
+    /// When they were last looked at.
+    pub(crate) fn now(&self) -> Option<Instant> {
+        self.last.map(|now| now.instant)
     }
 
     /// Records of an earlier commit time than this are older than `age`.

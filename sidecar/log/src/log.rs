@@ -93,6 +93,8 @@ pub(crate) struct Log {
     pub(crate) oldest_time: u64,
     /// Records are looked through for old ones no earlier than this.
     pub(crate) look_at: Option<Instant>,
+    /// When a segment was last dropped by a limit.
+    pub(crate) dropped: Option<Instant>,
     /// Whether it was closed to be mended, and was not: what follows in it is not known until it is.
     pub(crate) at_rest: bool,
     /// When the last records were written, if neither a marker nor a seal is behind them.

@@ -177,8 +177,7 @@ impl Mender<'_> {
         let mut salvage = scanned.map_err(LogError::io("read", &path))?;
         let settled_end = self.state(patient.id).settled_end();
         let is_unreadable = sick.is_met();
-        let (known_end, end) =
-            known_end(&known, &salvage, next, settled_end, is_unreadable, JUMP);
+        let (known_end, end) = known_end(&known, &salvage, next, settled_end, is_unreadable, JUMP);
         let Some(number) = known.number() else {
             // Every number that it could have is that of a deleted segment: it was on its way out.
             self.vfs.remove(&path).map_err(LogError::io("remove", &path))?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::active::Active;
 use crate::age::AgeClock;
+use crate::committer::RETRY_FULL;
 use crate::error::LogError;
 use crate::log::{Entropy, Log, Sealed};
 use crate::retention::{Held, Overdue};
@@ -96,9 +97,12 @@ impl Log {
     /// start which seq comes next.
     pub(crate) fn due(&mut self, settled: impl Fn(&Range<u64>) -> bool, clock: &AgeClock) -> Due {
         let Overdue { expired, dropped } = self.overdue(clock);
+        if dropped > 0 {
+            self.dropped = clock.now();
+        }
         let replay = self.retention.replay;
         let lone = self.sealed.len() == 1;
-        let give_way = self.retention.drop_when_full && lone && self.is_short();
+        let give_way = self.retention.drop_when_full && lone && self.is_short(clock);
         if let Some(newest) = self.sealed.last_mut() {
             newest.replaceable = give_way || (!replay && settled(&newest.seqs));
         }
@@ -149,12 +153,19 @@ impl Log {
         let kept = self.sealed.get(held.len()..).unwrap_or_default();
         let active = self.active.as_ref().map_or(0, |active| self.end.seq - active.view.base_seq);
         let newer = active + kept.iter().map(|one| one.seqs.end - one.seqs.start).sum::<u64>();
-        self.retention.overdue(&held, newer, self.cutoff(clock), self.is_short())
+        self.retention.overdue(&held, newer, self.cutoff(clock), self.is_short(clock))
     }
 
-    /// Whether records of the stream wait for space: dead letters take it from the same share.
-    fn is_short(&self) -> bool {
-        self.stalled.is_some() || self.budget.is_short()
+    /// Whether records of the stream wait for space: dead letters take it from the same share. Where it
+    /// is the disk that lacks it, what was dropped for them just now may do: it leaves the disk later.
+    fn is_short(&self, clock: &AgeClock) -> bool {
+        let waits = self.stalled.as_ref().is_some_and(|rest| {
+            let needed = self.segment_bytes.max(rest.needed());
+            let on_its_way = |(at, now)| now - at < RETRY_FULL;
+            let is_coming = self.dropped.zip(clock.now()).is_some_and(on_its_way);
+            !is_coming || !self.budget.has(0, needed)
+        });
+        waits || self.budget.is_short()
     }
 
     fn is_to_close(&self, clock: &AgeClock) -> bool {

@@ -20,7 +20,7 @@ use rand::{Rng, SeedableRng};
 use volume_support::image::Image;
 use volume_support::layout::{BATCH_HEADER, SEGMENT_HEADER, batches};
 use volume_support::mended::{judge, read_mending};
-use volume_support::tap::{Tap, Tapped};
+use volume_support::tap::{NeverReaps, Tap, Tapped};
 use volume_support::{Clock, Payload, dir, open, open_mending, read_all, settle, streams, submit};
 
 /// The batches of a segment that hold records.
@@ -31,16 +31,6 @@ fn with_records(segment: &[u8]) -> Vec<Range<usize>> {
 
 /// Records a commit.
 const RECORDS: u8 = 3;
-
-/// Leaves what was deleted where it is.
-#[derive(Debug)]
-struct NeverReaps;
-
-impl Tap for NeverReaps {
-    fn discards(&self) -> bool {
-        false
-    }
-}
 
 /// Damage is found in a segment that every delivery has settled, and by one that reads on, again.
 #[test]

@@ -3,12 +3,16 @@
 
 mod volume_support;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lifeboat_log::sim::SimDisk;
 use lifeboat_log::{LogHandle, Marks, Op, Place, Retention, Run, StreamOptions, Urgency, Volume};
-use volume_support::{Clock, Payload, SEGMENT, dir, options, read_all, settle, stream, submit};
+use volume_support::tap::{NeverReaps, Tapped};
+use volume_support::{
+    Clock, Payload, SEGMENT, dir, open_with, options, read_all, settle, stream, submit,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -197,6 +201,28 @@ fn the_oldest_make_room_if_the_user_says_so() {
     assert_eq!(rig.kept(), seqs(marks.log_start..1000));
     let rig = rig.restart();
     assert_eq!(rig.cursors(), [marks.log_start; 2]);
+}
+
+#[test]
+fn a_full_disk_costs_one_segment_at_a_time_however_slowly_it_frees_what_was_dropped() {
+    let retention = Retention { drop_when_full: true, ..Retention::default() };
+    let options = StreamOptions { retention, ..stream("kept", 1 << 20, &["one", "two"]) };
+    let disk = SimDisk::new(1);
+    let vfs = Arc::new(Tapped::new(disk.clone(), Arc::new(NeverReaps)));
+    let mut volume = open_with(vfs, &[options]).unwrap();
+    let (log, mut clock) = (volume.streams[0].log.clone(), Clock::new());
+    let mut store = |volume: &mut Volume, millis| {
+        submit(&log, &[Payload::from([1; 400])]).unwrap();
+        volume.committer.commit(clock.after(millis)).unwrap();
+        log.marks().log_start
+    };
+    (0..200).for_each(|_| assert_eq!(store(&mut volume, 1), 0));
+    disk.set_capacity(disk.used());
+    let dropped = (0..20).map(|_| store(&mut volume, 1)).collect::<BTreeSet<_>>();
+    let some = dropped.iter().filter(|log_start| **log_start > 0).count();
+    assert_eq!(some, 1, "one segment: {dropped:?}");
+    let later = (0..3).map(|_| store(&mut volume, 100)).collect::<BTreeSet<_>>();
+    assert_eq!(later.len(), 3, "one each time: {later:?}");
 }
 
 #[test]

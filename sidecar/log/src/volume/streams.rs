@@ -208,6 +208,7 @@ impl Opening<'_> {
             sealed,
             stalled: None,
             refused: None,
+            dropped: None,
             at_rest: false,
             unpublished: Vec::new(),
             undecided: Vec::new(),

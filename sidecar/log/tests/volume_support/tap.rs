@@ -42,6 +42,16 @@ pub(crate) trait Tap: Debug + Send + Sync + 'static {
     }
 }
 
+/// Leaves what was deleted where it is.
+#[derive(Debug)]
+pub(crate) struct NeverReaps;
+
+impl Tap for NeverReaps {
+    fn discards(&self) -> bool {
+        false
+    }
+}
+
 /// The disk with its tap.
 #[derive(Debug)]
 pub(crate) struct Tapped {
