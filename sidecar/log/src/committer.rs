@@ -140,7 +140,7 @@ impl Committer {
             self.delete_due()?;
         }
         self.logs.iter_mut().for_each(|log| log.look_for_space(now.instant));
-        self.mend_ordered()?;
+        self.mend_ordered(now.instant)?;
         self.remove_ordered()?;
         if self.journal.snapshot_due() {
             self.snapshot()?;
@@ -190,7 +190,8 @@ impl Committer {
         let retry = stalled.then(|| if self.made_room { now } else { now + RETRY_FULL });
         let look = self.logs.iter().any(|log| log.refused.is_some()).then(|| now + RETRY_FULL);
         let aged = self.logs.iter().filter_map(|log| log.aged_at(&self.clock, now)).min();
-        [journal, quiet, sync, retry, look, aged].into_iter().flatten().min()
+        let mend = self.logs.iter().filter_map(|log| log.mend_at).min();
+        [journal, quiet, sync, retry, look, aged, mend].into_iter().flatten().min()
     }
 
     /// Refuses everything from now on and tells everybody who waits.

@@ -93,6 +93,8 @@ pub(crate) struct Log {
     pub(crate) oldest_time: u64,
     /// Records are looked through for old ones no earlier than this.
     pub(crate) look_at: Option<Instant>,
+    /// When it is to be mended again, where that found no room.
+    pub(crate) mend_at: Option<Instant>,
     /// When a segment was last dropped by a limit.
     pub(crate) dropped: Option<Instant>,
     /// Whether it was closed to be mended, and was not: what follows in it is not known until it is.
@@ -353,7 +355,7 @@ impl Log {
         }
         (self.end, self.next_number) = (recovered.end, recovered.next_number);
         (self.jumps, self.durable_end) = (recovered.jumps, end);
-        (self.jump_due, self.at_rest) = (false, false);
+        (self.jump_due, self.at_rest, self.mend_at) = (false, false, None);
         (self.oldest_time, self.look_at) = (0, None);
         self.handle.update(|view| view.show(&recovered, holes));
         self.sealed = recovered.sealed;

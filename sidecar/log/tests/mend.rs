@@ -269,28 +269,32 @@ fn the_damage_is_kept_for_those_who_want_to_know() {
 }
 
 #[test]
-fn without_room_for_a_copy_it_is_mended_all_the_same_and_without_any_it_stays() {
+fn without_room_for_a_copy_it_is_mended_all_the_same_and_without_any_once_there_is_some() {
     let image = Image::of(RECORDS);
     let path = &image.segments[0];
-    let disk = image.disk.fork();
     let payload = with_records(&image.contents(path))[1].start as u64 + 100;
-    disk.flip_bit(path, payload, 3).unwrap();
-    let mut volume = open_mending(Arc::new(disk.clone())).unwrap();
-    let log = volume.streams[0].log.clone();
-    let error = read_all(&log, 0).unwrap_err();
-    // Nothing is left but what the reserve has, which is for the journal and the next start.
-    disk.set_capacity(disk.used());
-    log.damaged(&error);
-    volume.committer.commit(Clock::new().after(0)).unwrap();
-    let mended = log.marks().stopped.is_none();
-    disk.set_capacity(1 << 30);
-    let fate = log.accept_gap();
-    volume.committer.commit(Clock::new().after(0)).unwrap();
-    assert_eq!(log.marks().stopped, None);
-    assert!(fate.outcome().unwrap().is_ok());
-    drop(volume);
-    let found = judge(&image, &disk, 0);
-    assert_eq!(found.lost(), 1, "mended at once: {mended}");
+    for has_reserve in [true, false] {
+        let disk = image.disk.fork();
+        disk.flip_bit(path, payload, 3).unwrap();
+        let mut volume = open_mending(Arc::new(disk.clone())).unwrap();
+        let (log, mut clock) = (volume.streams[0].log.clone(), Clock::new());
+        let error = read_all(&log, 0).unwrap_err();
+        // Nothing is left but what the reserve has, which is for the journal and the next start.
+        disk.set_capacity(if has_reserve { disk.used() } else { 0 });
+        log.damaged(&error);
+        volume.committer.commit(clock.after(0)).unwrap();
+        assert_eq!(log.marks().stopped.is_none(), has_reserve);
+        disk.set_capacity(1 << 30);
+        if !has_reserve {
+            assert!(volume.committer.deadline().is_some(), "it tries again");
+            volume.committer.commit(clock.after(5_000)).unwrap();
+            assert!(log.marks().stopped.is_some(), "not at once");
+            volume.committer.commit(clock.after(5_000)).unwrap();
+            assert_eq!(log.marks().stopped, None, "without a word of anybody");
+        }
+        drop(volume);
+        assert_eq!(judge(&image, &disk, 0).lost(), 1);
+    }
 }
 
 /// The disk before each call of a run that mends, and one level deeper after each of them.

@@ -1,5 +1,7 @@
 //! Mends a log while the others go on, between two commits.
 
+use std::time::{Duration, Instant};
+
 use rand::RngCore;
 
 use super::Committer;
@@ -11,22 +13,33 @@ use crate::orders::Order;
 use crate::recover::Recovered;
 use crate::state::Op;
 
+/// How soon a mending that found no room is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
+
 impl Committer {
-    /// Follows the orders to mend.
+    /// Follows the orders to mend, and tries again what found no room.
     ///
     /// # Errors
     /// Of a sync, and of the journal: final. What else goes wrong stops the log.
-    pub(super) fn mend_ordered(&mut self) -> Result<(), LogError> {
+    pub(super) fn mend_ordered(&mut self, now: Instant) -> Result<(), LogError> {
         for at in 0..self.logs.len() {
-            let Some(log) = self.logs.get(at) else { continue };
+            let Some(log) = self.logs.get_mut(at) else { continue };
+            if log.mend_at.take_if(|at| now >= *at).is_some() {
+                log.handle.order_mending(Authority::Policy);
+            }
             if let Some(order) = log.handle.mending().take() {
-                self.follow(at, &order)?;
+                self.follow(at, &order, now)?;
             }
         }
         Ok(())
     }
 
-    fn follow(&mut self, at: usize, order: &Order<Authority, Accepted>) -> Result<(), LogError> {
+    fn follow(
+        &mut self,
+        at: usize,
+        order: &Order<Authority, Accepted>,
+        now: Instant,
+    ) -> Result<(), LogError> {
         let mut done = Vec::new();
         let outcome = self.mend(at, order.detail, &mut done);
         if !self.journal.dirty() {
@@ -53,6 +66,8 @@ impl Committer {
         if let Some(error) = failure {
             tracing::error!(dir = %log.dir.display(), %error, "the damage stays");
             log.handle.stop(&error);
+            let lacks_room = matches!(error, LogError::Full) && order.detail == Authority::Policy;
+            log.mend_at = lacks_room.then(|| now + AGAIN);
             order.fate.decide(Err(Refusal::Stopped));
         } else {
             order.fate.decide(Ok(price(&done)));

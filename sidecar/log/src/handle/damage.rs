@@ -71,7 +71,8 @@ impl LogHandle {
         self.order_mending(Authority::Operator)
     }
 
-    fn order_mending(&self, authority: Authority) -> Arc<Fate<Accepted>> {
+    /// Has the writer mend it.
+    pub(crate) fn order_mending(&self, authority: Authority) -> Arc<Fate<Accepted>> {
         let fate = self.mending.give(authority);
         self.queue.wake_writer();
         fate

@@ -187,6 +187,10 @@ impl Opening<'_> {
             options.budget.give_back(sealed.drain(..).map(|segment| segment.disk_len).sum());
             handle.stop(&error);
             self.findings.push(Finding::Damage(error));
+            if options.on_damage == OnDamage::SkipWithGap {
+                // It may have found no room: the writer tries again.
+                handle.order_mending(Authority::Policy);
+            }
         }
         self.logs.push(Log {
             vfs: Arc::clone(self.vfs),
@@ -208,6 +212,7 @@ impl Opening<'_> {
             sealed,
             stalled: None,
             refused: None,
+            mend_at: None,
             dropped: None,
             at_rest: false,
             unpublished: Vec::new(),
