@@ -131,11 +131,7 @@ impl Session {
         }
         settle(&delivery, &mut acked, &mut errors);
         self.acked = acked;
-        if taken == messages.len() {
-            self.connection.consume_all();
-        } else {
-            self.connection.consume(taken);
-        }
+        self.connection.consume(taken);
         if !errors.is_empty() {
             self.connection.enqueue(packed(errors));
         }

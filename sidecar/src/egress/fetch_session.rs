@@ -178,11 +178,7 @@ impl Session {
                 }
             }
         }
-        if taken == messages.len() {
-            self.connection.consume_all();
-        } else {
-            self.connection.consume(taken);
-        }
+        self.connection.consume(taken);
         if !out.is_empty() {
             self.connection.enqueue(packed(out));
         }

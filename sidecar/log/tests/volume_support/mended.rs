@@ -1,6 +1,7 @@
 //! What became of a stream whose damage was mended, and the judgement on it.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use lifeboat_log::ranges::RangeSet;
@@ -8,7 +9,17 @@ use lifeboat_log::sim::SimDisk;
 use lifeboat_log::{Finding, Holes, Volume};
 
 use super::image::Image;
+use super::layout::{BATCH_HEADER, batches};
 use super::{Clock, Payload, open, open_mending, read_all, submit};
+
+/// The batches of a segment that hold records.
+pub(crate) fn with_records(segment: &[u8]) -> Vec<Range<usize>> {
+    let hold = |batch: &Range<usize>| batch.len() > BATCH_HEADER + 16;
+    batches(segment).into_iter().filter(hold).collect()
+}
+
+/// Records a commit.
+pub(crate) const RECORDS: u8 = 3;
 
 /// What a mended stream holds.
 #[derive(Clone, PartialEq, Eq)]

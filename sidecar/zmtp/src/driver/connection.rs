@@ -169,6 +169,9 @@ impl Connection {
     /// stop early now and then, not for one message at a time. [`Connection::drive`] does not
     /// report the rest again; it is in [`Connection::messages`] until consumed.
     pub fn consume(&mut self, count: usize) {
+        if count >= self.input.ends.len() && self.input.too_large.is_none() {
+            return self.consume_all();
+        }
         let count = count.min(self.input.ends.len());
         let Some(&end) = self.input.ends[..count].last() else { return };
         self.input.ends.drain(..count);
